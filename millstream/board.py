@@ -1,0 +1,102 @@
+"""What the service is doing right now, for people who watch: terminal, status file, later a page."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from millstream.durable import write_json
+
+__all__ = ["STEPS", "Board", "LiveState"]
+
+STEPS = {
+    0: "starting",
+    1: "ingest",
+    2: "trigger",
+    3: "plan",
+    4: "test, then train",
+    5: "checkpoint",
+    6: "gate, compress, publish",
+    7: "commit",
+}
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """A snapshot of the service.
+
+    Attributes:
+        phase: "starting", "running", "stopping" or "stopped".
+        round: the round in progress, or the last one.
+        step: 1 to 7 as in the round's commit order; 0 while starting.
+        epoch: epochs done in the round in progress.
+        losses: the epoch's logs, such as loss and val_loss.
+        records: records read since the start of this process; `bad` of them were dead-lettered.
+        records_per_s: over about the last two seconds.
+        lag: records in the topics that were not read yet; None when unknown.
+        pending: records read that wait for the next round.
+        champion: version that users pull, if any.
+        kafka: bootstrap servers in use.
+        registry: tracking URI in use.
+        note: the last thing worth telling.
+    """
+
+    pid: int = field(default_factory=os.getpid)
+    phase: str = "starting"
+    round: int = 0
+    step: int = 0
+    epoch: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    records: int = 0
+    bad: int = 0
+    records_per_s: float = 0.0
+    lag: int | None = None
+    pending: int = 0
+    champion: int | None = None
+    kafka: str = ""
+    registry: str = ""
+    note: str = ""
+    updated_ms: int = 0
+
+
+class Board:
+    """Holds the live state; any thread may read or update it."""
+
+    def __init__(self, status_file: Path) -> None:
+        self._lock = threading.Lock()
+        self._state = LiveState()
+        self._file = status_file
+        self._rate_from: tuple[float, int] = (time.monotonic(), 0)
+
+    def update(self, **changes: Any) -> None:
+        """Replace some attributes of the live state."""
+        with self._lock:
+            self._state = replace(self._state, **changes)
+
+    def count(self, records: int, bad: int, pending: int) -> None:
+        """Take over ingest's running totals and derive the rate from them."""
+        now = time.monotonic()
+        with self._lock:
+            since, before = self._rate_from
+            rate = self._state.records_per_s
+            if now - since >= 1.0:
+                rate = (records - before) / (now - since)
+                self._rate_from = (now, records)
+            self._state = replace(
+                self._state, records=records, bad=bad, pending=pending, records_per_s=rate
+            )
+
+    def snapshot(self) -> LiveState:
+        """The state as it is now."""
+        with self._lock:
+            return self._state
+
+    def save(self) -> None:
+        """Write the status file that `millstream status` reads; not durable on purpose."""
+        state = replace(self.snapshot(), updated_ms=int(time.time() * 1000))
+        losses = {name: value for name, value in state.losses.items() if abs(value) < float("inf")}
+        write_json(self._file, asdict(replace(state, losses=losses)), durable=False)

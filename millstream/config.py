@@ -1,0 +1,228 @@
+"""The configuration file `millstream.toml`, parsed into frozen models that refuse unknown keys.
+
+Strings may refer to secrets and settings outside of the file: `${NAME}` is replaced by the
+environment variable NAME, `${file:PATH}` by the content of a file. Secrets are only accepted in
+that form, and are never printed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from millstream.config_text import expand, explain
+from millstream.errors import ConfigError
+
+__all__ = [
+    "CompressConfig",
+    "Config",
+    "FieldSpec",
+    "KafkaConfig",
+    "LabelSpec",
+    "RegistryConfig",
+    "SampleConfig",
+    "SchemaConfig",
+    "ServiceConfig",
+    "TrainConfig",
+    "TriggerConfig",
+    "load_config",
+]
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=1)]
+FieldType = Literal["float32", "int32", "int64", "bool", "category"]
+
+
+class Section(BaseModel):
+    """What every section is: immutable, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaConfig(Section):
+    """Where the records come from, and where bad ones go."""
+
+    topics: tuple[str, ...] = Field(min_length=1)
+    bootstrap_servers: str | None = None
+    start: Literal["earliest", "latest"] = "earliest"
+    group_id: str | None = None
+    dead_letter_topic: str = "{topic}.dead-letters"
+    max_bad_ratio: Share = 0.5
+    bad_ratio_min_records: Count = 1000
+    max_record_bytes: Count = 1_000_000
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("dead_letter_topic")
+    @classmethod
+    def _names_another_topic(cls, value: str) -> str:
+        if value == "{topic}":
+            raise ValueError("dead letters need a topic of their own, such as {topic}.dead-letters")
+        return value
+
+
+class FieldSpec(Section):
+    """One field of a record: `distance = "float32"` for short, or a table.
+
+    A category is a string that becomes an integer: by a fixed vocabulary, or hashed into buckets.
+    """
+
+    type: FieldType
+    vocabulary: tuple[str, ...] = ()
+    buckets: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"type": value} if isinstance(value, str) else value
+
+
+class LabelSpec(Section):
+    """The field that the model learns to predict; a category needs its vocabulary."""
+
+    name: str
+    type: FieldType = "float32"
+    vocabulary: tuple[str, ...] = ()
+
+
+class SchemaConfig(Section):
+    """The fields of a record: what is learned from, what is learned, what weighs a row."""
+
+    features: dict[str, FieldSpec] = Field(min_length=1)
+    label: LabelSpec
+    weight: str | None = None
+
+
+class SampleConfig(Section):
+    """How a round's records become rows for training and for measuring."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    window: Count = 20_000
+    holdout: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    holdout_rows: Count = 4_000
+
+
+class TrainConfig(Section):
+    """The model, and how long a round trains it."""
+
+    model: str = "model:build"
+    task: Literal["binary", "multiclass", "regression"]
+    metric: str | None = None
+    batch_size: Count = 256
+    epochs: Count = 20
+    patience: Annotated[int, Field(ge=0)] = 2
+    min_delta: Annotated[float, Field(ge=0.0)] = 0.0
+    monitor: str = "val_loss"
+    mode: Literal["auto", "min", "max"] = "auto"
+
+
+class TriggerConfig(Section):
+    """When a round begins: after so many records, or so many seconds, whichever comes first."""
+
+    records: Count | None = None
+    seconds: Annotated[float, Field(gt=0.0)] | None = None
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> TriggerConfig:
+        if self.records is None and self.seconds is None:
+            raise ValueError('expected "records", "seconds" or both; got neither')
+        return self
+
+
+class CompressConfig(Section):
+    """How much smaller a model may be made, and at what price."""
+
+    rungs: tuple[Literal["pruned_int8", "int8", "float32"], ...] = ("pruned_int8", "int8")
+    sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
+    max_loss: Annotated[float, Field(ge=0.0)] = 0.005
+    max_output_difference: Annotated[float, Field(gt=0.0)] = 0.25
+    timeout_s: Annotated[float, Field(gt=0.0)] = 60.0
+
+
+class RegistryConfig(Section):
+    """Where versions go, and when one becomes the champion."""
+
+    name: str
+    tracking_uri: str | None = None
+    experiment: str | None = None
+    min_gain: float = 0.0
+    min_rows: Count = 100
+
+
+class ServiceConfig(Section):
+    """Where the service keeps its state, and for how long."""
+
+    state_dir: Path = Path(".millstream")
+    keep_rounds: Count = 20
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(Section):
+    """One millstream.toml. `directory` is the folder it lies in; relative paths start there."""
+
+    kafka: KafkaConfig
+    schema_: SchemaConfig = Field(alias="schema")
+    sample: SampleConfig = SampleConfig()
+    train: TrainConfig
+    trigger: TriggerConfig
+    compress: CompressConfig = CompressConfig()
+    registry: RegistryConfig
+    service: ServiceConfig = ServiceConfig()
+    directory: Path = Field(default=Path(), exclude=True)
+
+    @property
+    def state_dir(self) -> Path:
+        """The absolute state folder."""
+        return (self.directory / self.service.state_dir).absolute()
+
+    @property
+    def metric(self) -> str:
+        """The metric of the gate: the configured one, or the task's usual one."""
+        usual = {"binary": "auc", "multiclass": "accuracy", "regression": "rmse"}
+        return self.train.metric or usual[self.train.task]
+
+    @property
+    def group_id(self) -> str:
+        """The consumer group that lag tools see."""
+        return self.kafka.group_id or f"millstream.{self.registry.name}"
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, names an unset variable, or does not fit the
+            models above. One line per fault, each with place, expected, got and the mend.
+    """
+    raw = expand(_parse(path), source=path.name)
+    try:
+        config = Config.model_validate({**raw, "directory": path.parent.absolute()})
+    except ValidationError as error:
+        raise ConfigError(explain(error, Config, source=path.name)) from error
+    return config
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path}: no such file; `millstream init DIR` writes one that runs as it is"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if "directory" in raw:
+        raise ConfigError(f'{path.name}: "directory": unknown section')
+    return raw

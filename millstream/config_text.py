@@ -1,0 +1,110 @@
+"""The text side of the configuration: references to secrets, and errors that name the mend."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import types
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from millstream.errors import ConfigError
+
+__all__ = ["expand", "explain", "is_secret", "redact"]
+
+_REFERENCE = re.compile(r"\$\{(file:)?([^}]+)\}")
+_SECRET = re.compile(r"password|secret|token|credential|api_?key", re.IGNORECASE)
+
+
+def is_secret(key: str) -> bool:
+    """Whether a setting of this name holds a secret."""
+    return _SECRET.search(key) is not None
+
+
+def redact(value: Any, key: str = "") -> Any:
+    """A copy of nested settings with every secret replaced by `***`."""
+    if isinstance(value, Mapping):
+        return {k: redact(v, k) for k, v in value.items()}
+    return "***" if is_secret(key) and value is not None else value
+
+
+def expand(value: Any, source: str, place: str = "") -> Any:
+    """Replace `${NAME}` and `${file:PATH}` in all strings of a parsed file.
+
+    Raises:
+        ConfigError: a variable is not set, a file cannot be read, or a secret is written out.
+    """
+    if isinstance(value, dict):
+        return {k: expand(v, source, f"{place}.{k}" if place else k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [expand(v, source, place) for v in value]
+    if not isinstance(value, str):
+        return value
+    if is_secret(place.rsplit(".", 1)[-1]) and not _REFERENCE.fullmatch(value):
+        raise ConfigError(
+            f"{source}: {place}: a secret must not stand in the file;"
+            " write ${NAME} (environment) or ${file:PATH}"
+        )
+    return _REFERENCE.sub(lambda match: _resolve(match, source, place), value)
+
+
+def _resolve(match: re.Match[str], source: str, place: str) -> str:
+    is_file, name = match.groups()
+    if not is_file:
+        if name not in os.environ:
+            raise ConfigError(f"{source}: {place}: environment variable {name} is not set")
+        return os.environ[name]
+    try:
+        return Path(name).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{source}: {place}: {name} cannot be read: {error.strerror}") from error
+
+
+def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:
+    """One line per fault: `file: section.key: what is wrong; what to change`."""
+    lines = []
+    for fault in error.errors():
+        path = [str(part) for part in fault["loc"]]
+        place = ".".join(path)
+        lines.append(f"{source}: {place or 'top level'}: {_sentence(fault, path, model)}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _sentence(fault: Mapping[str, Any], path: list[str], model: type[BaseModel]) -> str:
+    if fault["type"] == "extra_forbidden":
+        known = list(_keys_at(model, path[:-1]))
+        close = difflib.get_close_matches(path[-1], known, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else "known: " + ", ".join(sorted(known))
+        return f"unknown key; {hint}"
+    if fault["type"] == "missing":
+        return "missing; it has no default"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    got = fault.get("input")
+    if isinstance(got, (str, int, float, bool)) and not is_secret(path[-1]):
+        message += f"; got {got!r}"
+    return message
+
+
+def _keys_at(model: type[BaseModel], path: Iterable[str]) -> Iterable[str]:
+    current: type[BaseModel] | None = model
+    for part in path:
+        if current is None:
+            return []
+        by_key = {field.alias or name: field for name, field in current.model_fields.items()}
+        current = _model_in(by_key[part].annotation) if part in by_key else current
+    if current is None:
+        return []
+    hidden = {"directory"}
+    return [f.alias or n for n, f in current.model_fields.items() if n not in hidden]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation if issubclass(annotation, BaseModel) else None
+    found = (_model_in(argument) for argument in get_args(annotation))
+    return next((model for model in found if model is not None), None)

@@ -1,0 +1,60 @@
+"""The prequential curve: how well the model did, round by round, on records it had not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from millstream.round_store import RoundStore
+
+__all__ = ["draw_curve"]
+
+LINES = {
+    "learner": ("learner, before it trained on them", "-", "#1f5fd0"),
+    "champion": ("champion (exported bytes)", "-", "#d9730d"),
+    "majority_class": ("majority class", ":", "#777777"),
+    "mean": ("mean of all labels before", ":", "#777777"),
+    "no_change": ("no change (last label again)", "--", "#777777"),
+}
+
+
+def draw_curve(store: RoundStore, path: Path) -> Path:
+    """Draw one panel per metric over all rounds with a report, as a PNG; returns its path."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    reports = [
+        (folder.number, folder.report()["prequential"])
+        for folder in _with_report(store)
+        if folder.number > 0
+    ]
+    metrics = sorted({m for _, p in reports for m in p.get("learner", {})}) or ["score"]
+    figure = Figure(figsize=(4.6 * len(metrics), 3.6), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(metrics), squeeze=False)[0]
+    for axis, metric in zip(axes, metrics, strict=True):
+        _panel(axis, metric, reports)
+    figure.suptitle("Prequential scores: each round's holdout, before the round trains")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
+    )
+    figure.savefig(path, format="png")
+    return path
+
+
+def _with_report(store: RoundStore) -> list[Any]:
+    return [folder for folder in store.complete() if (folder.path / "report.json").exists()]
+
+
+def _panel(axis: Any, metric: str, reports: list[tuple[int, dict[str, Any]]]) -> None:
+    for who, (label, style, color) in LINES.items():
+        points = [(n, p[who][metric]) for n, p in reports if metric in p.get(who, {})]
+        if points:
+            x, y = zip(*points, strict=True)
+            axis.plot(x, y, style, color=color, label=label, marker="o", markersize=3)
+    axis.set_title(metric, fontsize=10)
+    axis.set_xlabel("round")
+    axis.grid(alpha=0.25)
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)

@@ -1,0 +1,153 @@
+"""The parts that one pipeline is made of, put together from its configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ingest
+import registry
+from millstream.board import Board
+from millstream.config import Config
+from millstream.durable import make_folder, write_json
+from millstream.recipe import fingerprint, make_recipe, round_seed
+from millstream.round_store import RoundStore
+
+if TYPE_CHECKING:
+    import trainer
+
+__all__ = [
+    "Pipeline",
+    "make_builder",
+    "make_sample_settings",
+    "make_schema",
+    "open_pipeline",
+    "source_options",
+]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What the seven steps of a round work with; the records come from elsewhere."""
+
+    config: Config
+    schema: ingest.Schema
+    recipe: dict[str, Any]
+    store: RoundStore
+    learner: trainer.Learner
+    gate: trainer.ScoreGate
+    registry: registry.ModelRegistry
+    board: Board
+
+    @property
+    def recipe_fingerprint(self) -> str:
+        """Names the settings and code that decide weights."""
+        return fingerprint(self.recipe)
+
+
+def make_schema(config: Config) -> ingest.Schema:
+    """The schema that the configuration describes.
+
+    Raises:
+        ingest.SchemaError: its fields do not fit together.
+    """
+    section = config.schema_
+    fields = [
+        ingest.Field(name, spec.type, "feature", spec.vocabulary, spec.buckets)
+        for name, spec in section.features.items()
+    ]
+    label = section.label
+    fields.append(ingest.Field(label.name, label.type, "label", label.vocabulary))
+    if section.weight is not None:
+        fields.append(ingest.Field(section.weight, "float32", "weight"))
+    return ingest.Schema(tuple(fields))
+
+
+def make_sample_settings(config: Config) -> ingest.SampleSettings:
+    """How ingest samples, as the configuration says."""
+    section = config.sample
+    return ingest.SampleSettings(
+        seed=section.seed,
+        window=section.window,
+        holdout=section.holdout,
+        holdout_rows=section.holdout_rows,
+    )
+
+
+def source_options(config: Config, bootstrap_servers: str) -> dict[str, object]:
+    """The connection options for kafka-python."""
+    return {"bootstrap_servers": bootstrap_servers, **config.kafka.options}
+
+
+def make_builder(
+    config: Config, dead_letters: ingest.DeadLetters, start: ingest.Position
+) -> ingest.WindowBuilder:
+    """The window builder for the records from `start` on."""
+    schema = make_schema(config)
+    return ingest.WindowBuilder(
+        schema=schema,
+        topics=tuple(sorted(config.kafka.topics)),
+        decoder=ingest.JsonDecoder(schema, config.kafka.max_record_bytes),
+        dead_letters=dead_letters,
+        settings=make_sample_settings(config),
+        start=start,
+    )
+
+
+def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
+    """Build the model, check it against the schema, and put the parts together.
+
+    Raises:
+        trainer.ModelError: the model file or the model cannot be used.
+        ingest.SchemaError: the fields do not fit together.
+    """
+    import trainer
+
+    schema = make_schema(config)
+    seed = round_seed(config.sample.seed, 0)
+    model = trainer.build_model(config.train.model, config.directory, seed=seed)
+    trainer.check_inputs(model, [field.name for field in schema.features])
+    recipe = make_recipe(config, trainer.source_digest(config.train.model, config.directory))
+    make_folder(config.state_dir / "rounds")
+    keep_recipe(config, recipe)
+    return Pipeline(
+        config=config,
+        schema=schema,
+        recipe=recipe,
+        store=RoundStore(config.state_dir / "rounds"),
+        learner=trainer.Learner(model),
+        gate=make_gate(config),
+        registry=make_registry(config, tracking_uri),
+        board=board,
+    )
+
+
+def keep_recipe(config: Config, recipe: dict[str, Any]) -> None:
+    """Store the recipe under its fingerprint, so that a replay can say what has changed since."""
+    folder = config.state_dir / "recipes"
+    make_folder(folder)
+    write_json(folder / f"{fingerprint(recipe)}.json", recipe)
+
+
+def make_gate(config: Config) -> trainer.ScoreGate:
+    """The gate that the configuration describes."""
+    import trainer
+
+    return trainer.ScoreGate(
+        metric=config.metric,
+        max_loss=config.compress.max_loss,
+        min_gain=config.registry.min_gain,
+        max_output_difference=config.compress.max_output_difference,
+        min_rows=config.registry.min_rows,
+    )
+
+
+def make_registry(config: Config, tracking_uri: str) -> registry.ModelRegistry:
+    """The model registry; a local one keeps its artifacts in the state folder."""
+    local = config.registry.tracking_uri is None
+    return registry.ModelRegistry(
+        name=config.registry.name,
+        tracking_uri=tracking_uri,
+        artifact_root=config.state_dir / "mlartifacts" if local else None,
+        experiment=config.registry.experiment or config.registry.name,
+    )

@@ -1,0 +1,201 @@
+"""The round: one turn of the loop, in the order that makes every kill harmless.
+
+    1  ingest      runs in the background all the time (ingest.Intake)
+    2  trigger     says that a round is due (millstream.service)
+    3  plan        offset ranges, seed and parent, durably, before anything is trained
+    4  test, then train
+    5  checkpoint  weights, rows of the gate, report; the marker DONE last
+    6  gate, compress, publish   to the registry, idempotent by round
+    7  commit      to the consumer group, for the eyes of lag tools only
+
+A kill before DONE: the round did not happen; its records are read again. A kill after DONE: the
+restart publishes what was not published, from the files alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ingest import KafkaSource, Position, Window, training_dataset
+from millstream.fault import fault_point
+from millstream.pipeline import Pipeline
+from millstream.plan import Plan
+from millstream.prequential import test_window
+from millstream.publish import publish_round
+from millstream.recipe import round_seed
+from millstream.round_store import RoundFolder
+
+if TYPE_CHECKING:
+    from trainer import TrainReport
+
+__all__ = ["begin_store", "finish_round", "run_round", "train_window"]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What steps 3 to 5 hand to each other."""
+
+    folder: RoundFolder
+    parent: RoundFolder
+    plan: Plan
+    window: Window
+
+
+def run_round(
+    pipeline: Pipeline,
+    source: KafkaSource,
+    window: Window,
+    reason: str,
+    should_stop: Callable[[], bool],
+) -> RoundFolder:
+    """Steps 3 to 7 for a window that ingest has cut.
+
+    Raises:
+        trainer.TrainingAborted: `should_stop` said so before the marker was written; the round did
+            not happen.
+    """
+    turn = plan(pipeline, window, reason)
+    tested = test_window(pipeline, turn.parent, window)
+    report = train_window(pipeline, turn.parent, window, turn.plan, should_stop)
+    checkpoint(pipeline, turn, tested, report)
+    finish_round(pipeline, source, turn.folder)
+    return turn.folder
+
+
+def finish_round(pipeline: Pipeline, source: KafkaSource, folder: RoundFolder) -> None:
+    """Steps 6 and 7 for a round that happened; harmless when repeated."""
+    pipeline.board.update(step=6, round=folder.number)
+    fault_point("6.before")
+    publish_round(pipeline, folder)
+    fault_point("6.after")
+    pipeline.board.update(step=7)
+    fault_point("7.before")
+    source.commit(folder.plan().end, pipeline.config.group_id)
+    fault_point("7.after")
+
+
+def begin_store(pipeline: Pipeline, start: Position) -> RoundFolder:
+    """Round 0: the untrained model at the position where everything begins."""
+    import trainer
+
+    plan_zero = Plan(
+        round=0,
+        parent=None,
+        start=start,
+        end=start,
+        gaps=(),
+        seed=pipeline.config.sample.seed,
+        recipe=pipeline.recipe_fingerprint,
+        reason="start",
+        created_ms=int(time.time() * 1000),
+    )
+    folder = pipeline.store.begin(plan_zero)
+    trainer.save(pipeline.learner.model, folder.weights)
+    folder.write_report({"schema": pipeline.schema.fingerprint()})
+    folder.write_published({"version": None, "promoted": False, "reason": "untrained"})
+    folder.mark_done(trainer.digest(folder.weights))
+    return folder
+
+
+def plan(pipeline: Pipeline, window: Window, reason: str) -> Turn:
+    """Step 3: write down what the round will be made of."""
+    parent = pipeline.store.latest()
+    assert parent is not None
+    number = parent.number + 1
+    pipeline.board.update(step=3, round=number, epoch=0, losses={})
+    fault_point("3.before")
+    new = Plan(
+        round=number,
+        parent=parent.number,
+        start=window.start,
+        end=window.end,
+        gaps=window.gaps,
+        seed=pipeline.config.sample.seed,
+        recipe=pipeline.recipe_fingerprint,
+        reason=reason,
+        created_ms=int(time.time() * 1000),
+    )
+    folder = pipeline.store.begin(new)
+    fault_point("3.after")
+    return Turn(folder=folder, parent=parent, plan=new, window=window)
+
+
+def train_window(
+    pipeline: Pipeline,
+    parent: RoundFolder,
+    window: Window,
+    plan: Plan,
+    should_stop: Callable[[], bool],
+) -> TrainReport:
+    """Step 4, second half: from the parent's checkpoint, on the window, with early stopping.
+
+    The weights that the learner has afterwards are a function of the parent's checkpoint, the
+    window and the plan's seed; a replay calls this very function.
+    """
+    import trainer
+
+    settings, schema = pipeline.config.train, pipeline.schema
+    pipeline.board.update(step=4)
+    fault_point("4.before")
+    trainer.load(pipeline.learner.model, parent.weights)
+    seed = round_seed(plan.seed, plan.round)
+    dataset = training_dataset(
+        window.train, schema, batch_size=settings.batch_size, epochs=settings.epochs, seed=seed
+    )
+    validation = window.validation
+
+    def on_epoch(epoch: int, logs: Any) -> None:
+        pipeline.board.update(epoch=epoch, losses=dict(logs))
+        fault_point("4.epoch")
+
+    report = pipeline.learner.train(
+        dataset,
+        steps_per_epoch(len(window.train), settings.batch_size),
+        (validation.features(schema), validation.labels(schema), validation.weights(schema)),
+        trainer.TrainSettings(
+            epochs=settings.epochs,
+            patience=settings.patience,
+            min_delta=settings.min_delta,
+            monitor=settings.monitor,
+            mode=settings.mode,
+        ),
+        round_seed=seed,
+        on_epoch=on_epoch,
+        should_stop=should_stop,
+    )
+    fault_point("4.after")
+    return report
+
+
+def checkpoint(
+    pipeline: Pipeline, turn: Turn, tested: dict[str, Any], report: TrainReport
+) -> None:
+    """Step 5: make the round real. Everything is durable before the marker is."""
+    import trainer
+
+    pipeline.board.update(step=5)
+    fault_point("5.before")
+    trainer.save(pipeline.learner.model, turn.folder.weights)
+    turn.window.test.save(turn.folder.test_rows)
+    fault_point("5.weights")
+    turn.folder.write_report(
+        {
+            "counts": asdict(turn.window.counts),
+            "first_timestamp": turn.window.first_timestamp,
+            "last_timestamp": turn.window.last_timestamp,
+            "sampled": len(turn.window.train),
+            "training": report.to_json(),
+            "prequential": tested,
+        }
+    )
+    fault_point("5.report")
+    turn.folder.mark_done(trainer.digest(turn.folder.weights))
+    fault_point("5.after")
+
+
+def steps_per_epoch(rows: int, batch_size: int) -> int:
+    """Batches that hold all rows once; the last may be short."""
+    return -(-rows // batch_size)

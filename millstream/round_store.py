@@ -1,0 +1,161 @@
+"""The round store: a folder per round, complete when its marker `DONE` is there.
+
+    rounds/000042/plan.json       written before training: offset ranges, seed, parent
+    rounds/000042/weights.npz     the learner after the round: model, optimizer, random state
+    rounds/000042/test.arrow      the test half of the holdout, for gate and publication
+    rounds/000042/report.json     counts, losses, scores; the baselines' state
+    rounds/000042/DONE            written last, with fsync; without it the round did not happen
+    rounds/000042/published.json  what the registry made of it
+
+The ranges of the complete rounds tile the topics: each begins where its parent ended.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from millstream.durable import make_folder, read_json, write_bytes, write_json
+from millstream.errors import RoundStoreError
+from millstream.plan import Plan
+
+__all__ = ["RoundFolder", "RoundStore"]
+
+HEAVY = ("weights.npz", "test.arrow")
+
+
+class RoundFolder:
+    """The files of one round."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.weights = path / "weights.npz"
+        self.test_rows = path / "test.arrow"
+
+    @property
+    def number(self) -> int:
+        """The round's number."""
+        return int(self.path.name)
+
+    @property
+    def done(self) -> bool:
+        """Whether the round happened."""
+        return (self.path / "DONE").exists()
+
+    @property
+    def pruned(self) -> bool:
+        """Whether the round's weights were removed; its plan and report stay."""
+        return self.done and not self.weights.exists()
+
+    def plan(self) -> Plan:
+        """The round's plan."""
+        return Plan.from_json(self._read("plan.json"))
+
+    def report(self) -> dict[str, Any]:
+        """Counts, losses and scores of the round."""
+        return dict(self._read("report.json"))
+
+    def write_report(self, report: dict[str, Any]) -> None:
+        """Store the report durably."""
+        write_json(self.path / "report.json", report)
+
+    def published(self) -> dict[str, Any] | None:
+        """What publication came to, or None if it has not ended."""
+        path = self.path / "published.json"
+        return dict(read_json(path)) if path.exists() else None
+
+    def write_published(self, outcome: dict[str, Any]) -> None:
+        """Note durably that publication has ended."""
+        write_json(self.path / "published.json", outcome)
+
+    def mark_done(self, digest: str) -> None:
+        """Write the marker that makes the round real; everything else must be durable before."""
+        write_bytes(self.path / "DONE", digest.encode() + b"\n")
+
+    def digest(self) -> str:
+        """SHA-256 of the weights, as the marker recorded it."""
+        return (self.path / "DONE").read_text(encoding="utf-8").strip()
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            value = read_json(self.path / name)
+        except (OSError, ValueError) as error:
+            raise RoundStoreError(
+                f"{self.path / name}: expected a readable JSON object, got {error};"
+                " restore the folder from a backup, or use another service.state_dir"
+            ) from error
+        return dict(value)
+
+
+class RoundStore:
+    """All rounds of one state folder. One process writes (see `state_lock`); any may read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def folder(self, number: int) -> RoundFolder:
+        """The folder of a round, which need not exist."""
+        return RoundFolder(self._folder / f"{number:06d}")
+
+    def complete(self) -> list[RoundFolder]:
+        """The rounds that happened, oldest first.
+
+        Raises:
+            RoundStoreError: a number is missing, or a range does not begin where its parent ended.
+        """
+        found = sorted(p for p in self._folder.glob("[0-9]*") if (p / "DONE").exists())
+        rounds = [RoundFolder(path) for path in found]
+        for expected, folder in enumerate(rounds):
+            if folder.number != expected:
+                raise RoundStoreError(
+                    f"{self._folder}: expected round {expected}, got {folder.number};"
+                    " a folder was removed by hand: restore it"
+                )
+        return rounds
+
+    def latest(self) -> RoundFolder | None:
+        """The last round that happened, if any."""
+        rounds = self.complete()
+        return rounds[-1] if rounds else None
+
+    def begin(self, plan: Plan) -> RoundFolder:
+        """Write a plan durably; what an unfinished attempt at this round left is removed.
+
+        Raises:
+            RoundStoreError: the plan does not begin where its parent ended.
+        """
+        folder = self.folder(plan.round)
+        if plan.parent is not None:
+            parent_end = self.folder(plan.parent).plan().end
+            if any(plan.start.get(t, p) != offset for t, p, offset in parent_end.items()):
+                raise RoundStoreError(
+                    f"round {plan.round}: expected a range that starts at {parent_end},"
+                    f" where round {plan.parent} ended; got {plan.start}"
+                )
+        if folder.path.exists():
+            shutil.rmtree(folder.path)
+        make_folder(folder.path)
+        write_json(folder.path / "plan.json", plan.to_json())
+        return folder
+
+    def prune(self, keep: int, needed: set[int]) -> list[int]:
+        """Remove weights and rows of old rounds; plans, reports and markers stay for ever.
+
+        Args:
+            keep: how many of the newest rounds stay whole.
+            needed: rounds that a registered version was made in; they and their parents stay
+                whole, so that each version can be replayed.
+
+        Returns:
+            The numbers of the rounds that were pruned now.
+        """
+        rounds = self.complete()
+        kept = needed | {number - 1 for number in needed}
+        pruned = []
+        for folder in rounds[: max(0, len(rounds) - keep)]:
+            if folder.number not in kept and not folder.pruned and folder.published() is not None:
+                for name in HEAVY:
+                    (folder.path / name).unlink(missing_ok=True)
+                pruned.append(folder.number)
+        return pruned

@@ -1,0 +1,211 @@
+"""The service: ingest in the background, a round when the trigger says so, until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from ingest import Intake, KafkaDeadLetters, KafkaSource
+from millstream.board import Board
+from millstream.config import Config
+from millstream.errors import RoundStoreError
+from millstream.local import open_broker, open_registry
+from millstream.pipeline import Pipeline, make_builder, open_pipeline, source_options
+from millstream.round import begin_store, finish_round, run_round
+from millstream.round_store import RoundFolder
+from millstream.state_lock import state_lock
+
+__all__ = ["RunOptions", "run_service"]
+
+log = logging.getLogger("millstream")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """When `run_service` ends by itself; by default it does not.
+
+    Attributes:
+        stop_when_idle_s: end after a last round once no record came for so many seconds.
+        max_rounds: end after so many rounds of this process.
+    """
+
+    stop_when_idle_s: float | None = None
+    max_rounds: int | None = None
+
+
+@dataclass(frozen=True)
+class Running:
+    """The open parts of a service."""
+
+    pipeline: Pipeline
+    source: KafkaSource
+    intake: Intake
+    stop: threading.Event
+
+
+def run_service(
+    config: Config,
+    options: RunOptions,
+    board: Board,
+    stop: threading.Event,
+    on_round: Callable[[RoundFolder], None] = lambda folder: None,
+) -> None:
+    """Run until `stop` is set or the options say so.
+
+    A round that is in training when `stop` is set is abandoned (its records are read again at the
+    next start); one that has its marker is published first. So no half round exists, ever.
+
+    Args:
+        config: the configuration.
+        options: when to end by itself.
+        board: told what happens.
+        stop: set it from any thread or signal handler for a clean end.
+        on_round: called after each round that was published.
+
+    Raises:
+        MillstreamError: or the root error of a room; each is one line for people, and the state
+            folder is good for a restart after any of them.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(state_lock(config.state_dir))
+        stack.callback(lambda: (board.update(phase="stopped"), board.save()))
+        board.update(note="loading TensorFlow and the model")
+        tracking_uri = open_registry(config)
+        pipeline = open_pipeline(config, tracking_uri, board)
+        board.update(note="reaching Kafka", registry=tracking_uri)
+        servers = stack.enter_context(open_broker(config))
+        board.update(kafka=servers)
+        running = stack.enter_context(open_parts(pipeline, servers, stop))
+        stack.enter_context(ticking(running))
+        board.update(phase="running", step=1, note="")
+        loop(running, options, on_round)
+
+
+@contextmanager
+def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Iterator[Running]:
+    """Resume from the last complete round, finish what it left unpublished, start ingest."""
+    config = pipeline.config
+    connection = source_options(config, servers)
+    with ExitStack() as stack:
+        latest = pipeline.store.latest()
+        start = latest.plan().end if latest else config.kafka.start
+        source = KafkaSource(config.kafka.topics, connection, start)
+        stack.callback(source.close)
+        if latest is None:
+            latest = begin_store(pipeline, source.position())
+        check_schema(pipeline)
+        for folder in pipeline.store.complete():
+            if folder.published() is None:
+                finish_round(pipeline, source, folder)
+        dead_letters = KafkaDeadLetters(connection, config.kafka.dead_letter_topic)
+        stack.callback(dead_letters.close)
+        intake = Intake(
+            source,
+            make_builder(config, dead_letters, latest.plan().end),
+            max_bad_ratio=config.kafka.max_bad_ratio,
+            bad_ratio_min_records=config.kafka.bad_ratio_min_records,
+        )
+        stack.callback(intake.close)
+        intake.start()
+        yield Running(pipeline, source, intake, stop)
+
+
+def check_schema(pipeline: Pipeline) -> None:
+    """Refuse to continue a learner on records of another shape."""
+    saved = pipeline.store.folder(0).report()["schema"]
+    current = pipeline.schema.fingerprint()
+    if saved != current:
+        raise RoundStoreError(
+            f"{pipeline.config.state_dir}: its rounds were made with schema {saved[:12]}, the"
+            f" configuration describes {current[:12]}; restore [schema], or choose another"
+            " service.state_dir for a new learner"
+        )
+
+
+def loop(running: Running, options: RunOptions, on_round: Callable[[RoundFolder], None]) -> None:
+    """Steps 1 and 2: wait for the trigger, cut the window, run the round."""
+    import trainer
+
+    config = running.pipeline.config.trigger
+    trigger = trainer.AnyTrigger.of(records=config.records, seconds=config.seconds)
+    idle = Idleness(options.stop_when_idle_s)
+    rounds = 0
+    while not running.stop.is_set():
+        running.intake.check()
+        records, seconds = running.intake.pending()
+        is_idle = idle.reached(running.intake.totals().records)
+        reason = trigger.due(records, seconds) or ("idle" if is_idle and records else None)
+        if reason is None:
+            if is_idle:
+                break
+            running.stop.wait(0.05)
+            continue
+        try:
+            folder = turn(running, reason)
+        except trainer.TrainingAborted:
+            log.info("round abandoned; its records will be read again at the next start")
+            break
+        on_round(folder)
+        rounds += 1
+        if rounds == options.max_rounds:
+            break
+
+
+def turn(running: Running, reason: str) -> RoundFolder:
+    """Cut the window and run one round on it."""
+    pipeline = running.pipeline
+    pipeline.board.update(step=2, note=reason)
+    window = running.intake.cut()
+    folder = run_round(pipeline, running.source, window, reason, running.stop.is_set)
+    prune(pipeline)
+    pipeline.board.update(step=1)
+    return folder
+
+
+def prune(pipeline: Pipeline) -> None:
+    """Remove weights of old rounds that no registered version needs."""
+    keep = pipeline.config.service.keep_rounds
+    if len(pipeline.store.complete()) > keep:
+        needed = {version.round for version in pipeline.registry.versions()}
+        pipeline.store.prune(keep, needed)
+
+
+class Idleness:
+    """Tells when the count of records has not moved for a while."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._count = -1
+        self._since = time.monotonic()
+
+    def reached(self, count: int) -> bool:
+        """Whether `count` has been the same for the configured seconds."""
+        if count != self._count:
+            self._count, self._since = count, time.monotonic()
+        return self._seconds is not None and time.monotonic() - self._since >= self._seconds
+
+
+@contextmanager
+def ticking(running: Running, interval_s: float = 0.25) -> Iterator[None]:
+    """Keep the board's counters and the status file fresh while the body runs."""
+    ended = threading.Event()
+    board, intake = running.pipeline.board, running.intake
+
+    def tick() -> None:
+        while not ended.wait(interval_s):
+            totals = intake.totals()
+            board.count(totals.records, totals.bad, intake.pending()[0])
+            board.update(lag=intake.lag())
+            board.save()
+
+    thread = threading.Thread(target=tick, name="millstream-board", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -1,0 +1,113 @@
+"""One line per round, for tables: the terminal's, the demo's and `millstream status`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from ingest import OffsetRange
+from millstream.round_store import RoundFolder, RoundStore
+
+__all__ = ["RoundSummary", "rounds_table", "summaries"]
+
+
+@dataclass(frozen=True)
+class RoundSummary:
+    """What a round was made of and what became of it.
+
+    Attributes:
+        number: the round.
+        ranges: offset range per partition.
+        records: records in the ranges; `bad` of them were dead-lettered, `sampled` trained on.
+        epochs: epochs trained; `stopped_early` when early stopping ended them.
+        prequential: scores by who (learner, majority_class, ...) and metric.
+        float32_bytes: size of the float32 export.
+        shipped_bytes: size of the chosen rung as it is stored and pulled (gzip).
+        rung: the chosen rung.
+        version: number in the registry, or None.
+        promoted: whether it became champion.
+        reason: why, or why not.
+    """
+
+    number: int
+    ranges: tuple[OffsetRange, ...]
+    records: int
+    bad: int
+    sampled: int
+    epochs: int
+    stopped_early: bool
+    prequential: dict[str, Any]
+    float32_bytes: int | None
+    shipped_bytes: int | None
+    rung: str
+    version: int | None
+    promoted: bool
+    reason: str
+
+    @classmethod
+    def of(cls, folder: RoundFolder) -> RoundSummary:
+        """Read a complete round's files."""
+        report, published = folder.report(), folder.published() or {}
+        return cls(
+            number=folder.number,
+            ranges=folder.plan().ranges,
+            records=report["counts"]["seen"],
+            bad=report["counts"]["bad"],
+            sampled=report["sampled"],
+            epochs=report["training"]["epochs"],
+            stopped_early=report["training"]["stopped_early"],
+            prequential=report["prequential"],
+            float32_bytes=published.get("float32_bytes"),
+            shipped_bytes=published.get("gzip_bytes"),
+            rung=published.get("rung", ""),
+            version=published.get("version"),
+            promoted=published.get("promoted", False),
+            reason=published.get("reason", "not published yet"),
+        )
+
+
+def summaries(store: RoundStore) -> list[RoundSummary]:
+    """All complete rounds that had records, oldest first."""
+    return [RoundSummary.of(folder) for folder in store.complete() if folder.number > 0]
+
+
+def rounds_table(rounds: list[RoundSummary], metrics: tuple[str, str]) -> Table:
+    """The table of rounds, with two metrics beside the baselines'."""
+    table = Table(title="Rounds", title_justify="left", header_style="bold", pad_edge=False)
+    for name in ("round", "offsets", "records", "bad", "sampled", "epochs"):
+        table.add_column(name, justify="left" if name == "offsets" else "right", no_wrap=True)
+    for metric in metrics:
+        table.add_column(f"{metric}\nlearner / majority / no change", justify="right", no_wrap=True)
+    table.add_column("f32\nbytes", justify="right")
+    table.add_column("shipped\nbytes", justify="right")
+    table.add_column("version", justify="right")
+    table.add_column("promoted, or why not", overflow="fold")
+    for item in rounds:
+        table.add_row(*_cells(item, metrics), style=None if item.promoted else "dim")
+    return table
+
+
+def _cells(item: RoundSummary, metrics: tuple[str, str]) -> list[str]:
+    return [
+        str(item.number),
+        "\n".join(f"{r.partition}: {r.start:,}-{r.end:,}" for r in item.ranges),
+        f"{item.records:,}",
+        f"{item.bad:,}",
+        f"{item.sampled:,}",
+        f"{item.epochs}{' early stop' if item.stopped_early else ''}",
+        *(_scores(item.prequential, metric) for metric in metrics),
+        f"{item.float32_bytes:,}" if item.float32_bytes else "-",
+        f"{item.shipped_bytes:,}\n{item.rung}" if item.shipped_bytes else "-",
+        str(item.version) if item.version else "-",
+        ("yes: " if item.promoted else "no: ") + item.reason,
+    ]
+
+
+def _scores(prequential: dict[str, Any], metric: str) -> str:
+    parts = []
+    for who in ("learner", "majority_class", "no_change"):
+        value = prequential.get(who, {}).get(metric)
+        parts.append("-" if value is None else f"{value:.3f}")
+    return " / ".join(parts)
