@@ -1,0 +1,50 @@
+"""Everything that `trainer` raises: one tree, written for the person who must act."""
+
+
+class TrainerError(Exception):
+    """Base of all errors of this room; its text is one line.
+
+    Attributes:
+        place: Where it happened (a file and line, a setting, a variable).
+        expected: What was needed there.
+        got: What was found instead.
+        mend: What to change.
+    """
+
+    def __init__(self, place: str, *, expected: str, got: str, mend: str) -> None:
+        """Compose the line `place: expected E, got G; MEND`."""
+        self.place = place
+        self.expected = expected
+        self.got = one_line(got)
+        self.mend = mend
+        super().__init__(f"{place}: expected {expected}, got {self.got}; {mend}")
+
+
+class ModelError(TrainerError):
+    """The user's model file cannot be loaded, or its model cannot be trained by millstream."""
+
+
+class SettingsError(TrainerError):
+    """A setting of the trainer is outside of what it may be."""
+
+
+class TrainingError(TrainerError):
+    """A fit could not be run (data and model do not agree); the model is as it was before it."""
+
+
+class TrainingAborted(Exception):  # noqa: N818 - a clean stop that was asked for
+    """A fit ended because the caller asked it to; the model is as it was before it."""
+
+
+class CheckpointError(TrainerError):
+    """A checkpoint is missing, damaged, foreign, or of another model; nothing was loaded."""
+
+
+class MetricError(TrainerError):
+    """Labels or predictions cannot be scored as they are."""
+
+
+def one_line(text: object, limit: int = 300) -> str:
+    """Return `text` as a single line of at most `limit` characters."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,0 +1,80 @@
+"""What bit-identical training needs, and how a model's draws are kept from leaking between rounds.
+
+The same checkpoint and the same dataset give the same bits, in a fresh process or after any number
+of rounds, because
+
+* ops are deterministic (`enable_op_determinism`) and tf.data keeps its order;
+* everything that fit changes is in the checkpoint: weights, optimizer slots and iterations (hence
+  the place in a learning-rate schedule), and the seed generators of Dropout and its like;
+* draws that bypass the model's own seed generators (`tf.random.normal`, `keras.random.normal`
+  without a seed) are seeded by the round. TensorFlow fixes such seeds when it traces a function,
+  so a model that has them is traced anew each round (0.5 to 1 s); others keep their functions;
+* state that neither the model nor the optimizer owns is refused, since no checkpoint holds it.
+
+It holds on one kind of machine with one number of threads: another instruction set, another
+TensorFlow or another number of cores may sum in another order.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from trainer.errors import ModelError
+
+_PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+_GLOBAL_GENERATOR = "seed_generator_state"
+
+
+def enable_op_determinism() -> None:
+    """Make TensorFlow's ops deterministic in this process, for good."""
+    tf.config.experimental.enable_op_determinism()
+
+
+def seed_everything(seed: int, round_seed: int) -> None:
+    """Seed Python, NumPy and TensorFlow from both numbers (any integers)."""
+    text = f"millstream round {seed} {round_seed}".encode()
+    keras.utils.set_random_seed(int.from_bytes(hashlib.sha256(text).digest()[:4], "big"))
+
+
+def draws_globally(model: keras.Model, element_spec: Any) -> bool:
+    """Return whether a train step draws numbers that no variable of the model determines.
+
+    Args:
+        model: A model whose optimizer is built.
+        element_spec: The spec of one batch, as `tf.data.Dataset.element_spec`.
+
+    Raises:
+        ModelError: The step uses a variable that no checkpoint would hold.
+    """
+    step = tf.function(lambda batch: model.train_step(batch), autograph=False)
+    graph = step.get_concrete_function(element_spec).graph
+    outside = [variable.name for variable in _outside(model, graph.variables)]
+    stray = [name for name in outside if _GLOBAL_GENERATOR not in name]
+    if stray:
+        raise ModelError(
+            f'variable "{stray[0]}"',
+            expected="all state of the model in model.variables",
+            got="a variable that the model does not track, so no checkpoint holds it",
+            mend="create it with self.add_weight, and draw with a keras.random.SeedGenerator",
+        )
+    return bool(outside) or any(_is_global_draw(node) for node in _nodes(graph))
+
+
+def _outside(model: keras.Model, used: Iterable[Any]) -> list[Any]:
+    owned = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    known = {variable.value.ref() for variable in owned}
+    return [variable for variable in used if variable.ref() not in known]
+
+
+def _nodes(graph: Any) -> Iterable[Any]:
+    definition = graph.as_graph_def()
+    yield from definition.node
+    for function in definition.library.function:
+        yield from function.node_def
+
+
+def _is_global_draw(node: Any) -> bool:
+    return node.op in _PYTHON_OPS or ("seed" in node.attr and "seed2" in node.attr)

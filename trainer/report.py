@@ -1,0 +1,33 @@
+"""What a round of training did."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """The outcome of one `Learner.train`.
+
+    Attributes:
+        epochs: Epochs that were finished.
+        best_epoch: The epoch (from 1) whose weights the model has; 0 if it diverged.
+        stopped_early: Whether early stopping ended it before the last epoch it could have run.
+        monitored: Whether there was anything for early stopping to look at.
+        history: Per metric of Keras's logs its value at each finished epoch.
+        diverged: Where a value stopped being finite, as a sentence; None if none did. The model
+            and its optimizer are then as they were before the round.
+        seconds: How long it took.
+    """
+
+    epochs: int
+    best_epoch: int
+    stopped_early: bool
+    monitored: bool
+    history: Mapping[str, tuple[float, ...]]
+    diverged: str | None
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON types."""
+        return {**asdict(self), "history": {name: list(v) for name, v in self.history.items()}}
