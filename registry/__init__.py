@@ -1,0 +1,61 @@
+"""The registry: export, compression, and versions in MLflow that anyone can pull.
+
+A model leaves Keras once, as float32 LiteRT bytes. Everything after that is about bytes: they are
+made smaller, scored, gated and shipped. Importing this package imports neither TensorFlow nor
+MLflow; reading and pulling versions never needs TensorFlow.
+"""
+
+from registry.artifact import Artifact, SkippedRung
+from registry.compress import LadderSettings, Quantizer, Rung, default_quantizer, ladder
+from registry.errors import (
+    CompressionError,
+    ExportError,
+    LiteModelError,
+    PublicationError,
+    PullError,
+    QuantizerCrashed,
+    QuantizerError,
+    QuantizerTimeout,
+    RegistryError,
+    RungError,
+    StoreError,
+    VersionNotFound,
+)
+from registry.export import export_float32
+from registry.flatbuffer import Weight, op_names, tensor_dtypes, weights
+from registry.litert import LiteModel
+from registry.mlflow_registry import ModelRegistry
+from registry.publication import ModelVersion, Publication
+from registry.reference import Reference
+
+__all__ = [
+    "Artifact",
+    "CompressionError",
+    "ExportError",
+    "LadderSettings",
+    "LiteModel",
+    "LiteModelError",
+    "ModelRegistry",
+    "ModelVersion",
+    "Publication",
+    "PublicationError",
+    "PullError",
+    "Quantizer",
+    "QuantizerCrashed",
+    "QuantizerError",
+    "QuantizerTimeout",
+    "Reference",
+    "RegistryError",
+    "Rung",
+    "RungError",
+    "SkippedRung",
+    "StoreError",
+    "VersionNotFound",
+    "Weight",
+    "default_quantizer",
+    "export_float32",
+    "ladder",
+    "op_names",
+    "tensor_dtypes",
+    "weights",
+]

@@ -1,0 +1,107 @@
+"""The compression ladder: every rung from the same float32 bytes, each one measured by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from registry.artifact import Artifact, SkippedRung
+from registry.compress.prune import Prune
+from registry.compress.quantize import Quantize
+from registry.compress.quantizer import Quantizer, default_quantizer
+from registry.compress.rung import Rung
+from registry.errors import CompressionError
+from registry.flatbuffer import describe_weights
+
+__all__ = ["RUNGS", "LadderSettings", "PrunedInt8", "ladder"]
+
+FLOAT32 = "float32"
+
+
+@dataclass(frozen=True)
+class LadderSettings:
+    """Which rungs to climb, and how.
+
+    Attributes:
+        rungs: names, in the order of the result; float32 always comes first, named or not.
+        sparsity: share of each dense and convolution layer's weights that pruning zeroes.
+        timeout_s: time limit of a rung's child process for one model.
+    """
+
+    rungs: tuple[str, ...] = ("int8", "pruned_int8")
+    sparsity: float = 0.5
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class PrunedInt8:
+    """Prune, then quantize: zeros stay zeros in int8."""
+
+    prune: Prune
+    quantize: Quantize
+
+    @property
+    def name(self) -> str:
+        """Name of the rung."""
+        return "pruned_int8"
+
+    def apply(self, float32: bytes) -> bytes:
+        """Pruned and quantized bytes.
+
+        Raises:
+            CompressionError: either step failed.
+        """
+        return self.quantize.apply(self.prune.apply(float32))
+
+
+def make_int8(settings: LadderSettings, quantizer: Quantizer) -> Rung:
+    """The int8 rung."""
+    return Quantize(settings.timeout_s, quantizer)
+
+
+def make_pruned_int8(settings: LadderSettings, quantizer: Quantizer) -> Rung:
+    """The rung that prunes, then quantizes."""
+    return PrunedInt8(Prune(settings.sparsity), Quantize(settings.timeout_s, quantizer))
+
+
+RUNGS: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
+    "int8": make_int8,
+    "pruned_int8": make_pruned_int8,
+}
+
+
+def ladder(
+    float32: bytes, settings: LadderSettings | None = None, quantizer: Quantizer | None = None
+) -> list[Artifact | SkippedRung]:
+    """Every rung's bytes, or the reason why it was skipped.
+
+    Args:
+        float32: the float32 export.
+        settings: which rungs, and how; None means the defaults.
+        quantizer: the child process to use; None means the one shared by this process.
+
+    Returns:
+        The float32 artifact first, then one entry for each rung in the order of the settings.
+
+    Raises:
+        CompressionError: the settings name a rung that does not exist.
+    """
+    settings = settings or LadderSettings()
+    names = [name for name in dict.fromkeys(settings.rungs) if name != FLOAT32]
+    unknown = [name for name in names if name not in RUNGS]
+    if unknown:
+        raise CompressionError(f"unknown rungs {unknown}; known: {[FLOAT32, *RUNGS]}")
+    rungs = [RUNGS[name](settings, quantizer or default_quantizer()) for name in names]
+    return [
+        Artifact(FLOAT32, float32, describe_weights(float32)),
+        *(climb(r, float32) for r in rungs),
+    ]
+
+
+def climb(rung: Rung, float32: bytes) -> Artifact | SkippedRung:
+    """One rung's artifact, or why it has none."""
+    try:
+        smaller = rung.apply(float32)
+    except CompressionError as e:
+        return SkippedRung(rung.name, str(e))
+    return Artifact(rung.name, smaller, describe_weights(smaller))

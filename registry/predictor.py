@@ -1,0 +1,215 @@
+"""The predictor that ships with every version: an MLflow pyfunc over a LiteRT model.
+
+This file is copied into the artifact and run there, so it imports only what the artifact
+requires: mlflow, pandas, numpy and ai-edge-litert. The registry scores candidates with the same
+`LiteRuntime`, so what is measured is what is served.
+
+`Predictor.predict` takes raw values: a pandas DataFrame, a dict of columns, or a list of dicts.
+Category columns hold strings. It returns float32 `[rows]`, or `[rows, classes]` for a softmax,
+whose columns follow the label's vocabulary in `schema.json`.
+"""
+
+import gzip
+import json
+import threading
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel
+
+BATCH = 1024
+
+
+class InputError(ValueError):
+    """A column is missing, or holds what its field cannot hold. The message names the column."""
+
+
+class LiteRuntime:
+    """LiteRT bytes with one signature, run in batches of `BATCH` rows. Safe to share by threads.
+
+    Args:
+        tflite: the flatbuffer.
+
+    Raises:
+        InputError: the bytes have no named signature with exactly one output.
+    """
+
+    def __init__(self, tflite: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._lock = threading.Lock()
+        self._interpreter = Interpreter(model_content=tflite)
+        signatures = self._interpreter.get_signature_list()
+        if len(signatures) != 1:
+            raise InputError(f"expected 1 signature in the model, got {len(signatures)}")
+        self._runner = self._interpreter.get_signature_runner(next(iter(signatures)))
+        self._inputs: dict[str, Any] = self._runner.get_input_details()
+        outputs: dict[str, Any] = self._runner.get_output_details()
+        if len(outputs) != 1:
+            raise InputError(f"expected 1 output in the model, got {sorted(outputs)}")
+        ((self._output_name, self._output),) = outputs.items()
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs, sorted."""
+        return tuple(sorted(self._inputs))
+
+    def input_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of an input with its batch axis; -1 marks an open axis."""
+        return tuple(int(size) for size in self._inputs[name]["shape_signature"])
+
+    def predict(self, features: Mapping[str, Any]) -> np.ndarray:
+        """Predictions for columns of equal length; columns that the model does not use are ignored.
+
+        Args:
+            features: name -> array `[rows]` or `[rows, ...]`, already encoded as numbers.
+
+        Returns:
+            float32 `[rows]` where the model has one output unit, else `[rows, classes]`.
+
+        Raises:
+            InputError: a column is missing, or its length or shape does not fit.
+        """
+        arrays = {name: self._fit(name, features) for name in self._inputs}
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len(set(lengths.values())) > 1:
+            raise InputError(f"expected columns of equal length, got {lengths}")
+        rows = next(iter(lengths.values()))
+        starts = range(0, rows, BATCH)
+        with self._lock:
+            parts = [self._run({k: v[i : i + BATCH] for k, v in arrays.items()}) for i in starts]
+        tail = tuple(int(size) for size in self._output["shape_signature"][1:])
+        joined = np.concatenate(parts) if parts else np.zeros((0, *tail), np.float32)
+        return joined.reshape(rows) if joined.ndim == 2 and joined.shape[1] == 1 else joined
+
+    def _run(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(self._runner(**batch)[self._output_name], dtype=np.float32)
+
+    def _fit(self, name: str, features: Mapping[str, Any]) -> np.ndarray:
+        if name not in features:
+            raise InputError(
+                f'column "{name}" is missing; the model needs {list(self.input_names)}'
+            )
+        array = np.asarray(features[name], dtype=self._inputs[name]["dtype"])
+        shape = self.input_shape(name)
+        if array.ndim == 1 and shape[1:] == (1,):
+            array = array.reshape(-1, 1)
+        if array.ndim == 2 and len(shape) == 1 and array.shape[1] == 1:
+            array = array.reshape(-1)
+        fits = array.ndim == len(shape) and all(
+            want in (-1, got) for want, got in zip(shape[1:], array.shape[1:], strict=True)
+        )
+        if not fits:
+            raise InputError(f'column "{name}": expected shape {shape}, got {array.shape}')
+        return np.ascontiguousarray(array)
+
+
+def encode(field: Mapping[str, Any], values: Any) -> np.ndarray:
+    """Raw values of one field as the numbers that the model was trained on.
+
+    Args:
+        field: one of `schema.json`'s fields: name, dtype, vocabulary, buckets.
+        values: the column, `[rows]` or `[rows, ...]`.
+
+    Returns:
+        An array of the same shape: float32, int32, int64 or bool; int32 for a category.
+
+    Raises:
+        InputError: a value is missing, not finite, out of range or of another kind.
+    """
+    column = np.asarray(values)
+    if field["dtype"] == "category":
+        return encode_category(field, column)
+    if column.dtype == object:
+        column = np.asarray(column.tolist())
+    name, dtype, kind = field["name"], np.dtype(field["dtype"]), column.dtype.kind
+    if dtype.kind == "b" and kind == "b":
+        return column
+    if dtype.kind == "b" or kind not in "iuf":
+        raise InputError(f'column "{name}": expected {dtype}, got {example_of(column)}')
+    whole = column.astype(np.float64)
+    if dtype.kind == "f":
+        limit = float(np.finfo(np.float32).max)
+        fits = np.abs(whole) <= limit
+    else:
+        limits = np.iinfo(dtype)
+        fits = (whole >= limits.min) & (whole <= limits.max) & (whole == np.floor(whole))
+    if not fits.all():
+        row = int(np.argmin(fits.reshape(len(column), -1).all(axis=1)))
+        raise InputError(f'column "{name}", row {row}: expected {dtype}, got {column[row]!r}')
+    return column.astype(dtype)
+
+
+def encode_category(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
+    """Strings as int32 codes, by vocabulary (position + 1, unknown 0) or by CRC-32 bucket.
+
+    Raises:
+        InputError: a value is missing or not a string.
+    """
+    if column.dtype == object and len(column) == 1 and isinstance(column[0], (list, np.ndarray)):
+        column = np.asarray(column[0], dtype=object)  # MLflow wraps a dict of string lists so
+    codes, found = pd.factorize(column.astype(object))
+    wrong = [value for value in found if not isinstance(value, str)]
+    if wrong or (codes < 0).any():
+        got = repr(wrong[0]) if wrong else "a missing value"
+        raise InputError(f'column "{field["name"]}": expected a string, got {got}')
+    buckets = int(field.get("buckets") or 0)
+    if buckets:
+        numbers = [1 + zlib.crc32(v.encode()) % buckets if v else 0 for v in found]
+    else:
+        places = {value: i + 1 for i, value in enumerate(field["vocabulary"])}
+        numbers = [places.get(value, 0) for value in found]
+    return np.asarray(numbers, dtype=np.int32)[codes] if len(codes) else np.zeros(0, np.int32)
+
+
+def example_of(column: np.ndarray) -> str:
+    """The first value of a column, cut short, for an error message."""
+    return (
+        repr(column.reshape(-1)[0])[:100] if column.size else f"an empty column of {column.dtype}"
+    )
+
+
+def columns_of(model_input: Any) -> dict[str, Any]:
+    """A DataFrame, a dict of columns, a dict of scalars or a list of dicts, as columns."""
+    if isinstance(model_input, Mapping):
+        return {name: np.atleast_1d(np.asarray(value)) for name, value in model_input.items()}
+    frame = model_input if isinstance(model_input, pd.DataFrame) else pd.DataFrame(model_input)
+    return {str(name): frame[name].to_numpy() for name in frame.columns}
+
+
+class Predictor(PythonModel):  # type: ignore[misc]
+    """Raw records in, predictions out, by `model.tflite.gz` and `schema.json` of the artifact."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the model and its schema from the artifact's folder."""
+        schema = json.loads(Path(context.artifacts["schema"]).read_text(encoding="utf-8"))
+        self.fields = {field["name"]: field for field in schema["fields"]}
+        self.runtime = LiteRuntime(gzip.decompress(Path(context.artifacts["model"]).read_bytes()))
+
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002 - MLflow's interface
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> np.ndarray:
+        """Predict raw records; see the module's docstring for what goes in and comes out.
+
+        Raises:
+            InputError: a column is missing or holds what its field cannot hold.
+        """
+        columns = columns_of(model_input)
+        needed = self.runtime.input_names
+        missing = [name for name in needed if name not in columns]
+        if missing:
+            raise InputError(f"columns {missing} are missing; the model needs {list(needed)}")
+        return self.runtime.predict(
+            {name: encode(self.fields[name], columns[name]) for name in needed}
+        )
+
+
+set_model(Predictor())
