@@ -1,4 +1,4 @@
-"""The MLflow model folder of a version: self-contained, no pickle, checked before it is uploaded."""
+"""The MLflow model folder of a version: self-contained, without pickle, checked before upload."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ def make_signature(
         output = model.predict(encoded)
     except InputError as e:
         raise PublicationError(f"example: {e}") from e
-    columns = [
-        ColSpec(SIGNATURE_TYPES.get(field["dtype"], AnyType()), name)
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(SIGNATURE_TYPES.get(field["dtype"], AnyType()), name)  # type: ignore[no-untyped-call]
         for name, field in fields.items()
     ]
     result = TensorSpec(np.dtype(np.float32), (-1, *output.shape[1:]))

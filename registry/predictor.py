@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 BATCH = 1024
 
@@ -182,7 +182,7 @@ def columns_of(model_input: Any) -> dict[str, Any]:
     return {str(name): frame[name].to_numpy() for name in frame.columns}
 
 
-class Predictor(PythonModel):  # type: ignore[misc]
+class Predictor(PythonModel):
     """Raw records in, predictions out, by `model.tflite.gz` and `schema.json` of the artifact."""
 
     def load_context(self, context: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ FORMAT = "millstream.pulled/1"
 
 
 def complete(folder: Path, version: ModelVersion) -> None:
-    """Put `model.tflite`, `schema.json` and `version.json` beside a downloaded MLflow folder's files.
+    """Add `model.tflite`, `schema.json` and `version.json` to a downloaded MLflow folder.
 
     Raises:
         PullError: the folder is not one that millstream packaged.
@@ -55,8 +54,8 @@ def replacing(out: Path) -> Iterator[Path]:
         fresh.mkdir(mode=0o755)
         yield fresh
         if out.exists():
-            os.rename(out, old)
-        os.rename(fresh, out)
+            out.rename(old)
+        fresh.rename(out)
 
 
 def check_replaceable(out: Path) -> None:
