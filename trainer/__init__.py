@@ -1,23 +1,23 @@
 """The trainer: Keras models that keep learning, their checkpoints, scores, gates and triggers.
 
-A round: `Learner.predict` and `score` (test), `Learner.train` (then train), `checkpoint.save`, and
+A round: `Learner.predict` and `score` (test), `Learner.train` (then train), `save`, and
 after compression a `Gate` that looks at what was measured.
 """
 
-from trainer import checkpoint
 from trainer.baselines import (
-    BaselineState,
-    initial_state,
+    Baselines,
     predict_majority,
     predict_no_change,
     score_baselines,
     update,
 )
+from trainer.checkpoint import digest, load, save
 from trainer.checks import check_gate, check_trigger
 from trainer.errors import (
     CheckpointError,
     MetricError,
     ModelError,
+    RefusedError,
     SettingsError,
     TrainerError,
     TrainingAborted,
@@ -35,7 +35,7 @@ from trainer.trigger import AnyTrigger, RecordsTrigger, SecondsTrigger, Trigger
 __all__ = [
     "METRICS",
     "AnyTrigger",
-    "BaselineState",
+    "Baselines",
     "CheckpointError",
     "Evidence",
     "Gate",
@@ -43,6 +43,7 @@ __all__ = [
     "MetricError",
     "ModelError",
     "RecordsTrigger",
+    "RefusedError",
     "ScoreGate",
     "SecondsTrigger",
     "SettingsError",
@@ -59,13 +60,14 @@ __all__ = [
     "check_inputs",
     "check_model",
     "check_trigger",
-    "checkpoint",
+    "digest",
     "higher_is_better",
-    "initial_state",
     "input_names",
+    "load",
     "load_builder",
     "predict_majority",
     "predict_no_change",
+    "save",
     "score",
     "score_baselines",
     "source_digest",

@@ -68,11 +68,11 @@ def _validation(model: keras.Model, validation: Validation | None) -> tuple[Any,
 
 def _check_length(dataset: tf.data.Dataset, epochs: int, steps_per_epoch: int) -> None:
     known = int(dataset.cardinality())
-    if steps_per_epoch < 1 or 0 <= known < epochs * steps_per_epoch:
+    if 0 <= known < epochs * steps_per_epoch:
         raise TrainingError(
             "training dataset",
-            expected=f"{epochs} epochs of {max(steps_per_epoch, 1)} batches",
-            got=f"{known} batches" if steps_per_epoch >= 1 else "no row to train on",
+            expected=f"{epochs} epochs of {steps_per_epoch} batches",
+            got=f"{known} batches",
             mend="give it all epochs one after another",
         )
 

@@ -13,11 +13,17 @@ def check_gate(gate: Gate, metric: str = "auc") -> None:
     Raises:
         AssertionError: It does not hold; the text says for which evidence.
     """
-    scores = ({metric: 0.7}, {metric: 0.9}, {metric: math.nan}, {metric: math.inf}, {})
+    scores: tuple[dict[str, float], ...] = (
+        {metric: 0.7},
+        {metric: 0.9},
+        {metric: math.nan},
+        {metric: math.inf},
+        {},
+    )
     champions = (None, *scores)
     cases = itertools.product(scores, scores, champions, (0.0, 0.5, math.nan), (0, 1, 10_000))
     for candidate, float32, champion, difference, rows in cases:
-        evidence = Evidence(metric, candidate, float32, champion, difference, rows)
+        evidence = Evidence(candidate, float32, champion, difference, rows)
         verdict = gate.decide(evidence)
         _require(verdict == gate.decide(evidence), "the same verdict twice", evidence)
         _require(bool(verdict.reason.strip()), "a reason", evidence)

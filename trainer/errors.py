@@ -2,11 +2,19 @@
 
 
 class TrainerError(Exception):
-    """Base of all errors of this room; its text is one line.
+    """Base of all errors of this room."""
+
+
+class TrainingAborted(TrainerError):  # noqa: N818 - a clean stop that was asked for
+    """A fit ended because the caller asked it to; the model is as it was before it."""
+
+
+class RefusedError(TrainerError):
+    """Something is not as it must be; the text is one line.
 
     Attributes:
-        place: Where it happened (a file and line, a setting, a variable).
-        expected: What was needed there.
+        place: Where it is (a file and line, a setting, a variable).
+        expected: What is needed there.
         got: What was found instead.
         mend: What to change.
     """
@@ -20,27 +28,23 @@ class TrainerError(Exception):
         super().__init__(f"{place}: expected {expected}, got {self.got}; {mend}")
 
 
-class ModelError(TrainerError):
+class ModelError(RefusedError):
     """The user's model file cannot be loaded, or its model cannot be trained by millstream."""
 
 
-class SettingsError(TrainerError):
+class SettingsError(RefusedError):
     """A setting of the trainer is outside of what it may be."""
 
 
-class TrainingError(TrainerError):
+class TrainingError(RefusedError):
     """A fit could not be run (data and model do not agree); the model is as it was before it."""
 
 
-class TrainingAborted(Exception):  # noqa: N818 - a clean stop that was asked for
-    """A fit ended because the caller asked it to; the model is as it was before it."""
-
-
-class CheckpointError(TrainerError):
+class CheckpointError(RefusedError):
     """A checkpoint is missing, damaged, foreign, or of another model; nothing was loaded."""
 
 
-class MetricError(TrainerError):
+class MetricError(RefusedError):
     """Labels or predictions cannot be scored as they are."""
 
 

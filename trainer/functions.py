@@ -38,10 +38,8 @@ class Functions:
             seed_everything(self._seed, round_seed)
             self._train = self._test = None
         own = (model.train_function, model.test_function, model.steps_per_execution)
-        model.train_function, model.test_function = (
-            self._train_function(steps_per_epoch),
-            self._test,
-        )
+        model.train_function = self._train_function(steps_per_epoch)
+        model.test_function = self._test
         model.steps_per_execution = 1 if model.run_eagerly else GROUP
         model.stop_training = False
         try:

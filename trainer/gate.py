@@ -14,16 +14,14 @@ class Evidence:
     """What was measured, all on the same test rows and from exported bytes.
 
     Attributes:
-        metric: The metric that decides.
         candidate: Scores of the bytes that would be promoted (compressed).
         float32: Scores of the same model's uncompressed bytes.
         champion: Scores of the champion's bytes; None if there is no champion.
-        output_difference: Largest absolute difference between the candidate's and the float32
-            model's predictions.
+        output_difference: How far the candidate's predictions are from the float32 model's, in
+            the unit of the gate's limit.
         rows: Number of test rows.
     """
 
-    metric: str
     candidate: Mapping[str, float]
     float32: Mapping[str, float]
     champion: Mapping[str, float] | None
@@ -56,13 +54,14 @@ class ScoreGate:
     """Promotes what is as good as its own float32 model and not worse than the champion.
 
     Attributes:
+        metric: The metric that decides.
         max_loss: How much worse than its float32 model the candidate may score.
         min_gain: How much better than the champion it must score; negative tolerates a loss.
-        max_output_difference: Largest allowed difference of a prediction from the float32
-            model's; None allows any (regression: it is in the label's unit).
+        max_output_difference: The most that `Evidence.output_difference` may be; None: any.
         min_rows: Fewest test rows to decide on.
     """
 
+    metric: str
     max_loss: float = 0.005
     min_gain: float = -0.005
     max_output_difference: float | None = 0.1
@@ -72,8 +71,10 @@ class ScoreGate:
         """Check the ranges.
 
         Raises:
+            MetricError: No such metric.
             SettingsError: A threshold is NaN, or negative where it may not be.
         """
+        higher_is_better(self.metric)
         limits = {"max_loss": self.max_loss, "min_rows": self.min_rows}
         if self.max_output_difference is not None:
             limits["max_output_difference"] = self.max_output_difference
@@ -86,18 +87,14 @@ class ScoreGate:
             raise SettingsError("gate.min_gain", expected="a number", got="nan", mend="change it")
 
     def decide(self, evidence: Evidence) -> Verdict:
-        """Return the verdict; the first check that fails gives the reason.
-
-        Raises:
-            MetricError: `evidence.metric` is unknown.
-        """
+        """Return the verdict; the first check that fails gives the reason."""
         reason = self._against_float32(evidence) or self._against_champion(evidence)
         if reason is not None:
             return Verdict(False, reason)
-        return Verdict(True, _why(evidence))
+        return Verdict(True, _why(self.metric, evidence))
 
     def _against_float32(self, evidence: Evidence) -> str | None:
-        metric = evidence.metric
+        metric = self.metric
         if evidence.rows < self.min_rows:
             return f"{evidence.rows} test rows are too few to decide on ({self.min_rows} needed)"
         for name, scores in (("candidate", evidence.candidate), ("float32", evidence.float32)):
@@ -108,7 +105,7 @@ class ScoreGate:
         limit = self.max_output_difference
         if limit is not None and not evidence.output_difference <= limit:
             return (
-                f"predictions differ from the float32 model's by up to "
+                f"predictions differ from the float32 model's by "
                 f"{evidence.output_difference:.4g} (at most {limit:.4g})"
             )
         loss = -_gain(metric, evidence.candidate[metric], evidence.float32[metric])
@@ -120,8 +117,8 @@ class ScoreGate:
         return None
 
     def _against_champion(self, evidence: Evidence) -> str | None:
-        metric = evidence.metric
-        if evidence.champion is None or not math.isfinite(_champion_score(evidence)):
+        metric = self.metric
+        if evidence.champion is None or not math.isfinite(_champion_score(metric, evidence)):
             return None
         candidate, champion = evidence.candidate[metric], evidence.champion[metric]
         gain = _gain(metric, candidate, champion)
@@ -137,15 +134,15 @@ def _gain(metric: str, new: float, old: float) -> float:
     return new - old if higher_is_better(metric) else old - new
 
 
-def _champion_score(evidence: Evidence) -> float:
-    return (evidence.champion or {}).get(evidence.metric, math.nan)
+def _champion_score(metric: str, evidence: Evidence) -> float:
+    return (evidence.champion or {}).get(metric, math.nan)
 
 
-def _why(evidence: Evidence) -> str:
-    metric, candidate = evidence.metric, evidence.candidate[evidence.metric]
+def _why(metric: str, evidence: Evidence) -> str:
+    candidate = evidence.candidate[metric]
     if evidence.champion is None:
         return f"{metric} {candidate:.4f}, and there is no champion yet"
-    champion = _champion_score(evidence)
+    champion = _champion_score(metric, evidence)
     if not math.isfinite(champion):
         return f"{metric} {candidate:.4f}, and the champion's is {champion}"
     gain = _gain(metric, candidate, champion)

@@ -39,8 +39,8 @@ class Learner:
     Not for use by several threads at once.
     """
 
-    def __init__(self, model: keras.Model, seed: int) -> None:
-        """Take over `model`; its optimizer is built.
+    def __init__(self, model: keras.Model, seed: int = 0) -> None:
+        """Take over `model`; its optimizer is built. `seed` is mixed into each round's seed.
 
         Raises:
             ModelError: The model cannot be trained.
@@ -79,7 +79,7 @@ class Learner:
         Args:
             dataset: Batches (dict of features [b], label [b][, weight [b]]), the epochs one after
                 another; at least `steps_per_epoch` times as many as there are epochs.
-            steps_per_epoch: Batches of an epoch.
+            steps_per_epoch: Batches of an epoch; with 0 nothing is done, and the report says so.
             validation: (features, labels, weights or None), arrays [n]. With no row and a monitor
                 that needs one, `settings.unmonitored_epochs` are trained instead and nothing
                 stops early. Few rows are used as they are: their noise costs epochs only.
@@ -99,6 +99,8 @@ class Learner:
                 After every error, also one of the caller's functions, model and optimizer are as
                 they were.
         """
+        if steps_per_epoch < 1:
+            return _skipped("there is no row to train on")
         started = time.perf_counter()
         task = assign(self.model, dataset, steps_per_epoch, validation, settings)
         watch = Watch(steps_per_epoch, settings.monitor, task.monitored, on_epoch, should_stop)
@@ -164,5 +166,10 @@ def _report(
         monitored=task.monitored,
         history={name: tuple(logs[name] for logs in watch.history) for name in names},
         diverged=diverged,
+        skipped=None,
         seconds=seconds,
     )
+
+
+def _skipped(reason: str) -> TrainReport:
+    return TrainReport(0, 0, False, False, {}, None, reason, 0.0)

@@ -19,14 +19,7 @@ METRICS: Mapping[Task, tuple[str, ...]] = {
     "multiclass": ("accuracy", "log_loss"),
     "regression": ("rmse", "mae", "r2"),
 }
-_HIGHER = {
-    "auc": True,
-    "accuracy": True,
-    "r2": True,
-    "log_loss": False,
-    "rmse": False,
-    "mae": False,
-}
+_LOWER = {"log_loss", "rmse", "mae"}
 _SLACK = 1e-3
 
 
@@ -36,14 +29,15 @@ def higher_is_better(metric: str) -> bool:
     Raises:
         MetricError: No such metric (with did-you-mean).
     """
-    if metric not in _HIGHER:
+    known = {name for names in METRICS.values() for name in names}
+    if metric not in known:
         raise MetricError(
             "metric",
             expected="a metric's name",
             got=f'"{metric}"',
-            mend=did_you_mean(metric, _HIGHER),
+            mend=did_you_mean(metric, known),
         )
-    return _HIGHER[metric]
+    return metric not in _LOWER
 
 
 def score(
@@ -163,7 +157,7 @@ def _probabilities(output: np.ndarray, mend: str) -> np.ndarray:
     if low < -_SLACK or high > 1 + _SLACK:
         got = f"{low if low < -_SLACK else high:.4g}"
         _refuse("predictions", "probabilities from 0 to 1", got, f"add a {mend} to the last layer")
-    return np.clip(output, 0.0, 1.0)
+    return np.asarray(np.clip(output, 0.0, 1.0))
 
 
 def _refuse(place: str, expected: str, got: str, mend: str) -> None:

@@ -99,15 +99,15 @@ def build_model(spec: str, directory: Path, *, seed: int | None = None) -> keras
         ModelError: As `load_builder`; the function raises; or `check_model` refuses its result.
     """
     path = source_path(spec, directory)
-    builder = load_builder(spec, directory)
+    builder, function = load_builder(spec, directory), spec.partition(":")[2]
     if seed is not None:
         keras.utils.set_random_seed(seed)
     with _siblings(path.parent):
         try:
             model = builder()
         except (Exception, SystemExit) as error:
-            raise _raised(path, error, f"{builder.__name__}() to return a model") from error
-    return check_model(model, f"{path}:{builder.__code__.co_firstlineno}")
+            raise _raised(path, error, f"{function}() to return a model") from error
+    return check_model(model, f"{path}, {function}()")
 
 
 def check_model(model: object, place: str = "model") -> keras.Model:

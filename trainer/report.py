@@ -11,12 +11,13 @@ class TrainReport:
 
     Attributes:
         epochs: Epochs that were finished.
-        best_epoch: The epoch (from 1) whose weights the model has; 0 if it diverged.
+        best_epoch: The epoch (from 1) whose weights the model has; 0 if it diverged or was skipped.
         stopped_early: Whether early stopping ended it before the last epoch it could have run.
         monitored: Whether there was anything for early stopping to look at.
         history: Per metric of Keras's logs its value at each finished epoch.
         diverged: Where a value stopped being finite, as a sentence; None if none did. The model
             and its optimizer are then as they were before the round.
+        skipped: Why nothing was trained; None if something was.
         seconds: How long it took.
     """
 
@@ -26,6 +27,7 @@ class TrainReport:
     monitored: bool
     history: Mapping[str, tuple[float, ...]]
     diverged: str | None
+    skipped: str | None
     seconds: float
 
     def to_json(self) -> dict[str, Any]:

@@ -78,6 +78,17 @@ class AnyTrigger:
         if not self.triggers:
             raise _refused("trigger", "records or seconds", "none")
 
+    @classmethod
+    def of(cls, records: int | None = None, seconds: float | None = None) -> "AnyTrigger":
+        """Return the trigger for what is given of the two.
+
+        Raises:
+            SettingsError: Neither is given, or one is out of range.
+        """
+        by_records = () if records is None else (RecordsTrigger(records),)
+        by_seconds = () if seconds is None else (SecondsTrigger(seconds),)
+        return cls((*by_records, *by_seconds))
+
     def due(self, records: int, seconds: float) -> str | None:
         """Return the reason, or None."""
         reasons = (trigger.due(records, seconds) for trigger in self.triggers)

@@ -50,7 +50,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             raise Diverged(f"the training loss became {loss} in {where}")
         self._poll()
 
-    def on_test_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+    def on_test_batch_end(self, *_: object) -> None:
         """Raise TrainingAborted if asked to stop."""
         self._poll()
 
