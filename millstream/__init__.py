@@ -1,0 +1,69 @@
+"""Millstream: Kafka topics go in; a model that is always trained, and always small, comes out.
+
+This is what users import. Every name is loaded when it is first used, so that importing millstream
+costs nothing that is not needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ingest import (
+        BottomK,
+        Field,
+        JsonDecoder,
+        KafkaSource,
+        Position,
+        RecordBatch,
+        Rows,
+        Schema,
+        training_dataset,
+    )
+    from millstream.config import Config, load_config
+    from millstream.errors import ConfigError, MillstreamError
+    from millstream.service import RunOptions, run_service
+    from millstream.stack.kafka import EmbeddedKafka
+    from registry import LiteModel, ModelRegistry, ModelVersion
+
+__all__ = [
+    "BottomK",
+    "Config",
+    "ConfigError",
+    "EmbeddedKafka",
+    "Field",
+    "JsonDecoder",
+    "KafkaSource",
+    "LiteModel",
+    "MillstreamError",
+    "ModelRegistry",
+    "ModelVersion",
+    "Position",
+    "RecordBatch",
+    "Rows",
+    "RunOptions",
+    "Schema",
+    "load_config",
+    "run_service",
+    "training_dataset",
+]
+
+_HOMES = {
+    "Config": "millstream.config",
+    "ConfigError": "millstream.errors",
+    "EmbeddedKafka": "millstream.stack.kafka",
+    "LiteModel": "registry",
+    "MillstreamError": "millstream.errors",
+    "ModelRegistry": "registry",
+    "ModelVersion": "registry",
+    "RunOptions": "millstream.service",
+    "load_config": "millstream.config",
+    "run_service": "millstream.service",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'millstream' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES.get(name, "ingest")), name)

@@ -1,4 +1,4 @@
-"""What the service is doing right now, for people who watch: terminal, status file, later a page."""
+"""What the service is doing right now, for people who watch it."""
 
 from __future__ import annotations
 

@@ -41,6 +41,11 @@ __all__ = [
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
+METRICS = {
+    "binary": ("auc", "accuracy", "log_loss"),
+    "multiclass": ("accuracy", "log_loss"),
+    "regression": ("rmse", "mae", "r2"),
+}
 FieldType = Literal["float32", "int32", "int64", "bool", "category"]
 
 
@@ -91,7 +96,12 @@ class LabelSpec(Section):
     """The field that the model learns to predict; a category needs its vocabulary."""
 
     name: str
-    type: FieldType = "float32"
+    type: METRICS = {
+    "binary": ("auc", "accuracy", "log_loss"),
+    "multiclass": ("accuracy", "log_loss"),
+    "regression": ("rmse", "mae", "r2"),
+}
+FieldType = "float32"
     vocabulary: tuple[str, ...] = ()
 
 
@@ -142,10 +152,10 @@ class TriggerConfig(Section):
 class CompressConfig(Section):
     """How much smaller a model may be made, and at what price."""
 
-    rungs: tuple[Literal["pruned_int8", "int8", "float32"], ...] = ("pruned_int8", "int8")
-    sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
+    rungs: tuple[Literal["pruned_int8", "int8"], ...] = ("pruned_int8", "int8")
+    sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.3
     max_loss: Annotated[float, Field(ge=0.0)] = 0.005
-    max_output_difference: Annotated[float, Field(gt=0.0)] = 0.25
+    max_output_difference: Annotated[float, Field(gt=0.0)] | None = None
     timeout_s: Annotated[float, Field(gt=0.0)] = 60.0
 
 
@@ -180,6 +190,16 @@ class Config(Section):
     service: ServiceConfig = ServiceConfig()
     directory: Path = Field(default=Path(), exclude=True)
 
+    @model_validator(mode="after")
+    def _metric_fits_task(self) -> Config:
+        known = METRICS[self.train.task]
+        if self.train.metric is not None and self.train.metric not in known:
+            raise ValueError(
+                f"train.metric: expected one of {', '.join(known)} for task"
+                f' "{self.train.task}", got "{self.train.metric}"'
+            )
+        return self
+
     @property
     def state_dir(self) -> Path:
         """The absolute state folder."""
@@ -188,8 +208,17 @@ class Config(Section):
     @property
     def metric(self) -> str:
         """The metric of the gate: the configured one, or the task's usual one."""
-        usual = {"binary": "auc", "multiclass": "accuracy", "regression": "rmse"}
-        return self.train.metric or usual[self.train.task]
+        return self.train.metric or METRICS[self.train.task][0]
+
+    @property
+    def max_output_difference(self) -> float | None:
+        """How far a prediction may move by compression: 0.2 of a probability by default.
+
+        For regression it is in the label's unit, so there is no default.
+        """
+        usual = None if self.train.task == "regression" else 0.2
+        configured = self.compress.max_output_difference
+        return usual if configured is None else configured
 
     @property
     def group_id(self) -> str:

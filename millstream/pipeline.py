@@ -115,7 +115,7 @@ def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
         schema=schema,
         recipe=recipe,
         store=RoundStore(config.state_dir / "rounds"),
-        learner=trainer.Learner(model),
+        learner=trainer.Learner(model, seed),
         gate=make_gate(config),
         registry=make_registry(config, tracking_uri),
         board=board,
@@ -137,7 +137,7 @@ def make_gate(config: Config) -> trainer.ScoreGate:
         metric=config.metric,
         max_loss=config.compress.max_loss,
         min_gain=config.registry.min_gain,
-        max_output_difference=config.compress.max_output_difference,
+        max_output_difference=config.max_output_difference,
         min_rows=config.registry.min_rows,
     )
 

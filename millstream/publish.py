@@ -5,6 +5,7 @@ Everything here is a function of the round's folder and the registry, so a resta
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from ingest import Rows
 from millstream.curve import draw_curve
+from millstream.example import raw_columns
 from millstream.pipeline import Pipeline
 from millstream.prequential import champion_model
 from millstream.round_store import RoundFolder
@@ -21,6 +23,7 @@ from registry import (
     LiteModel,
     ModelVersion,
     Publication,
+    SkippedRung,
     export_float32,
     ladder,
 )
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["publish_round"]
 
+FLOAT32 = "float32"
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -38,8 +43,7 @@ class Measured:
     Attributes:
         artifact: the bytes.
         scores: metric to value.
-        difference: mean absolute difference of its outputs from float32's, in units of the
-            standard deviation of float32's outputs.
+        difference: largest absolute difference of an output from float32's on these rows.
     """
 
     artifact: Artifact
@@ -57,12 +61,11 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         return
     import trainer
 
-    training = folder.report()["training"]
-    obstacle = training["diverged"] or training["skipped"]
+    obstacle = folder.report()["training"]["diverged"]
     if obstacle:
         folder.write_published({"version": None, "promoted": False, "reason": obstacle})
         return
-    trainer.load(pipeline.learner.model, folder.weights)
+    trainer.checkpoint.load(pipeline.learner.model, folder.weights)
     rows = Rows.load(folder.test_rows)
     measured, skipped = measure_rungs(pipeline, rows)
     champion, champion_scores = score_champion(pipeline, rows)
@@ -70,17 +73,18 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
     outcome = {
         "rung": chosen.artifact.rung,
         "skipped_rungs": skipped,
-        "float32_bytes": measured["float32"].artifact.bytes,
+        "float32_bytes": measured[FLOAT32].artifact.bytes,
         "bytes": chosen.artifact.bytes,
         "gzip_bytes": chosen.artifact.gzip_bytes,
         "scores": chosen.scores,
         "output_difference": chosen.difference,
-        "float32_scores": measured["float32"].scores,
+        "float32_scores": measured[FLOAT32].scores,
         "champion_version": champion.version if champion else None,
         "champion_scores": champion_scores,
         "test_rows": len(rows),
     }
-    publication = describe(pipeline, folder, chosen, verdict, outcome)
+    float32 = measured[FLOAT32].artifact.tflite
+    publication = describe(pipeline, folder, chosen, verdict, float32, outcome)
     version = pipeline.registry.publish(publication)
     folder.write_published(
         outcome
@@ -100,24 +104,20 @@ def measure_rungs(pipeline: Pipeline, rows: Rows) -> tuple[dict[str, Measured], 
         What was measured by rung, float32 always among them; why the others were skipped.
     """
     section = pipeline.config.compress
-    climbed = ladder(
+    rungs = ladder(
         export_float32(pipeline.learner.model),
-        LadderSettings(
-            rungs=("float32", *section.rungs),
-            sparsity=section.sparsity,
-            timeout_s=section.timeout_s,
-        ),
+        LadderSettings(rungs=section.rungs, sparsity=section.sparsity, timeout_s=section.timeout_s),
     )
     features = rows.features(pipeline.schema)
-    outputs = {a.rung: LiteModel(a.tflite).predict(features) for a in climbed.artifacts}
-    reference = outputs["float32"]
-    spread = max(float(np.std(reference)), 1e-6) if len(rows) else 1.0
+    artifacts = [rung for rung in rungs if isinstance(rung, Artifact)]
+    outputs = {a.rung: LiteModel(a.tflite).predict(features) for a in artifacts}
     measured = {}
-    for artifact in climbed.artifacts:
+    for artifact in artifacts:
         output = outputs[artifact.rung]
-        difference = float(np.mean(np.abs(output - reference))) / spread if len(rows) else 0.0
+        apart = np.abs(output - outputs[FLOAT32])
+        difference = float(np.max(apart, initial=0.0))
         measured[artifact.rung] = Measured(artifact, score_rows(pipeline, rows, output), difference)
-    return measured, dict(climbed.skipped)
+    return measured, {rung.rung: rung.reason for rung in rungs if isinstance(rung, SkippedRung)}
 
 
 def score_rows(pipeline: Pipeline, rows: Rows, output: Any) -> dict[str, float]:
@@ -152,8 +152,9 @@ def choose(
 
     def evidence(candidate: Measured, champion: dict[str, float] | None) -> Evidence:
         return Evidence(
+            metric=pipeline.config.metric,
             candidate=candidate.scores,
-            float32=measured["float32"].scores,
+            float32=measured[FLOAT32].scores,
             champion=champion,
             output_difference=candidate.difference,
             rows=rows,
@@ -161,7 +162,7 @@ def choose(
 
     wanted = [measured[r] for r in pipeline.config.compress.rungs if r in measured]
     faithful = (m for m in wanted if pipeline.gate.decide(evidence(m, None)).promote)
-    chosen = next(faithful, measured["float32"])
+    chosen = next(faithful, measured[FLOAT32])
     return chosen, pipeline.gate.decide(evidence(chosen, champion_scores))
 
 
@@ -170,35 +171,21 @@ def describe(
     folder: RoundFolder,
     chosen: Measured,
     verdict: Verdict,
+    float32: bytes,
     outcome: dict[str, Any],
 ) -> Publication:
     """What the registry is told of the version: scores, lineage, files."""
-    plan, report = folder.plan(), folder.report()
     train = pipeline.config.train
-    tags = {
-        "millstream.parent_round": str(plan.parent),
-        "millstream.parent_version": str(outcome["champion_version"] or ""),
-        "millstream.recipe": plan.recipe,
-        "millstream.seed": str(plan.seed),
-        "millstream.weights": folder.digest(),
-        "millstream.gaps": str(len(plan.gaps)),
-        "millstream.float32_bytes": str(outcome["float32_bytes"]),
-    }
-    for part in plan.ranges:
-        tags[f"millstream.offsets.{part.topic}.{part.partition}"] = f"{part.start}-{part.end}"
-    metrics = {f"test_{name}": value for name, value in chosen.scores.items()}
-    for who in ("learner", "champion", "majority_class", "no_change"):
-        for name, value in report["prequential"].get(who, {}).items():
-            metrics[f"prequential_{who}_{name}"] = value
-    rows = Rows.load(folder.test_rows).take(np.arange(min(3, outcome["test_rows"])))
+    rows = Rows.load(folder.test_rows)
     return Publication(
-        round=plan.round,
+        round=folder.number,
         artifact=chosen.artifact,
+        float32=float32,
         schema=pipeline.schema.to_json() | {"task": train.task, "metric": pipeline.config.metric},
-        metrics=metrics,
+        metrics=make_metrics(folder.report(), chosen),
         params={k: str(v) for k, v in train.model_dump(mode="json").items() if v is not None},
-        tags=tags,
-        example=rows.to_records(pipeline.schema),
+        tags=make_tags(folder, outcome),
+        example=raw_columns(rows.take(np.arange(min(3, len(rows)))), pipeline.schema),
         promote=verdict.promote,
         reason=verdict.reason,
         files={
@@ -206,4 +193,40 @@ def describe(
             "report.json": folder.path / "report.json",
             "prequential.png": draw_curve(pipeline.store, folder.path / "prequential.png"),
         },
+        lineage=pipeline.store.folder(0).report()["lineage"],
     )
+
+
+def make_metrics(report: dict[str, Any], chosen: Measured) -> dict[str, float]:
+    """Numbers for MLflow: the exported bytes' scores, prequential scores, what the round took."""
+    metrics = {f"test_{name}": value for name, value in chosen.scores.items()}
+    for who in ("learner", "champion", "majority_class", "no_change"):
+        for name, value in report["prequential"].get(who, {}).items():
+            metrics[f"prequential_{who}_{name}"] = value
+    counts, training = report["counts"], report["training"]
+    return metrics | {
+        "records": counts["seen"],
+        "bad_records": counts["bad"],
+        "sampled": report["sampled"],
+        "epochs": training["epochs"],
+        "train_seconds": training["seconds"],
+        "output_difference": chosen.difference,
+    }
+
+
+def make_tags(folder: RoundFolder, outcome: dict[str, Any]) -> dict[str, str]:
+    """Lineage: which records, which settings, which weights, which parent."""
+    plan = folder.plan()
+    offsets = {
+        f"millstream.offsets.{part.topic}.{part.partition}": f"{part.start}-{part.end}"
+        for part in plan.ranges
+    }
+    return offsets | {
+        "millstream.parent_round": str(plan.parent),
+        "millstream.parent_version": str(outcome["champion_version"] or ""),
+        "millstream.recipe": plan.recipe,
+        "millstream.seed": str(plan.seed),
+        "millstream.weights": folder.digest(),
+        "millstream.gaps": json.dumps([gap.to_json() for gap in plan.gaps]),
+        "millstream.float32_bytes": str(outcome["float32_bytes"]),
+    }

@@ -50,7 +50,7 @@ def send_rows(
     topic: str,
     options: dict[str, object],
     rate: float | None = None,
-    on_progress: Callable[[int], None] = lambda sent: None,
+    on_progress: Callable[[int], object] = int,
 ) -> int:
     """Send rows to a topic and wait until the broker has them all; returns how many.
 

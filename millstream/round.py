@@ -15,6 +15,7 @@ restart publishes what was not published, from the files alone.
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,22 +47,28 @@ class Turn:
 
 def run_round(
     pipeline: Pipeline,
-    source: KafkaSource,
+    parent: RoundFolder,
     window: Window,
     reason: str,
     should_stop: Callable[[], bool],
 ) -> RoundFolder:
-    """Steps 3 to 7 for a window that ingest has cut.
+    """Steps 3 to 5 for a window that ingest has cut; `finish_round` does steps 6 and 7.
+
+    Args:
+        pipeline: the parts.
+        parent: the last complete round; the window begins where it ended.
+        window: the records.
+        reason: what made the trigger fire.
+        should_stop: asked during training.
 
     Raises:
         trainer.TrainingAborted: `should_stop` said so before the marker was written; the round did
             not happen.
     """
-    turn = plan(pipeline, window, reason)
+    turn = plan(pipeline, parent, window, reason)
     tested = test_window(pipeline, turn.parent, window)
     report = train_window(pipeline, turn.parent, window, turn.plan, should_stop)
     checkpoint(pipeline, turn, tested, report)
-    finish_round(pipeline, source, turn.folder)
     return turn.folder
 
 
@@ -93,17 +100,15 @@ def begin_store(pipeline: Pipeline, start: Position) -> RoundFolder:
         created_ms=int(time.time() * 1000),
     )
     folder = pipeline.store.begin(plan_zero)
-    trainer.save(pipeline.learner.model, folder.weights)
-    folder.write_report({"schema": pipeline.schema.fingerprint()})
+    digest = trainer.checkpoint.save(pipeline.learner.model, folder.weights)
+    folder.write_report({"schema": pipeline.schema.fingerprint(), "lineage": uuid.uuid4().hex})
     folder.write_published({"version": None, "promoted": False, "reason": "untrained"})
-    folder.mark_done(trainer.digest(folder.weights))
+    folder.mark_done(digest)
     return folder
 
 
-def plan(pipeline: Pipeline, window: Window, reason: str) -> Turn:
+def plan(pipeline: Pipeline, parent: RoundFolder, window: Window, reason: str) -> Turn:
     """Step 3: write down what the round will be made of."""
-    parent = pipeline.store.latest()
-    assert parent is not None
     number = parent.number + 1
     pipeline.board.update(step=3, round=number, epoch=0, losses={})
     fault_point("3.before")
@@ -140,7 +145,7 @@ def train_window(
     settings, schema = pipeline.config.train, pipeline.schema
     pipeline.board.update(step=4)
     fault_point("4.before")
-    trainer.load(pipeline.learner.model, parent.weights)
+    trainer.checkpoint.load(pipeline.learner.model, parent.weights)
     seed = round_seed(plan.seed, plan.round)
     dataset = training_dataset(
         window.train, schema, batch_size=settings.batch_size, epochs=settings.epochs, seed=seed
@@ -170,15 +175,13 @@ def train_window(
     return report
 
 
-def checkpoint(
-    pipeline: Pipeline, turn: Turn, tested: dict[str, Any], report: TrainReport
-) -> None:
+def checkpoint(pipeline: Pipeline, turn: Turn, tested: dict[str, Any], report: TrainReport) -> None:
     """Step 5: make the round real. Everything is durable before the marker is."""
     import trainer
 
     pipeline.board.update(step=5)
     fault_point("5.before")
-    trainer.save(pipeline.learner.model, turn.folder.weights)
+    digest = trainer.checkpoint.save(pipeline.learner.model, turn.folder.weights)
     turn.window.test.save(turn.folder.test_rows)
     fault_point("5.weights")
     turn.folder.write_report(
@@ -192,7 +195,7 @@ def checkpoint(
         }
     )
     fault_point("5.report")
-    turn.folder.mark_done(trainer.digest(turn.folder.weights))
+    turn.folder.mark_done(digest)
     fault_point("5.after")
 
 

@@ -13,6 +13,7 @@ from ingest import Intake, KafkaDeadLetters, KafkaSource
 from millstream.board import Board
 from millstream.config import Config
 from millstream.errors import RoundStoreError
+from millstream.fault import fault_point
 from millstream.local import open_broker, open_registry
 from millstream.pipeline import Pipeline, make_builder, open_pipeline, source_options
 from millstream.round import begin_store, finish_round, run_round
@@ -42,6 +43,7 @@ class Running:
     """The open parts of a service."""
 
     pipeline: Pipeline
+    latest: RoundFolder
     source: KafkaSource
     intake: Intake
     stop: threading.Event
@@ -52,7 +54,7 @@ def run_service(
     options: RunOptions,
     board: Board,
     stop: threading.Event,
-    on_round: Callable[[RoundFolder], None] = lambda folder: None,
+    on_round: Callable[[RoundFolder], None] | None = None,
 ) -> None:
     """Run until `stop` is set or the options say so.
 
@@ -111,7 +113,7 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         )
         stack.callback(intake.close)
         intake.start()
-        yield Running(pipeline, source, intake, stop)
+        yield Running(pipeline, latest, source, intake, stop)
 
 
 def check_schema(pipeline: Pipeline) -> None:
@@ -126,14 +128,21 @@ def check_schema(pipeline: Pipeline) -> None:
         )
 
 
-def loop(running: Running, options: RunOptions, on_round: Callable[[RoundFolder], None]) -> None:
+def loop(
+    running: Running, options: RunOptions, on_round: Callable[[RoundFolder], None] | None
+) -> None:
     """Steps 1 and 2: wait for the trigger, cut the window, run the round."""
     import trainer
 
     config = running.pipeline.config.trigger
-    trigger = trainer.AnyTrigger.of(records=config.records, seconds=config.seconds)
+    wanted: list[trainer.Trigger] = []
+    if config.records is not None:
+        wanted.append(trainer.RecordsTrigger(config.records))
+    if config.seconds is not None:
+        wanted.append(trainer.SecondsTrigger(config.seconds))
+    trigger = trainer.AnyTrigger(tuple(wanted))
     idle = Idleness(options.stop_when_idle_s)
-    rounds = 0
+    rounds, latest = 0, running.latest
     while not running.stop.is_set():
         running.intake.check()
         records, seconds = running.intake.pending()
@@ -142,25 +151,30 @@ def loop(running: Running, options: RunOptions, on_round: Callable[[RoundFolder]
         if reason is None:
             if is_idle:
                 break
+            fault_point("1.polling")
             running.stop.wait(0.05)
             continue
         try:
-            folder = turn(running, reason)
+            latest = turn(running, latest, reason)
         except trainer.TrainingAborted:
             log.info("round abandoned; its records will be read again at the next start")
             break
-        on_round(folder)
+        if on_round is not None:
+            on_round(latest)
         rounds += 1
         if rounds == options.max_rounds:
             break
 
 
-def turn(running: Running, reason: str) -> RoundFolder:
+def turn(running: Running, parent: RoundFolder, reason: str) -> RoundFolder:
     """Cut the window and run one round on it."""
     pipeline = running.pipeline
     pipeline.board.update(step=2, note=reason)
+    fault_point("2.before")
     window = running.intake.cut()
-    folder = run_round(pipeline, running.source, window, reason, running.stop.is_set)
+    fault_point("2.after")
+    folder = run_round(pipeline, parent, window, reason, running.stop.is_set)
+    finish_round(pipeline, running.source, folder)
     prune(pipeline)
     pipeline.board.update(step=1)
     return folder

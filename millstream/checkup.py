@@ -1,0 +1,172 @@
+"""The checks of `millstream doctor`: each says what it found and, if need be, what to change."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+
+from packaging.requirements import Requirement
+
+import ingest
+from millstream.config import Config
+from millstream.local import open_registry, require_broker
+from millstream.pipeline import make_registry, make_schema, source_options
+
+__all__ = ["Finding", "examine"]
+
+LOOKED_AT = 200
+MIN_FREE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: `mend` is empty when all is well."""
+
+    check: str
+    found: str
+    mend: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Whether there is nothing to change."""
+        return not self.mend
+
+
+class UnwellError(Exception):
+    """A check's way to say what it found and what to change."""
+
+    def __init__(self, found: str, mend: str) -> None:
+        super().__init__(found)
+        self.found, self.mend = found, mend
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Run all checks, one after the other; none raises."""
+    checks: dict[str, Callable[[Config], str]] = {
+        "versions": check_versions,
+        "disk": check_disk,
+        "model": check_model,
+        "broker": check_broker,
+        "records": check_records,
+        "registry": check_registry,
+    }
+    for name, check in checks.items():
+        try:
+            yield Finding(name, check(config))
+        except UnwellError as problem:
+            yield Finding(name, problem.found, problem.mend)
+        except Exception as error:  # noqa: BLE001 - whatever breaks a check is its finding
+            yield Finding(name, str(error).splitlines()[0], "see the message")
+
+
+def check_versions(_: Config) -> str:
+    """Whether the installed packages are those that millstream asks for."""
+    wrong = []
+    for text in metadata.requires("millstream") or []:
+        wanted = Requirement(text)
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            installed = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            installed = "nothing"
+        if installed == "nothing" or not wanted.specifier.contains(installed, prereleases=True):
+            wrong.append(f"{wanted.name}: expected {wanted.specifier}, got {installed}")
+    if wrong:
+        raise UnwellError("; ".join(wrong), "pip install -c constraints.txt millstream")
+    names = ("tensorflow", "keras", "kafka-python", "mlflow")
+    return ", ".join(f"{name} {metadata.version(name)}" for name in names)
+
+
+def check_disk(config: Config) -> str:
+    """Whether the state folder has room."""
+    folder = config.state_dir
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    found = f"{free / 2**30:.1f} GiB free for {config.state_dir}"
+    if free < MIN_FREE_BYTES:
+        raise UnwellError(found, "free at least 1 GiB, or choose another service.state_dir")
+    return found
+
+
+def check_model(config: Config) -> str:
+    """Whether the model builds and reads features of the schema."""
+    import trainer
+
+    schema = make_schema(config)
+    model = trainer.build_model(config.train.model, config.directory)
+    trainer.check_inputs(model, [field.name for field in schema.features])
+    return f"{config.train.model}: {model.count_params():,} parameters, inputs fit the schema"
+
+
+def check_broker(config: Config) -> str:
+    """Whether the broker answers and has the topics."""
+    from kafka.admin import KafkaAdminClient
+
+    servers = require_broker(config)
+    admin = KafkaAdminClient(**source_options(config, servers))
+    try:
+        missing = sorted(set(config.kafka.topics) - set(admin.list_topics()))
+    finally:
+        admin.close()
+    if missing:
+        raise UnwellError(
+            f"{servers}: no topic {', '.join(missing)}",
+            "create it, or correct kafka.topics; `millstream publish` creates a topic",
+        )
+    return f"{servers}: topics {', '.join(config.kafka.topics)}"
+
+
+def check_records(config: Config) -> str:
+    """Whether the newest records fit the schema."""
+    options = source_options(config, require_broker(config))
+    source = ingest.KafkaSource(config.kafka.topics, options)
+    try:
+        end, beginning = source.end(), source.beginning()
+        tail = {
+            topic: {
+                partition: max(beginning.get(topic, partition) or 0, offset - LOOKED_AT)
+                for t, partition, offset in end.items()
+                if t == topic
+            }
+            for topic in config.kafka.topics
+        }
+        source.seek(ingest.Position(tail))
+        good, reasons = decode_until(source, end, config)
+    finally:
+        source.close()
+    bad = sum(reasons.values())
+    if bad == 0:
+        return f"the newest {good:,} records fit the schema" if good else "no records yet"
+    reason, count = reasons.most_common(1)[0]
+    raise UnwellError(
+        f"{bad:,} of the newest {good + bad:,} records are bad, {count:,} times: {reason}",
+        "correct [schema] or the producer; bad records go to the dead-letter topic",
+    )
+
+
+def decode_until(
+    source: ingest.KafkaSource, end: ingest.Position, config: Config
+) -> tuple[int, Counter[str]]:
+    """Decode what lies before `end`: how many rows are good, and the reasons of the others."""
+    decoder = ingest.JsonDecoder(make_schema(config), config.kafka.max_record_bytes)
+    good, reasons = 0, Counter[str]()
+    while any((source.position().get(t, p) or 0) < offset for t, p, offset in end.items()):
+        for batch in source.poll(1.0):
+            decoded = decoder.decode(batch)
+            good += len(decoded.good)
+            reasons.update(bad.reason for bad in decoded.bad)
+    return good, reasons
+
+
+def check_registry(config: Config) -> str:
+    """Whether the registry answers."""
+    uri = open_registry(config)
+    found = make_registry(config, uri).versions()
+    champions = [item.version for item in found if "champion" in item.aliases]
+    champion = f"champion is version {champions[0]}" if champions else "no champion yet"
+    return f"{uri}: {len(found)} versions of {config.registry.name}, {champion}"

@@ -1,0 +1,23 @@
+"""All commands, by module."""
+
+from __future__ import annotations
+
+import typer
+
+from millstream.cli import demo, doctor, models, run, setup, stream
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add every command to the application, in the order of `--help`."""
+    app.command("init")(setup.init)
+    app.command("up")(setup.up)
+    app.command("publish")(stream.publish)
+    app.command("run")(run.run)
+    app.command("status")(run.status)
+    app.command("versions")(models.versions)
+    app.command("pull")(models.pull)
+    app.command("replay")(models.replay)
+    app.command("doctor")(doctor.doctor)
+    app.command("demo")(demo.demo)

@@ -1,0 +1,31 @@
+"""`millstream doctor`: what is well, what is not, and what to change."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.table import Table
+
+from millstream.cli.app import console
+from millstream.cli.setup import DEFAULT_CONFIG, ConfigOption
+
+__all__ = ["doctor"]
+
+
+def doctor(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Check versions, disk, model, broker, live records and registry; say what to change."""
+    from millstream.checkup import examine
+    from millstream.config import load_config
+
+    findings = []
+    with console.status("checking ..."):
+        findings = list(examine(load_config(config)))
+    table = Table.grid(padding=(0, 2))
+    for finding in findings:
+        mark = "[green]ok[/green]" if finding.well else "[red]no[/red]"
+        table.add_row(mark, finding.check, finding.found)
+        if not finding.well:
+            table.add_row("", "", f"[bold]change:[/bold] {finding.mend}")
+    console.print(table)
+    if not all(finding.well for finding in findings):
+        sys.exit(8)

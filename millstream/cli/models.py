@@ -1,0 +1,93 @@
+"""`millstream versions`, `millstream pull` and `millstream replay`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from millstream.cli.app import console
+from millstream.cli.setup import DEFAULT_CONFIG, ConfigOption
+
+__all__ = ["pull", "replay", "versions"]
+
+
+def versions(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """List the registered versions: round, scores, sizes, and why each was promoted or not."""
+    from millstream.config import load_config
+    from millstream.local import open_registry
+    from millstream.pipeline import make_registry
+
+    settings = load_config(config)
+    found = make_registry(settings, open_registry(settings)).versions()
+    table = Table(header_style="bold", pad_edge=False)
+    metric = f"test_{settings.metric}"
+    for name in ("version", "round", "made", settings.metric, "rung", "bytes"):
+        table.add_column(name, justify="left" if name in {"made", "rung"} else "right")
+    table.add_column("alias")
+    table.add_column("promoted, or why not", overflow="fold")
+    for item in found:
+        score = item.metrics.get(metric)
+        table.add_row(
+            str(item.version),
+            str(item.round),
+            f"{item.created:%Y-%m-%d %H:%M:%S}",
+            "-" if score is None else f"{score:.4f}",
+            item.rung,
+            f"{item.gzip_bytes:,}",
+            ", ".join(item.aliases),
+            ("yes: " if item.promoted else "no: ") + item.reason,
+        )
+    console.print(table if found else f"no version of {settings.registry.name} yet")
+
+
+def pull(
+    name: Annotated[str, typer.Argument(help="NAME, NAME@alias or NAME/version.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")],
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="An MLflow store, instead of the configuration's.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Download a version: the small model, its schema, and an MLflow model that loads it."""
+    from millstream.config import load_config
+    from millstream.local import open_registry
+    from registry import ModelRegistry
+
+    uri = tracking_uri or open_registry(load_config(config))
+    base = name.split("@")[0].split("/")[0]
+    version = ModelRegistry(base, uri).pull(name, out)
+    console.print(
+        f"{base} version {version.version} ({version.rung}, {version.gzip_bytes:,} bytes,"
+        f" round {version.round}) is in {out}",
+        markup=False,
+    )
+
+
+def replay(
+    round_number: Annotated[int, typer.Argument(metavar="ROUND", min=1)],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Train a round again from its plan and compare the weights bit for bit."""
+    from millstream.board import Board
+    from millstream.config import load_config
+    from millstream.errors import ReplayError
+    from millstream.local import open_broker, open_registry
+    from millstream.pipeline import open_pipeline
+    from millstream.replay import replay_round
+    from millstream.state_lock import state_lock
+
+    settings = load_config(config)
+    with state_lock(settings.state_dir), open_broker(settings) as servers:
+        board = Board(settings.state_dir / "replay.json")
+        pipeline = open_pipeline(settings, open_registry(settings), board)
+        outcome = replay_round(pipeline, servers, round_number)
+    console.print(
+        f"round {outcome.round}: {outcome.records:,} records read again\n"
+        f"recorded weights  {outcome.recorded}\nreplayed weights  {outcome.replayed}"
+    )
+    if not outcome.identical:
+        raise ReplayError(f"round {outcome.round}: the replay gave other weights")
+    console.print("bit for bit the same")

@@ -1,0 +1,105 @@
+"""`millstream run` and `millstream status`."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.live import Live
+
+from millstream.board import Board, LiveState
+from millstream.cli.app import console
+from millstream.cli.setup import DEFAULT_CONFIG, ConfigOption
+from millstream.cli.signals import stop_on_signals
+from millstream.cli.view import live_view, round_line
+from millstream.config import Config, load_config
+from millstream.durable import make_folder, read_json
+from millstream.round_store import RoundFolder, RoundStore
+from millstream.summary import RoundSummary, summaries
+
+if TYPE_CHECKING:
+    from millstream.service import RunOptions
+
+__all__ = ["run", "run_with_view", "status"]
+
+
+def run(
+    stop_when_idle: Annotated[
+        float | None,
+        typer.Option(help="End, after a last round, once no record came for so many seconds."),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="End after so many rounds.", min=1)] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Keep the model trained: ingest, train, compress, register, until Ctrl-C."""
+    from millstream.service import RunOptions
+
+    settings = load_config(config)
+    with stop_on_signals() as stop:
+        run_with_view(settings, RunOptions(stop_when_idle, rounds), stop)
+
+
+def run_with_view(config: Config, options: RunOptions, stop: threading.Event) -> None:
+    """Run the service with a live view on a terminal, or a line per round elsewhere."""
+    from millstream.service import run_service
+
+    make_folder(config.state_dir)
+    board = Board(config.state_dir / "status.json")
+    rounds: list[RoundSummary] = []
+
+    def on_round(folder: RoundFolder) -> None:
+        rounds.append(RoundSummary.of(folder))
+        if not console.is_terminal:
+            console.print(round_line(rounds[-1], config.metric), markup=False, soft_wrap=True)
+
+    with viewing(board, rounds, config.metric):
+        run_service(config, options, board, stop, on_round)
+
+
+@contextmanager
+def viewing(board: Board, rounds: list[RoundSummary], metric: str) -> Iterator[None]:
+    """Show the live state while the body runs, when the output is a terminal."""
+    if not console.is_terminal:
+        yield
+        return
+    with Live(
+        get_renderable=lambda: live_view(board.snapshot(), rounds, metric),
+        console=console,
+        refresh_per_second=4,
+    ):
+        yield
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """One look: what the service does now, and its last rounds."""
+    settings = load_config(config)
+    store = RoundStore(settings.state_dir / "rounds")
+    path = settings.state_dir / "status.json"
+    live = LiveState(**read_json(path)) if path.exists() else LiveState(phase="never run", pid=0)
+    if live.phase not in {"stopped", "never run"} and not _alive(live.pid):
+        live = replace(live, phase="died:", note=f"process {live.pid} is gone; run it again")
+    rounds = summaries(store)
+    if as_json:
+        facts = {"live": asdict(live), "rounds": [asdict(item) for item in rounds]}
+        typer.echo(json.dumps(facts, indent=1, sort_keys=True))
+        return
+    console.print(live_view(live, rounds, settings.metric))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,64 @@
+"""`millstream init` and `millstream up`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from millstream.cli.app import console
+from millstream.cli.signals import stop_on_signals
+
+__all__ = ["ConfigOption", "init", "up"]
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="The configuration file.", show_default=True)
+]
+DEFAULT_CONFIG = Path("millstream.toml")
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+) -> None:
+    """Write a millstream.toml, a model.py and some events that run as they are."""
+    from millstream.template import write_template
+
+    for path in write_template(directory):
+        console.print(f"wrote {path}")
+    console.print(
+        f"\nNext:\n  cd {directory}\n  millstream up                  # keep it running\n"
+        "and in another terminal:\n"
+        f"  cd {directory}\n  millstream publish events.jsonl --topic events\n"
+        "  millstream run --stop-when-idle 5",
+        markup=False,
+    )
+
+
+def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Keep an embedded Kafka and the MLflow page running, until Ctrl-C."""
+    import os
+    from contextlib import ExitStack
+
+    from millstream.config import load_config
+    from millstream.local import Addresses, announce, ensure_topics, open_registry
+    from millstream.stack.kafka import EmbeddedKafka
+    from millstream.stack.mlflow import MlflowServer
+
+    settings = load_config(config)
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        servers = settings.kafka.bootstrap_servers
+        if servers is None:
+            console.print("starting Kafka (the first time downloads about 50 MB) ...")
+            broker = stack.enter_context(EmbeddedKafka(settings.state_dir / "kafka"))
+            servers = broker.bootstrap_servers
+            ensure_topics({"bootstrap_servers": servers}, settings.kafka.topics)
+        url = settings.registry.tracking_uri
+        if url is None:
+            console.print("starting MLflow ...")
+            artifacts = settings.state_dir / "mlartifacts"
+            url = stack.enter_context(MlflowServer(open_registry(settings), artifacts)).url
+        announce(settings.state_dir, Addresses(os.getpid(), servers, url))
+        console.print(f"Kafka   {servers}\nMLflow  {url}\nCtrl-C ends both.", markup=False)
+        stop.wait()

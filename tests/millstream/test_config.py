@@ -1,0 +1,115 @@
+"""Configuration: what is accepted, and what a person reads when it is not."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from millstream.config import load_config
+from millstream.config_text import redact
+from millstream.errors import ConfigError
+from millstream.pipeline import make_schema
+
+GOOD = """
+[kafka]
+topics = ["events"]
+[schema]
+label = { name = "y", type = "bool" }
+[schema.features]
+amount = "float32"
+country = { type = "category", vocabulary = ["DE", "FR"] }
+[train]
+task = "binary"
+[trigger]
+records = 1000
+[registry]
+name = "fraud"
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "millstream.toml"
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def test_defaults_and_derived_values(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, GOOD))
+    assert config.metric == "auc"
+    assert config.group_id == "millstream.fraud"
+    assert config.state_dir == tmp_path / ".millstream"
+    schema = make_schema(config)
+    assert [f.name for f in schema.features] == ["amount", "country"]
+    assert schema.label.name == "y"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("topics =", "topcs =", 'kafka.topcs: unknown key; did you mean "topics"?'),
+        ("[trigger]", "[triger]", 'triger: unknown key; did you mean "trigger"?'),
+        ('amount = "float32"', 'amount = "float"', "schema.features.amount.type: input should be"),
+        (
+            "vocabulary =",
+            "vocab =",
+            'schema.features.country.vocab: unknown key; did you mean "voc',
+        ),
+        ("records = 1000", 'records = "many"', "trigger.records: input should be a valid integer"),
+        ("records = 1000", "records = 0", "trigger.records: input should be greater than"),
+        ("records = 1000", "", 'trigger: expected "records", "seconds" or both; got neither'),
+        ('label = { name = "y", type = "bool" }', "", "schema.label: missing"),
+        ('task = "binary"', 'task = "rank"', "train.task: input should be 'binary', 'multiclass'"),
+        ('[registry]\nname = "fraud"', "", "registry: missing; it has no default"),
+        ('name = "fraud"', 'name = "${NOT_SET_ANYWHERE}"', "variable NOT_SET_ANYWHERE is not set"),
+        ("[schema]", "[schema", "not valid TOML"),
+        (
+            '["events"]',
+            '["events"]\noptions = { sasl_plain_password = "hunter2" }',
+            "kafka.options.sasl_plain_password: a secret must not stand in the file",
+        ),
+    ],
+)
+def test_a_fault_is_one_line_with_place_and_mend(
+    tmp_path: Path, before: str, after: str, expected: str
+) -> None:
+    assert before in GOOD
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, GOOD.replace(before, after)))
+    message = str(caught.value)
+    assert expected in message
+    assert len(message.splitlines()) == 1
+    assert "hunter2" not in message
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("topics =", "topcs =").replace("task =", "tusk =")
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, text))
+    assert len(str(caught.value).splitlines()) == 4  # two unknown, two missing
+
+
+def test_a_missing_file_names_init(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file; `millstream init DIR`"):
+        load_config(tmp_path / "millstream.toml")
+
+
+def test_secrets_come_from_environment_and_files_and_are_redacted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    monkeypatch.setenv("THE_PASSWORD", "hunter2")
+    options = f'options = {{ sasl_plain_password = "${{THE_PASSWORD}}", ssl_password = "${{file:{secret}}}" }}'
+    config = load_config(write(tmp_path, GOOD.replace('["events"]', '["events"]\n' + options)))
+    assert config.kafka.options == {"sasl_plain_password": "hunter2", "ssl_password": "s3cret"}
+    shown = redact(config.model_dump(mode="json"))
+    assert "hunter2" not in str(shown)
+    assert "s3cret" not in str(shown)
+
+
+def test_the_model_is_frozen(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, GOOD))
+    with pytest.raises(ValueError, match="frozen"):
+        config.train.epochs = 3  # type: ignore[misc]

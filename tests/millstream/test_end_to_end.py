@@ -1,0 +1,183 @@
+"""From a topic to a pulled model: real Kafka, real MLflow, and a consumer without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest import Rows
+from millstream.round_store import RoundStore
+from millstream.summary import summaries
+from registry import LiteModel, ModelRegistry
+
+from .project import Project, make_project, make_rows
+
+CONSUMER = """
+import sys
+
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"tensorflow", "keras", "millstream", "ingest", "trainer", "registry"}:
+            raise ImportError(f"{name} must not be imported by a consumer")
+
+
+sys.meta_path.insert(0, Blocked())
+import json
+
+import mlflow
+import numpy as np
+import pandas as pd
+
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model(sys.argv[2])
+rows = pd.DataFrame(json.load(open(sys.argv[3])))
+print(json.dumps(np.asarray(model.predict(rows)).ravel().tolist()))
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(kafka, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose service has run three times over 600 records each."""
+    directory = tmp_path_factory.mktemp("project")
+    project = make_project(directory, kafka.bootstrap_servers, f"e2e-{time.time_ns()}")
+    for part in range(3):
+        project.produce(make_rows(600, seed=part))
+        ended = project.command("run", "--stop-when-idle", "2")
+        assert ended.code == 0, ended.output
+    return project
+
+
+@pytest.fixture(scope="module")
+def registry(finished: Project) -> ModelRegistry:
+    uri = f"sqlite:///{finished.state_dir / 'mlflow.db'}"
+    return ModelRegistry(finished.topic, uri, None, finished.topic)
+
+
+def test_versions_are_registered_and_smaller(finished: Project, registry: ModelRegistry) -> None:
+    versions = registry.versions()
+    assert len(versions) >= 3
+    rounds = summaries(RoundStore(finished.state_dir / "rounds"))
+    assert all(item.shipped_bytes < item.float32_bytes for item in rounds)
+    assert sum(item.records for item in rounds) == 1800
+    assert [version.round for version in versions] == [item.number for item in rounds]
+
+
+def test_tags_tell_which_records_made_a_version(finished: Project, registry: ModelRegistry) -> None:
+    for version in registry.versions():
+        plan = RoundStore(finished.state_dir / "rounds").folder(version.round).plan()
+        for part in plan.ranges:
+            tag = f"millstream.offsets.{part.topic}.{part.partition}"
+            assert version.tags[tag] == f"{part.start}-{part.end}"
+        assert version.tags["millstream.recipe"] == plan.recipe
+
+
+def test_it_learns(finished: Project) -> None:
+    last = summaries(RoundStore(finished.state_dir / "rounds"))[-1].prequential
+    assert last["learner"]["auc"] > 0.85
+    assert last["learner"]["accuracy"] > last["majority_class"]["accuracy"] + 0.2
+
+
+def test_a_pulled_model_predicts_what_the_gate_measured(
+    finished: Project, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    """The consumer's predictions equal the exported bytes', and float32's within the tolerance."""
+    champion = registry.champion()
+    assert champion is not None
+    folder = RoundStore(finished.state_dir / "rounds").folder(champion.round)
+    rows = raw_rows(folder.test_rows)
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    script = tmp_path / "consumer.py"
+    script.write_text(CONSUMER)
+    uri = f"sqlite:///{finished.state_dir / 'mlflow.db'}"
+    reference = f"models:/{finished.topic}@champion"
+    pulled = subprocess.run(
+        [sys.executable, str(script), uri, reference, str(tmp_path / "rows.json")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert pulled.returncode == 0, pulled.stderr
+    predictions = np.array(json.loads(pulled.stdout.splitlines()[-1]), np.float32)
+    exported = LiteModel(registry.tflite(champion)).predict(lite_features(rows))
+    np.testing.assert_array_equal(predictions, exported)
+    published = folder.published()
+    assert published is not None
+    assert published["output_difference"] <= 1.0
+
+
+def test_pull_writes_a_model_that_loads(finished: Project, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    pulled = finished.command("pull", f"{finished.topic}@champion", "-o", str(out))
+    assert pulled.code == 0, pulled.output
+    import mlflow
+
+    row = {"a": [0.5], "b": [0.5], "kind": ["p"]}
+    assert 0.0 <= float(np.ravel(mlflow.pyfunc.load_model(str(out)).predict(row))[0]) <= 1.0
+
+
+def test_status_and_versions_tell_the_rounds(finished: Project) -> None:
+    status = finished.command("status", "--json")
+    facts = json.loads(status.output)
+    assert facts["live"]["phase"] == "stopped"
+    assert sum(item["records"] for item in facts["rounds"]) == 1800
+    table = finished.command("versions", COLUMNS="200")
+    assert table.code == 0
+    assert "champion" in table.output
+
+
+def test_a_round_replays_bit_for_bit(finished: Project) -> None:
+    replayed = finished.command("replay", "2")
+    assert replayed.code == 0, replayed.output
+    assert "bit for bit the same" in replayed.output
+
+
+def test_a_replay_with_other_settings_names_them(finished: Project, tmp_path: Path) -> None:
+    path = finished.directory / "millstream.toml"
+    before = path.read_text()
+    path.write_text(before.replace("patience = 2", "patience = 1"))
+    try:
+        replayed = finished.command("replay", "2")
+    finally:
+        path.write_text(before)
+    assert replayed.code == 7
+    assert "train.patience: 2 -> 1" in replayed.output
+
+
+def test_a_signal_ends_the_service_cleanly(finished: Project) -> None:
+    finished.produce(make_rows(600, seed=9))
+    process = finished.start("run")
+    deadline = time.monotonic() + 60
+    while finished.command("status", "--json").output.count('"phase": "running"') == 0:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+
+
+def raw_rows(path: Path) -> list[dict[str, object]]:
+    """The test rows as an application has them: with the category as a string."""
+    columns = Rows.load(path).columns
+    names = ["s", "p", "q", "r"]
+    return [
+        {"a": float(a), "b": float(b), "kind": names[int(k)]}
+        for a, b, k in zip(columns["a"], columns["b"], columns["kind"], strict=True)
+    ]
+
+
+def lite_features(rows: list[dict[str, object]]) -> dict[str, np.ndarray]:
+    codes = {"s": 0, "p": 1, "q": 2, "r": 3}
+    return {
+        "a": np.array([row["a"] for row in rows], np.float32),
+        "b": np.array([row["b"] for row in rows], np.float32),
+        "kind": np.array([codes[str(row["kind"])] for row in rows], np.int32),
+    }

@@ -1,0 +1,102 @@
+"""Kill it whenever you like: no record lost or used twice, one version a round, exact replays."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from millstream.round_store import RoundStore
+from registry import ModelRegistry
+
+from .project import Project, make_project, make_rows
+
+POINTS = [
+    "1.polling:4",
+    "2.before",
+    "2.after",
+    "3.before",
+    "3.after",
+    "4.before",
+    "4.epoch:2",
+    "4.after",
+    "5.before",
+    "5.weights",
+    "5.report",
+    "5.after",
+    "6.before",
+    "6.after",
+    "7.before",
+    "7.after",
+]
+RANDOM_KILLS = 4
+PER_RUN = 900
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_kills_at_every_step_lose_nothing(kafka, topic: str, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", kafka.bootstrap_servers, topic)
+    sent = project.produce(make_rows(PER_RUN, seed=0))
+    chance = random.Random(5)
+    for run, point in enumerate(POINTS, start=1):
+        killed = project.command("run", "--stop-when-idle", "2", MILLSTREAM_FAULT=point)
+        assert killed.code == -signal.SIGKILL, f"{point}: {killed.output}"
+        sent += project.produce(make_rows(PER_RUN, seed=run))
+    for run in range(RANDOM_KILLS):
+        kill_after(project, chance.uniform(5.0, 12.0))
+        sent += project.produce(make_rows(PER_RUN, seed=100 + run))
+    finished = project.command("run", "--stop-when-idle", "2")
+    assert finished.code == 0, finished.output
+
+    store = RoundStore(project.state_dir / "rounds")
+    numbers = check_ranges_tile(store, topic, sent)
+    check_one_version_a_round(project, store, numbers)
+    for number in chance.sample(numbers, 2):
+        replayed = project.command("replay", str(number))
+        assert replayed.code == 0, replayed.output
+        assert "bit for bit the same" in replayed.output
+
+
+def kill_after(project: Project, seconds: float) -> None:
+    process = project.start("run", "--stop-when-idle", "30")
+    time.sleep(seconds)
+    process.kill()
+    output, _ = process.communicate()
+    assert process.returncode == -signal.SIGKILL, output
+
+
+def check_ranges_tile(store: RoundStore, topic: str, sent: int) -> list[int]:
+    """Each partition's ranges follow each other from 0 to its end; counts add up."""
+    reached: dict[int, int] = {}
+    seen = 0
+    rounds = [folder for folder in store.complete() if folder.number > 0]
+    for folder in rounds:
+        for part in folder.plan().ranges:
+            assert part.topic == topic
+            assert part.start == reached.get(part.partition, 0)
+            reached[part.partition] = part.end
+        assert folder.plan().gaps == ()
+        counts = folder.report()["counts"]
+        assert counts["seen"] == sum(r.end - r.start for r in folder.plan().ranges)
+        split = counts["train"] + counts["validation"] + counts["test"]
+        assert split + counts["bad"] == counts["seen"]
+        seen += counts["seen"]
+    assert sum(reached.values()) == seen == sent
+    return [folder.number for folder in rounds]
+
+
+def check_one_version_a_round(project: Project, store: RoundStore, numbers: list[int]) -> None:
+    registry = ModelRegistry(
+        project.topic, f"sqlite:///{project.state_dir / 'mlflow.db'}", None, project.topic
+    )
+    versions = registry.versions()
+    assert sorted(version.round for version in versions) == numbers
+    recorded = {f.number: (f.published() or {})["version"] for f in store.complete() if f.number}
+    assert {version.round: version.version for version in versions} == recorded
+    champion = registry.champion()
+    assert champion is not None
+    assert champion.version == max(v.version for v in versions if v.promoted)

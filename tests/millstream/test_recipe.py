@@ -1,0 +1,31 @@
+"""The recipe names exactly what decides weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from millstream.config import Config, load_config
+from millstream.recipe import differences, fingerprint, make_recipe, round_seed
+
+from .test_config import GOOD, write
+
+
+def load(tmp_path: Path, before: str = "", after: str = "") -> Config:
+    return load_config(write(tmp_path, GOOD.replace(before, after) if before else GOOD))
+
+
+def test_places_do_not_count_settings_do(tmp_path: Path) -> None:
+    base = make_recipe(load(tmp_path), "model")
+    elsewhere = load(tmp_path, '["events"]', '["events"]\nbootstrap_servers = "b:1"')
+    assert fingerprint(make_recipe(elsewhere, "model")) == fingerprint(base)
+    longer = load(tmp_path, 'task = "binary"', 'task = "binary"\nepochs = 3')
+    changed = make_recipe(longer, "model")
+    assert fingerprint(changed) != fingerprint(base)
+    assert differences(base, changed) == ["train.epochs: 20 -> 3"]
+    assert fingerprint(make_recipe(load(tmp_path), "other model")) != fingerprint(base)
+
+
+def test_round_seeds_fit_and_differ() -> None:
+    seeds = {round_seed(seed, number) for seed in range(50) for number in range(50)}
+    assert len(seeds) == 2500
+    assert all(0 <= seed < 2**31 for seed in seeds)
