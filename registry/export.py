@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from registry.errors import ExportError
+import numpy as np
+
+from registry.errors import ExportError, LiteModelError
 from registry.flatbuffer import op_names
+from registry.litert import LiteModel
 
 if TYPE_CHECKING:
     import keras
+    from numpy.typing import NDArray
 
 __all__ = ["export_float32"]
 
 SIGNATURE = "serve"
 LONGEST_CAUSE = 600
+PROBE_ROWS = 3
+TOLERANCE = 1e-3
 
 
 def export_float32(model: keras.Model) -> bytes:
@@ -22,7 +29,7 @@ def export_float32(model: keras.Model) -> bytes:
 
     The signature's inputs carry the names by which the model takes its features (the keys of a dict
     of inputs, else the names of the Input layers), and the batch axis stays open. Dropout and the
-    like are off. The model itself is not changed.
+    like are off. The bytes are checked against the model on a few rows. The model is not changed.
 
     Args:
         model: a built functional or Sequential model with one output.
@@ -47,6 +54,7 @@ def export_float32(model: keras.Model) -> bytes:
         archive.write_out(folder, verbose=False)
         tflite = convert(model.name, folder)
     check_operations(model.name, tflite)
+    check_predictions(model, inputs, tflite)
     return tflite
 
 
@@ -63,12 +71,8 @@ def named_inputs(model: keras.Model) -> dict[str, Any]:
             f'model "{model.name}" has no named inputs: build it from keras.Input layers '
             "(functional or Sequential), not as a subclass"
         ) from e
-    structure = getattr(model, "input", None)
-    named = (
-        dict(structure)
-        if isinstance(structure, dict)
-        else {tensor.name: tensor for tensor in tensors}
-    )
+    structure = input_structure(model)
+    named = structure or {tensor.name: tensor for tensor in tensors}
     for name, tensor in named.items():
         if tensor.shape[0] is not None:
             raise ExportError(
@@ -78,10 +82,18 @@ def named_inputs(model: keras.Model) -> dict[str, Any]:
     return named
 
 
+def input_structure(model: keras.Model) -> dict[str, Any]:
+    """The dict of inputs that a functional model was made from; empty for any other structure."""
+    try:
+        structure = model.input
+    except AttributeError:
+        return {}
+    return dict(structure) if isinstance(structure, dict) else {}
+
+
 def call(model: keras.Model, features: dict[str, Any]) -> Any:
     """Run the model for inference on a dict, whatever structure its inputs have."""
-    structure = getattr(model, "input", None)
-    if isinstance(structure, dict):
+    if input_structure(model):
         return model(features, training=False)
     ordered = [features[tensor.name] for tensor in model.inputs]
     return model(ordered if len(ordered) > 1 else ordered[0], training=False)
@@ -101,19 +113,46 @@ def convert(name: str, folder: str) -> bytes:
     except Exception as e:
         raise ExportError(
             f'model "{name}" cannot be converted to LiteRT; replace the layer that needs the '
-            f"operation named here: {shorten(str(e))}"
+            f"operations named here: {shorten(str(e))}"
         ) from e
 
 
 def check_operations(name: str, tflite: bytes) -> None:
     """Refuse operations that only run with TensorFlow's own kernels beside LiteRT."""
-    flex = sorted({op for op in op_names(tflite) if op.startswith("Flex")})
-    if flex:
-        raise ExportError(f'model "{name}" needs operations that LiteRT does not have: {flex}')
+    foreign = sorted({op for op in op_names(tflite) if op.startswith("Flex")})
+    if foreign:
+        raise ExportError(f'model "{name}" needs operations that LiteRT does not have: {foreign}')
+
+
+def check_predictions(model: keras.Model, inputs: dict[str, Any], tflite: bytes) -> None:
+    """Compare the bytes with the model on a few rows: the converter can fail silently.
+
+    Raises:
+        ExportError: LiteRT cannot load the bytes, or predicts something else.
+    """
+    probes = {name: probe(tensor) for name, tensor in inputs.items()}
+    expected = np.asarray(call(model, probes))
+    try:
+        got = LiteModel(tflite).predict(probes).reshape(expected.shape)
+    except LiteModelError as e:
+        raise ExportError(f'model "{model.name}" does not run in LiteRT: {e}') from e
+    if not np.allclose(got, expected, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
+        raise ExportError(
+            f'model "{model.name}" predicts something else after conversion to LiteRT: expected '
+            f"{expected.reshape(-1)[:4].tolist()}, got {got.reshape(-1)[:4].tolist()}"
+        )
+
+
+def probe(tensor: Any) -> NDArray[Any]:
+    """A few rows for one input: -1 to 1 for floats, zeros for the rest, which may be indices."""
+    shape = (PROBE_ROWS, *(size or 1 for size in tensor.shape[1:]))
+    if "float" not in tensor.dtype:
+        return np.zeros(shape, tensor.dtype)
+    spread = np.linspace(-1.0, 1.0, int(np.prod(shape))).reshape(shape)
+    return spread.astype(tensor.dtype)
 
 
 def shorten(text: str) -> str:
-    """The telling lines of a converter's message, on one line."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if "error" in line.lower() or "tf." in line] or lines
-    return " | ".join(dict.fromkeys(telling))[:LONGEST_CAUSE]
+    """The operations that a converter's message names, or else its first line."""
+    named = dict.fromkeys(re.findall(r"\btf\.[A-Z]\w+", text))
+    return ", ".join(named) if named else text.strip().partition("\n")[0][:LONGEST_CAUSE]

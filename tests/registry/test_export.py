@@ -1,0 +1,104 @@
+"""Export: what Keras predicts, the bytes predict."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from keras_models import BUILDERS, Sample, predict
+
+from registry import ExportError, LiteModel, export_float32, op_names
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_bytes_predict_what_keras_predicts(samples: dict[str, Sample], name: str) -> None:
+    sample = samples[name]
+    got = LiteModel(sample.tflite).predict(sample.features)
+    expected = predict(sample.model, sample.features)
+    assert got.dtype == np.float32
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_inputs_keep_their_names_and_the_batch_stays_open(
+    samples: dict[str, Sample], name: str
+) -> None:
+    sample = samples[name]
+    lite = LiteModel(sample.tflite)
+    assert set(lite.input_names) == set(sample.features)
+    assert all(lite.input_shape(entry)[0] == -1 for entry in lite.input_names)
+
+
+def test_dict_keys_win_over_layer_names() -> None:
+    entry = keras.Input((1,), name="some_layer")
+    model = keras.Model({"speed": entry}, layers.Dense(1)(entry))
+    assert LiteModel(export_float32(model)).input_names == ("speed",)
+
+
+def test_export_leaves_the_model_as_it_was(samples: dict[str, Sample]) -> None:
+    model = samples["mlp"].model
+    before = [np.asarray(variable.value) for variable in model.variables]
+    first, again = export_float32(model), export_float32(model)
+    assert LiteModel(first).input_names == LiteModel(again).input_names
+    for old, variable in zip(before, model.variables, strict=True):
+        np.testing.assert_array_equal(old, np.asarray(variable.value))
+
+
+def test_dropout_is_off(samples: dict[str, Sample]) -> None:
+    sample = samples["mlp"]
+    lite = LiteModel(sample.tflite)
+    np.testing.assert_array_equal(lite.predict(sample.features), lite.predict(sample.features))
+
+
+def test_only_builtin_operations(samples: dict[str, Sample]) -> None:
+    for sample in samples.values():
+        assert not [op for op in op_names(sample.tflite) if op.startswith(("Flex", "CUSTOM"))]
+
+
+def test_operations_that_litert_lacks_are_named() -> None:
+    class TextLength(layers.Layer):
+        def call(self, x):
+            import tensorflow as tf
+
+            return tf.cast(tf.strings.length(tf.strings.as_string(x)), "float32")
+
+    entry = keras.Input((1,), name="x")
+    model = keras.Model(entry, layers.Dense(1)(TextLength()(entry)))
+    with pytest.raises(ExportError, match=r"named here: tf\.AsString, tf\.StringLength$"):
+        export_float32(model)
+
+
+def test_a_conversion_that_goes_wrong_silently_is_found() -> None:
+    class WhichPath(layers.Layer):
+        def call(self, x):
+            import tensorflow as tf
+
+            return x if tf.executing_eagerly() else 2.0 * x
+
+    entry = keras.Input((1,), name="x")
+    with pytest.raises(ExportError, match="predicts something else"):
+        export_float32(keras.Model(entry, WhichPath()(entry)))
+
+
+def test_subclassed_models_are_refused() -> None:
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(ExportError, match=r"keras\.Input"):
+        export_float32(Own())
+
+
+def test_two_outputs_are_refused() -> None:
+    entry = keras.Input((1,), name="x")
+    model = keras.Model(entry, [layers.Dense(1)(entry), layers.Dense(1)(entry)])
+    with pytest.raises(ExportError, match="expected 1 output, got 2"):
+        export_float32(model)
+
+
+def test_a_fixed_batch_is_refused() -> None:
+    entry = keras.Input((1,), name="x", batch_size=4)
+    with pytest.raises(ExportError, match=r'"x".*fixed batch of 4'):
+        export_float32(keras.Model(entry, layers.Dense(1)(entry)))
