@@ -122,7 +122,7 @@ def encode(field: Mapping[str, Any], values: Any) -> np.ndarray:
     Raises:
         InputError: a value is missing, not finite, out of range or of another kind.
     """
-    column = np.asarray(values)
+    column = array_of(values)
     if field["dtype"] == "category":
         return encode_category(field, column)
     if column.dtype == object:
@@ -174,10 +174,15 @@ def example_of(column: np.ndarray) -> str:
     )
 
 
+def array_of(values: Any) -> np.ndarray:
+    """Values as an array; a plain list keeps its objects, where NumPy would make 5 into "5"."""
+    return np.asarray(values, dtype=object if isinstance(values, list) else None)
+
+
 def columns_of(model_input: Any) -> dict[str, Any]:
     """A DataFrame, a dict of columns, a dict of scalars or a list of dicts, as columns."""
     if isinstance(model_input, Mapping):
-        return {name: np.atleast_1d(np.asarray(value)) for name, value in model_input.items()}
+        return {name: np.atleast_1d(array_of(value)) for name, value in model_input.items()}
     frame = model_input if isinstance(model_input, pd.DataFrame) else pd.DataFrame(model_input)
     return {str(name): frame[name].to_numpy() for name in frame.columns}
 

@@ -1,0 +1,51 @@
+"""Publishing is killed between every two of its steps, and then published again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from keras_models import Sample
+
+
+@pytest.mark.slow
+def test_kill_9_between_any_two_steps(
+    samples: dict[str, Sample], empty_store: Path, tmp_path: Path
+) -> None:
+    sample = samples["regression"]
+    shutil.copyfile(empty_store, tmp_path / "empty.db")
+    (tmp_path / "model.tflite").write_bytes(sample.tflite)
+    (tmp_path / "schema.json").write_text(json.dumps(sample.schema))
+    script = Path(__file__).with_name("crashing_publisher.py")
+    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "results.json").read_text())
+    assert told["steps"] == [
+        "experiment",
+        "registered_model",
+        "run",
+        "numbers",
+        "artifacts",
+        "run_finished",
+        "version",
+        "alias",
+        "announced",
+    ]
+    undisturbed = {r["start"]: r["state"] for r in told["results"] if not r["deaths"]}
+    for start, versions in {"base": [1, 2], "empty": [2]}.items():
+        state = undisturbed[start]
+        assert state["versions"] == versions
+        assert state["champion"] == state["returned"] == len(versions)
+        assert state["runs"] == [[True, "FINISHED"]]
+        assert state["same_bytes"]
+        assert {"report.json", "model/MLmodel", "model/artifacts/model.tflite.gz"} <= set(
+            state["files"]
+        )
+    for result in told["results"]:
+        assert result["ends"] == [signal.SIGKILL] * len(result["deaths"]), result["deaths"]
+        assert result["state"] == undisturbed[result["start"]], result["deaths"]
