@@ -1,0 +1,85 @@
+"""A server process that ends when this process ends, also by kill -9; see `keeper.py`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["ServerProcess", "tail"]
+
+KEEPER = Path(__file__).with_name("keeper.py")
+TAIL_BYTES = 4000
+TAIL_LINES = 15
+EXTRA_S = 5.0
+
+
+class ServerProcess:
+    """A running command; its output goes to a log file."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log_file: Path,
+        grace_s: float,
+        env: Mapping[str, str] | None = None,
+        descriptors: tuple[int, ...] = (),
+    ) -> None:
+        """Start it.
+
+        Args:
+            command: program and arguments.
+            log_file: replaced; the folder it lies in is the working directory.
+            grace_s: seconds from SIGTERM to SIGKILL when it is stopped.
+            env: its environment; None means ours.
+            descriptors: open files that the server holds as long as it lives.
+        """
+        with log_file.open("wb") as log:
+            self._keeper = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(KEEPER), str(grace_s), *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=log_file.parent,
+                env=env,
+                start_new_session=True,
+                pass_fds=descriptors,
+            )
+        self._grace_s = grace_s
+        assert self._keeper.stdout is not None
+        with self._keeper.stdout as told:
+            line = told.readline()
+        self.pid = int(line) if line else -1
+        """Process id of the server itself; -1 if it could not be started."""
+
+    @property
+    def keeper_pid(self) -> int:
+        """Process id of the keeper."""
+        return self._keeper.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the server is alive."""
+        return self._keeper.poll() is None
+
+    def stop(self) -> None:
+        """End the server and wait until it is gone; again is fine."""
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.close()
+        try:
+            self._keeper.wait(self._grace_s + EXTRA_S)
+        except subprocess.TimeoutExpired:
+            self._keeper.kill()
+            self._keeper.wait()
+
+
+def tail(log_file: Path) -> str:
+    """The last lines of a log file; empty if there is none."""
+    if not log_file.exists():
+        return ""
+    with log_file.open("rb") as file:
+        file.seek(max(0, log_file.stat().st_size - TAIL_BYTES))
+        text = file.read().decode("utf-8", "replace")
+    return "\n".join(text.splitlines()[-TAIL_LINES:])
