@@ -96,12 +96,7 @@ class LabelSpec(Section):
     """The field that the model learns to predict; a category needs its vocabulary."""
 
     name: str
-    type: METRICS = {
-    "binary": ("auc", "accuracy", "log_loss"),
-    "multiclass": ("accuracy", "log_loss"),
-    "regression": ("rmse", "mae", "r2"),
-}
-FieldType = "float32"
+    type: FieldType = "float32"
     vocabulary: tuple[str, ...] = ()
 
 

@@ -14,7 +14,6 @@ from registry import LiteModel, ModelVersion
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    import trainer
 
 __all__ = ["champion_model", "test_window"]
 
@@ -35,12 +34,12 @@ def test_window(pipeline: Pipeline, parent: RoundFolder, window: Window) -> dict
 
     task = pipeline.config.train.task
     rows = in_time_order(Rows.concat([window.validation, window.test]))
-    state = baseline_state(pipeline, parent)
+    state = trainer.Baselines.from_json(parent.report().get("prequential", {}).get("state"), task)
     if len(rows) == 0:
         return {"rows": 0, "state": state.to_json()}
     labels = rows.labels(pipeline.schema)
     features = rows.features(pipeline.schema)
-    trainer.checkpoint.load(pipeline.learner.model, parent.weights)
+    trainer.load(pipeline.learner.model, parent.weights)
     scores: dict[str, Any] = {
         "rows": len(rows),
         "learner": trainer.score(task, labels, pipeline.learner.predict(features)),
@@ -50,19 +49,8 @@ def test_window(pipeline: Pipeline, parent: RoundFolder, window: Window) -> dict
         scores["champion_version"] = champion.version
         predictions = champion_model(pipeline, champion).predict(features)
         scores["champion"] = trainer.score(task, labels, predictions)
-    baselines, state = trainer.score_baselines(state, labels)
+    baselines, state = trainer.score_baselines(task, labels, state)
     return scores | baselines | {"state": state.to_json()}
-
-
-def baseline_state(pipeline: Pipeline, parent: RoundFolder) -> trainer.BaselineState:
-    """What the baselines had seen when the parent round ended."""
-    import trainer
-
-    before = parent.report().get("prequential")
-    if before is not None:
-        return trainer.BaselineState.from_json(before["state"])
-    label = pipeline.schema.label
-    return trainer.initial_state(pipeline.config.train.task, max(2, len(label.vocabulary)))
 
 
 def champion_model(pipeline: Pipeline, version: ModelVersion) -> LiteModel:

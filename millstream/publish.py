@@ -61,11 +61,12 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         return
     import trainer
 
-    obstacle = folder.report()["training"]["diverged"]
+    training = folder.report()["training"]
+    obstacle = training["diverged"] or training["skipped"]
     if obstacle:
         folder.write_published({"version": None, "promoted": False, "reason": obstacle})
         return
-    trainer.checkpoint.load(pipeline.learner.model, folder.weights)
+    trainer.load(pipeline.learner.model, folder.weights)
     rows = Rows.load(folder.test_rows)
     measured, skipped = measure_rungs(pipeline, rows)
     champion, champion_scores = score_champion(pipeline, rows)
@@ -152,7 +153,6 @@ def choose(
 
     def evidence(candidate: Measured, champion: dict[str, float] | None) -> Evidence:
         return Evidence(
-            metric=pipeline.config.metric,
             candidate=candidate.scores,
             float32=measured[FLOAT32].scores,
             champion=champion,

@@ -52,7 +52,7 @@ def replay_round(pipeline: Pipeline, servers: str, number: int) -> Replay:
         round=number,
         records=window.counts.seen,
         recorded=folder.digest(),
-        replayed=trainer.checkpoint.digest(pipeline.learner.model),
+        replayed=trainer.digest(pipeline.learner.model),
     )
 
 

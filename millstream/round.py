@@ -100,7 +100,7 @@ def begin_store(pipeline: Pipeline, start: Position) -> RoundFolder:
         created_ms=int(time.time() * 1000),
     )
     folder = pipeline.store.begin(plan_zero)
-    digest = trainer.checkpoint.save(pipeline.learner.model, folder.weights)
+    digest = trainer.save(pipeline.learner.model, folder.weights)
     folder.write_report({"schema": pipeline.schema.fingerprint(), "lineage": uuid.uuid4().hex})
     folder.write_published({"version": None, "promoted": False, "reason": "untrained"})
     folder.mark_done(digest)
@@ -145,7 +145,7 @@ def train_window(
     settings, schema = pipeline.config.train, pipeline.schema
     pipeline.board.update(step=4)
     fault_point("4.before")
-    trainer.checkpoint.load(pipeline.learner.model, parent.weights)
+    trainer.load(pipeline.learner.model, parent.weights)
     seed = round_seed(plan.seed, plan.round)
     dataset = training_dataset(
         window.train, schema, batch_size=settings.batch_size, epochs=settings.epochs, seed=seed
@@ -181,7 +181,7 @@ def checkpoint(pipeline: Pipeline, turn: Turn, tested: dict[str, Any], report: T
 
     pipeline.board.update(step=5)
     fault_point("5.before")
-    digest = trainer.checkpoint.save(pipeline.learner.model, turn.folder.weights)
+    digest = trainer.save(pipeline.learner.model, turn.folder.weights)
     turn.window.test.save(turn.folder.test_rows)
     fault_point("5.weights")
     turn.folder.write_report(

@@ -135,12 +135,7 @@ def loop(
     import trainer
 
     config = running.pipeline.config.trigger
-    wanted: list[trainer.Trigger] = []
-    if config.records is not None:
-        wanted.append(trainer.RecordsTrigger(config.records))
-    if config.seconds is not None:
-        wanted.append(trainer.SecondsTrigger(config.seconds))
-    trigger = trainer.AnyTrigger(tuple(wanted))
+    trigger = trainer.AnyTrigger.of(records=config.records, seconds=config.seconds)
     idle = Idleness(options.stop_when_idle_s)
     rounds, latest = 0, running.latest
     while not running.stop.is_set():

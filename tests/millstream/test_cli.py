@@ -1,0 +1,115 @@
+"""What a person reads when something is wrong: one line, an exit code, no traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .project import make_project
+
+
+def millstream(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "millstream", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def check_error(done: subprocess.CompletedProcess[str], code: int, *expected: str) -> None:
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, done.stderr
+    for part in expected:
+        assert part in lines[0]
+
+
+CONFIG_FAULTS = {
+    "unknown key": ("batch_size", "batchsize", 'did you mean "batch_size"?'),
+    "wrong type": ("batch_size = 64", 'batch_size = "big"', "train.batch_size: input should be"),
+    "label missing": ('label = { name = "y", type = "bool" }', "", "schema.label: missing"),
+    "label among the features": ('name = "y"', 'name = "a"', '"a"'),
+    "category without values": ('vocabulary = ["p", "q", "r"]', "buckets = 0", '"kind"'),
+}
+
+
+@pytest.mark.parametrize("fault", CONFIG_FAULTS)
+def test_a_configuration_fault(fault: str, tmp_path: Path) -> None:
+    before, after, expected = CONFIG_FAULTS[fault]
+    project = make_project(tmp_path, "127.0.0.1:1", "t")
+    path = project.directory / "millstream.toml"
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+    check_error(millstream("run", cwd=tmp_path), 2, expected)
+
+
+MODEL_FAULTS = {
+    "does not compile": ('loss="binary_crossentropy")', 'loss="no_such_loss")', "no_such_loss"),
+    "not compiled": ("model.compile(", "(lambda **k: None)(", "compile"),
+    "raises": ("def build():", "def build():\n    1 / 0", "ZeroDivisionError"),
+    "input is no feature": ('"kind": kind}', '"kinds": kind}', "kind"),
+    "no such function": ("def build():", "def make():", "build"),
+    "not Python": ("def build():", "def build(:", "SyntaxError"),
+}
+
+
+@pytest.mark.parametrize("fault", MODEL_FAULTS)
+def test_a_model_fault(fault: str, tmp_path: Path) -> None:
+    before, after, expected = MODEL_FAULTS[fault]
+    project = make_project(tmp_path, "127.0.0.1:1", "t")
+    path = project.directory / "model.py"
+    text = path.read_text()
+    assert before in text
+    if fault == "input is no feature":
+        text = text.replace('name="kind"', 'name="kinds"')
+    path.write_text(text.replace(before, after))
+    check_error(millstream("run", cwd=tmp_path), 2, expected)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    check_error(millstream("run", cwd=tmp_path), 2, "millstream.toml: no such file")
+
+
+def test_a_missing_model_file(tmp_path: Path) -> None:
+    make_project(tmp_path, "127.0.0.1:1", "t")
+    (tmp_path / "model.py").unlink()
+    check_error(millstream("run", cwd=tmp_path), 2, "model.py")
+
+
+def test_no_broker(tmp_path: Path) -> None:
+    make_project(tmp_path, "127.0.0.1:1", "t")
+    check_error(millstream("run", cwd=tmp_path), 4, "127.0.0.1:1")
+
+
+def test_an_unknown_command_is_usage(tmp_path: Path) -> None:
+    done = millstream("traim", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_init_refuses_a_folder_with_files(tmp_path: Path) -> None:
+    (tmp_path / "keep.txt").write_text("mine")
+    check_error(millstream("init", ".", cwd=tmp_path), 2, "expected a new or empty folder")
+    assert [p.name for p in tmp_path.iterdir()] == ["keep.txt"]
+
+
+def test_help_is_quick_to_load_and_names_all_commands(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['millstream', '--help']\n"
+        "from millstream.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('tensorflow', 'keras', 'mlflow', 'numba') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    commands = "init up publish run status versions pull replay doctor demo".split()
+    assert all(command in done.stdout for command in commands)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,44 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydantic import BaseModel
+
+import trainer
+from millstream.cli.app import EXIT_CODES
+from millstream.config import METRICS, Config
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    parts = re.split(r"^## \[(\w+)\]$", text, flags=re.MULTILINE)
+    documented = {name: part for name, part in zip(parts[1::2], parts[2::2], strict=True)}
+    sections = {f.alias or n: f for n, f in Config.model_fields.items() if n != "directory"}
+    assert set(documented) == set(sections)
+    for name, section in sections.items():
+        model = section.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        rows = dict(re.findall(r"^\| `([\w.<>]+)` \| ([^|]*) \|", documented[name], re.MULTILINE))
+        keys = {key.split(".")[0] for key in rows}
+        assert keys == set(model.model_fields), name
+        for key, field in model.model_fields.items():
+            if isinstance(field.default, (int, float)) and not isinstance(field.default, bool):
+                assert float(rows[key]) == float(field.default), (name, key)
+
+
+def test_exit_codes_are_the_same_in_help_and_docs() -> None:
+    documented = (ROOT / "docs" / "configuration.md").read_text().split("## Exit codes")[1]
+    in_docs = set(re.findall(r"^\| (\d) \|", documented, re.MULTILINE))
+    assert in_docs == set(re.findall(r"(?:: |·\s)(\d) ", EXIT_CODES))
+
+
+def test_metrics_of_the_configuration_are_the_trainers() -> None:
+    assert {task: set(names) for task, names in METRICS.items()} == {
+        task: set(names) for task, names in trainer.METRICS.items()
+    }
