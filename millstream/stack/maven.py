@@ -1,24 +1,23 @@
 """Where the broker's jars come from: KAFKA_HOME, or Maven Central by way of a local cache.
 
 The cache holds one folder per Kafka version. It appears under its name only when every jar in it
-has the pinned SHA-256, so a kill at any instant, or two processes at once, leave it whole or absent.
+has the pinned SHA-256, so a kill at any instant, or two processes at once, leave it whole or not
+there.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from millstream.errors import StackError
+from millstream.stack.cache import cache_folder, locked
 from millstream.stack.jars import Jar, kafka_version, matches, read_lock
 
-__all__ = ["WAYS_OUT", "cache_folder", "kafka_libraries"]
+__all__ = ["WAYS_OUT", "kafka_libraries"]
 
 DOWNLOADS_AT_ONCE = 8
 ATTEMPTS = 3
@@ -27,14 +26,6 @@ WAYS_OUT = (
     "set KAFKA_HOME to an unpacked Apache Kafka 4.x, or kafka.bootstrap_servers to a broker that"
     " runs already"
 )
-
-
-def cache_folder() -> Path:
-    """MILLSTREAM_CACHE, else `millstream` in the user's cache folder."""
-    named = os.environ.get("MILLSTREAM_CACHE")
-    if named:
-        return Path(named).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "millstream"
 
 
 def kafka_libraries() -> Path:
@@ -52,7 +43,7 @@ def kafka_libraries() -> Path:
     jars = read_lock()
     folder = cache_folder() / f"kafka-{kafka_version(jars)}"
     if not _complete(folder, jars):
-        with _locked(folder.with_name(f"{folder.name}.lock")):
+        with locked(folder.with_name(f"{folder.name}.lock")):
             if not _complete(folder, jars):
                 _download(folder, jars)
     return folder
@@ -75,21 +66,6 @@ def _complete(folder: Path, jars: tuple[Jar, ...]) -> bool:
         return False
     sizes = {entry.name: entry.stat().st_size for entry in os.scandir(folder)}
     return all(sizes.get(jar.file_name) == jar.size for jar in jars)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except OSError as error:
-        raise StackError(
-            f"{path.parent}: cannot keep Kafka's jars there ({error.strerror});"
-            " set MILLSTREAM_CACHE to a folder that can be written"
-        ) from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _download(folder: Path, jars: tuple[Jar, ...]) -> None:

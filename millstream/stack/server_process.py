@@ -48,9 +48,10 @@ class ServerProcess:
                 pass_fds=descriptors,
             )
         self._grace_s = grace_s
-        assert self._keeper.stdout is not None
-        with self._keeper.stdout as told:
-            line = told.readline()
+        line = b""
+        if self._keeper.stdout is not None:
+            with self._keeper.stdout as told:
+                line = told.readline()
         self.pid = int(line) if line else -1
         """Process id of the server itself; -1 if it could not be started."""
 
@@ -66,8 +67,8 @@ class ServerProcess:
 
     def stop(self) -> None:
         """End the server and wait until it is gone; again is fine."""
-        assert self._keeper.stdin is not None
-        self._keeper.stdin.close()
+        if self._keeper.stdin is not None:
+            self._keeper.stdin.close()
         try:
             self._keeper.wait(self._grace_s + EXTRA_S)
         except subprocess.TimeoutExpired:
