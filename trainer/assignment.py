@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.errors import TrainingError
-from trainer.inputs import check_inputs, input_names, select
+from trainer.inputs import check_inputs, input_names, input_structure, select
 from trainer.settings import TrainSettings
 
 Validation = tuple[Mapping[str, np.ndarray], np.ndarray, np.ndarray | None]
@@ -53,7 +53,8 @@ def assign(
     if not monitored:
         epochs = min(epochs, settings.unmonitored_epochs)
     _check_length(dataset, epochs, steps_per_epoch)
-    return Assignment(_batches(model, dataset), steps_per_epoch, epochs, rows, monitored)
+    batches = _endless(_batches(model, dataset))
+    return Assignment(batches, steps_per_epoch, epochs, rows, monitored)
 
 
 def _validation(model: keras.Model, validation: Validation | None) -> tuple[Any, ...] | None:
@@ -77,6 +78,12 @@ def _check_length(dataset: tf.data.Dataset, epochs: int, steps_per_epoch: int) -
         )
 
 
+def _endless(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Hide the length: Keras counts groups of steps as full ones and would start over early."""
+    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    return batches.apply(endless)
+
+
 def _batches(model: keras.Model, dataset: tf.data.Dataset) -> tf.data.Dataset:
     spec = dataset.element_spec
     if not isinstance(spec, tuple) or len(spec) not in {2, 3} or not isinstance(spec[0], dict):
@@ -87,6 +94,7 @@ def _batches(model: keras.Model, dataset: tf.data.Dataset) -> tf.data.Dataset:
             mend="see ingest.training_dataset",
         )
     check_inputs(model, spec[0])
-    if isinstance(model.input, dict) and set(spec[0]) == set(input_names(model)):
+    as_it_is = isinstance(input_structure(model), dict)
+    if as_it_is and set(spec[0]) == set(input_names(model)):
         return dataset
     return dataset.map(lambda features, *rest: (select(model, features), *rest))

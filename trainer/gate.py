@@ -8,6 +8,8 @@ from typing import Protocol
 from trainer.errors import SettingsError
 from trainer.metrics import higher_is_better
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -109,7 +111,7 @@ class ScoreGate:
                 f"{evidence.output_difference:.4g} (at most {limit:.4g})"
             )
         loss = -_gain(metric, evidence.candidate[metric], evidence.float32[metric])
-        if loss > self.max_loss:
+        if loss > self.max_loss + _ROUNDING:
             return (
                 f"{metric} {evidence.candidate[metric]:.4f} is {loss:.4f} worse than float32 "
                 f"{evidence.float32[metric]:.4f} (at most {self.max_loss:.4g})"
@@ -122,7 +124,7 @@ class ScoreGate:
             return None
         candidate, champion = evidence.candidate[metric], evidence.champion[metric]
         gain = _gain(metric, candidate, champion)
-        if gain >= self.min_gain:
+        if gain >= self.min_gain - _ROUNDING:
             return None
         return (
             f"{metric} {candidate:.4f} against the champion's {champion:.4f} is a gain of "

@@ -51,4 +51,6 @@ def _looped(model: keras.Model) -> Any:
         )
         return logs
 
-    return tf.function(run, reduce_retracing=True, autograph=False)
+    looped = tf.function(run, reduce_retracing=True, autograph=False)
+    looped._omit_frequent_tracing_warning = True
+    return looped

@@ -37,9 +37,9 @@ def check_inputs(model: keras.Model, feature_names: Iterable[str]) -> None:
                 got=f"shape {tuple(tensor.shape[1:])}",
                 mend="give one keras.Input per feature and concatenate them in the model",
             )
-    given = model.input
-    if isinstance(given, dict):
-        for key, tensor in given.items():
+    structure = input_structure(model)
+    if isinstance(structure, dict):
+        for key, tensor in structure.items():
             if key != tensor.name:
                 raise ModelError(
                     f'model input "{tensor.name}"',
@@ -49,9 +49,14 @@ def check_inputs(model: keras.Model, feature_names: Iterable[str]) -> None:
                 )
 
 
+def input_structure(model: keras.Model) -> Any:
+    """Return the model's inputs as it takes them: a dict, a list, or a single one."""
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
 def select(model: keras.Model, features: Mapping[str, Any]) -> Any:
     """Return the features that the model uses, in the structure in which it takes them."""
     used = {name: features[name] for name in input_names(model)}
-    if isinstance(model.input, (dict, list, tuple)):
+    if isinstance(input_structure(model), (dict, list, tuple)):
         return used
     return next(iter(used.values()))

@@ -15,7 +15,7 @@ from trainer.model import check_model
 from trainer.randomness import enable_op_determinism
 from trainer.report import TrainReport
 from trainer.settings import TrainSettings
-from trainer.variables import first_non_finite, put, take
+from trainer.variables import put, take
 from trainer.watch import Diverged, OnEpoch, ShouldStop, Watch
 
 VALIDATION_BATCH = 4096
@@ -108,9 +108,6 @@ class Learner:
         best, diverged = 0, None
         try:
             best = self._fit(task, settings, round_seed, watch)
-            broken = first_non_finite(self.model)
-            if broken is not None:
-                raise Diverged(f"{broken} is not finite after epoch {len(watch.history)}")
         except Diverged as error:
             put(self.model, before)
             best, diverged = 0, str(error)

@@ -43,7 +43,8 @@ class TrainSettings:
         _check("min_delta", fine, "a number of at least 0", self.min_delta)
         _check("monitor", bool(self.monitor), "the name of a metric", self.monitor)
         _check("mode", self.mode in get_args(Mode), "auto, min or max", self.mode)
-        _check("unmonitored_epochs", self.unmonitored_epochs >= 1, "at least 1", self.epochs)
+        few = self.unmonitored_epochs
+        _check("unmonitored_epochs", few >= 1, "at least 1", few)
 
     def monitors_validation(self) -> bool:
         """Return whether the monitored metric needs validation rows."""

@@ -14,7 +14,8 @@ def trained_variables(model: keras.Model) -> list[tuple[str, keras.Variable]]:
     The model's contain the states of its seed generators (Dropout); metrics are not included, fit
     resets them at each epoch. The optimizer is built if it was not, so that its slots exist.
     """
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
     return [("model", variable) for variable in model.variables] + [
         ("optimizer", variable) for variable in model.optimizer.variables
     ]

@@ -7,6 +7,7 @@ import keras
 
 from trainer.errors import TrainingAborted, TrainingError
 from trainer.hints import did_you_mean
+from trainer.variables import first_non_finite
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 ShouldStop = Callable[[], bool]
@@ -50,12 +51,15 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             raise Diverged(f"the training loss became {loss} in {where}")
         self._poll()
 
-    def on_test_batch_end(self, *_: object) -> None:
+    def on_test_batch_end(self, *_: object, **__: object) -> None:
         """Raise TrainingAborted if asked to stop."""
         self._poll()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Check the epoch's losses, record them, and tell the caller."""
+        """Check the epoch's losses and weights, record the losses, and tell the caller.
+
+        Weights are looked at because a loss can hide them: on some CPUs the relu of NaN is 0.
+        """
         values = {name: float(value) for name, value in (logs or {}).items()}
         if self._monitored and self._monitor not in values:
             raise TrainingError(
@@ -67,6 +71,9 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         for name in dict.fromkeys(("loss", "val_loss", self._monitor)):
             if not math.isfinite(values.get(name, 0.0)):
                 raise Diverged(f"{name} became {values[name]} in epoch {epoch + 1}")
+        broken = first_non_finite(self.model)
+        if broken is not None:
+            raise Diverged(f"{broken} is not finite after epoch {epoch + 1}")
         self.history.append(values)
         try:
             self._on_epoch(epoch + 1, values)
