@@ -13,25 +13,28 @@ from millstream.errors import StackError
 __all__ = ["hold_folder"]
 
 POLL_S = 0.05
+MOMENT_S = 1.5
 
 
 def hold_folder(folder: Path, patience_s: float) -> IO[str]:
     """Lock a data folder; the lock is held while the file, or a copy of its descriptor, is open.
 
-    A broker whose owner has died is given `patience_s` seconds to end.
+    A broker whose owner has died is given `patience_s` seconds to end; one whose owner lives, a
+    moment, for it may be ending.
 
     Raises:
         StackError: a broker of a living process holds the folder, or one does not end.
     """
     file = (folder / "lock").open("a+", encoding="utf-8")
-    deadline = time.monotonic() + patience_s
+    asked = time.monotonic()
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
         except BlockingIOError as error:
             owner = _owner(file)
-            if _alive(owner) or time.monotonic() > deadline:
+            patience = min(patience_s, MOMENT_S) if _alive(owner) else patience_s
+            if time.monotonic() > asked + patience:
                 file.close()
                 raise StackError(
                     f"{folder}: held by the broker of process {owner or 'unknown'};"

@@ -18,7 +18,7 @@ from millstream.stack.data_lock import hold_folder
 from millstream.stack.java import find_java
 from millstream.stack.maven import WAYS_OUT, kafka_libraries
 from millstream.stack.ports import choose_ports
-from millstream.stack.server_process import ServerProcess, tail
+from millstream.stack.server_process import ServerProcess, excerpt
 
 __all__ = ["EmbeddedKafka"]
 
@@ -112,10 +112,11 @@ class EmbeddedKafka:
 
         Raises:
             StackError: another broker holds the folder, Kafka cannot be had, or it does not start;
-                then with the end of its log.
+                then with from its log.
         """
         if self.running:
             return
+        self.stop()
         java = self._java()
         make_folder(self.data_dir)
         with hold_folder(self.data_dir, GRACE_S + 5.0) as lock:
@@ -182,11 +183,10 @@ class EmbeddedKafka:
                 return
             self.stop()
             preferred = ()
-            if not any(sign in tail(self.log_file) for sign in PORT_TAKEN):
+            said = excerpt(self.log_file)
+            if not any(sign in said for sign in PORT_TAKEN):
                 break
-        raise StackError(
-            f"Kafka ended while it started; the end of {self.log_file}:\n{tail(self.log_file)}"
-        )
+        raise StackError(f"Kafka ended while it started; from {self.log_file}:\n{said}")
 
     def _configure(self, java: list[str]) -> None:
         text = broker_properties(self.host, self._ports, self._partitions, self._overrides)
@@ -212,8 +212,8 @@ class EmbeddedKafka:
                 if time.monotonic() > deadline:
                     self.stop()
                     raise StackError(
-                        f"Kafka did not start within {self._start_timeout_s:g} s; the end of"
-                        f" {self.log_file}:\n{tail(self.log_file)}\n{WAYS_OUT}"
+                        f"Kafka did not start within {self._start_timeout_s:g} s; from"
+                        f" {self.log_file}:\n{excerpt(self.log_file)}\n{WAYS_OUT}"
                     )
                 time.sleep(POLL_S)
                 seen = seen[-len(STARTED) :] + log.read()

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from millstream.errors import StackError
 from millstream.stack.mlflow_store import prepare_store
-from millstream.stack.server_process import ServerProcess, tail
+from millstream.stack.server_process import ServerProcess, excerpt
 
 __all__ = ["MlflowServer", "prepare_store"]
 
@@ -76,10 +76,11 @@ class MlflowServer:
         """Start the server and wait until it is healthy; nothing happens when it runs already.
 
         Raises:
-            StackError: the port is taken, or it does not start; then with the end of its log.
+            StackError: the port is taken, or it does not start; then with from its log.
         """
         if self.running:
             return
+        self.stop()
         self.artifact_root.mkdir(parents=True, exist_ok=True)
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with _bound(self._port) as listener:
@@ -122,7 +123,7 @@ class MlflowServer:
                 self.stop()
                 what = "ended while it started" if ended else "did not start in time"
                 raise StackError(
-                    f"MLflow's server {what}; the end of {self.log_file}:\n{tail(self.log_file)}\n"
+                    f"MLflow's server {what}; from {self.log_file}:\n{excerpt(self.log_file)}\n"
                     "or set registry.tracking_uri to a server that runs already"
                 )
             time.sleep(POLL_S)

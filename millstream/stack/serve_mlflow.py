@@ -32,7 +32,9 @@ def main(descriptor: int, tracking_uri: str, artifact_root: str) -> None:
     )
     import uvicorn
     from mlflow.server.fastapi_app import app
+    from mlflow.server.handlers import initialize_backend_stores
 
+    initialize_backend_stores(tracking_uri, tracking_uri, "mlflow-artifacts:/")
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 

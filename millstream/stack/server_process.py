@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["ServerProcess", "tail"]
+__all__ = ["ServerProcess", "excerpt"]
 
 KEEPER = Path(__file__).with_name("keeper.py")
-TAIL_BYTES = 4000
-TAIL_LINES = 15
+READ_BYTES = 1_000_000
+FIRST_FAULTS = 8
+LAST_LINES = 10
+FAULT = re.compile(r"ERROR|FATAL|Exception\b|Error\b")
 EXTRA_S = 5.0
 
 
@@ -76,11 +79,14 @@ class ServerProcess:
             self._keeper.wait()
 
 
-def tail(log_file: Path) -> str:
-    """The last lines of a log file; empty if there is none."""
+def excerpt(log_file: Path) -> str:
+    """What a person wants to see of a log after a failure: its first faults and its last lines."""
     if not log_file.exists():
         return ""
     with log_file.open("rb") as file:
-        file.seek(max(0, log_file.stat().st_size - TAIL_BYTES))
-        text = file.read().decode("utf-8", "replace")
-    return "\n".join(text.splitlines()[-TAIL_LINES:])
+        lines = file.read(READ_BYTES).decode("utf-8", "replace").splitlines()
+        file.seek(max(file.tell(), log_file.stat().st_size - READ_BYTES))
+        lines += file.read().decode("utf-8", "replace").splitlines()
+    last = lines[-LAST_LINES:]
+    faults = [line for line in lines[:-LAST_LINES] if FAULT.search(line)]
+    return "\n".join([*faults[:FIRST_FAULTS], *last])
