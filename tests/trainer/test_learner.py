@@ -258,7 +258,7 @@ def test_dataset_of_unknown_length_that_runs_out_is_refused(
     before = trainer.digest(model)
     dataset, steps = make_dataset(data, 2)
     unknown = dataset.filter(lambda *_: True)
-    with pytest.raises(trainer.TrainingError, match="model.fit"):
+    with pytest.raises(trainer.TrainingError, match=r"model\.fit"):
         trainer.Learner(model).train(unknown, steps, validation, TrainSettings(epochs=3))
     assert trainer.digest(model) == before
 
