@@ -1,0 +1,80 @@
+"""Ingest: from Kafka's records to fair samples and training batches.
+
+Reads record batches from positions that the caller owns, decodes them into columns, sends what is
+bad to a dead-letter topic, holds out and samples by identity, and hands windows to whoever trains.
+Importing it does not import TensorFlow.
+"""
+
+from ingest.dataset import steps_per_epoch, training_dataset
+from ingest.dead_letters import DeadLetters, KafkaDeadLetters, NoDeadLetters
+from ingest.decoder import BadRecord, Decoded, Decoder
+from ingest.errors import (
+    BadRatioExceeded,
+    DeadLetterError,
+    IngestError,
+    MissingOffsets,
+    PositionError,
+    RowsError,
+    SchemaError,
+    SourceError,
+)
+from ingest.group_commit import GroupCommitter
+from ingest.identity import hash64, unit
+from ingest.intake import Intake, IntakeTotals
+from ingest.json_decoder import JsonDecoder
+from ingest.kafka_source import KafkaSource
+from ingest.position import Gap, OffsetRange, Position
+from ingest.read_window import read_window
+from ingest.records import RecordBatch
+from ingest.rows import Rows
+from ingest.sampling import BottomK, Sampler, SamplerState
+from ingest.schema import Field, Schema
+from ingest.source import Source
+from ingest.split import TEST, TRAIN, VALIDATION, split
+from ingest.window import Counts, SampleSettings, Window, WindowBuilder
+
+__all__ = [
+    "TEST",
+    "TRAIN",
+    "VALIDATION",
+    "BadRatioExceeded",
+    "BadRecord",
+    "BottomK",
+    "Counts",
+    "DeadLetterError",
+    "DeadLetters",
+    "Decoded",
+    "Decoder",
+    "Field",
+    "Gap",
+    "GroupCommitter",
+    "IngestError",
+    "Intake",
+    "IntakeTotals",
+    "JsonDecoder",
+    "KafkaDeadLetters",
+    "KafkaSource",
+    "MissingOffsets",
+    "NoDeadLetters",
+    "OffsetRange",
+    "Position",
+    "PositionError",
+    "RecordBatch",
+    "Rows",
+    "RowsError",
+    "SampleSettings",
+    "Sampler",
+    "SamplerState",
+    "Schema",
+    "SchemaError",
+    "Source",
+    "SourceError",
+    "Window",
+    "WindowBuilder",
+    "hash64",
+    "read_window",
+    "split",
+    "steps_per_epoch",
+    "training_dataset",
+    "unit",
+]

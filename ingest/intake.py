@@ -1,0 +1,152 @@
+"""Intake: reads, decodes and samples in the background while rounds train."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ingest.errors import BadRatioExceeded
+from ingest.source import Source
+from ingest.window import Window, WindowBuilder
+
+__all__ = ["Intake", "IntakeTotals"]
+
+POLL_S = 0.2
+LAG_S = 1.0
+
+
+@dataclass(frozen=True)
+class IntakeTotals:
+    """Records since the start of the intake: all, bad ones, and bad ones by kind."""
+
+    records: int = 0
+    bad: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict)
+
+
+class Intake:
+    """A thread that feeds a window builder from a source.
+
+    Guarantee: `cut` is atomic: each record is in exactly one of the windows that it returns, and
+    each window begins where the one before ended. Dead letters of a window are delivered before
+    it is returned. Whatever fails in the thread is raised by `check`, `cut` and `close`'s caller
+    sees nothing of it.
+
+    Args:
+        source: read by the intake's thread alone from `start` on.
+        builder: starts at the source's position.
+        max_bad_ratio: share of bad records in a window past which the intake fails.
+        bad_ratio_min_records: records in a window before that share counts.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        builder: WindowBuilder,
+        max_bad_ratio: float = 0.5,
+        bad_ratio_min_records: int = 1000,
+    ) -> None:
+        self._source = source
+        self._builder = builder
+        self._max_bad_ratio = max_bad_ratio
+        self._min_records = bad_ratio_min_records
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._failure: BaseException | None = None
+        self._before = IntakeTotals()
+        self._first: float | None = None
+        self._lag: int | None = None
+        self._thread = threading.Thread(target=self._run, name="millstream-intake", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise what the thread failed with, if it did.
+
+        Raises:
+            IngestError: the thread ended because of it.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+    def pending(self) -> tuple[int, float]:
+        """Records that wait for the next window, and the seconds since the first of them came."""
+        with self._lock:
+            since = 0.0 if self._first is None else time.monotonic() - self._first
+            return self._builder.counts.seen, since
+
+    def totals(self) -> IntakeTotals:
+        """Records since the start."""
+        with self._lock:
+            return self._totals()
+
+    def lag(self) -> int | None:
+        """Records in the topics that were not read yet, as of about a second ago."""
+        return self._lag
+
+    def cut(self) -> Window:
+        """The window up to now; the next one begins at its end.
+
+        Raises:
+            IngestError: the thread failed, or a dead letter was not delivered.
+        """
+        self.check()
+        with self._lock:
+            totals = self._totals()
+            window = self._builder.cut()
+            self._before, self._first = totals, None
+            return window
+
+    def close(self) -> None:
+        """End the thread and wait for it; harmless when repeated or never started."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        looked = 0.0
+        try:
+            while not self._ended.is_set():
+                self._step()
+                if time.monotonic() - looked > LAG_S:
+                    looked = time.monotonic()
+                    self._lag = self._source.position().records_to(self._source.end())
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
+            self._failure = error
+
+    def _step(self) -> None:
+        batches = self._source.poll(POLL_S)
+        position, gaps = self._source.position(), self._source.take_gaps()
+        with self._lock:
+            for gap in gaps:
+                self._builder.add_gap(gap)
+            for batch in batches:
+                self._builder.add(batch)
+            self._builder.advance(position)
+            if self._first is None and self._builder.counts.seen:
+                self._first = time.monotonic()
+            self._check_ratio()
+
+    def _check_ratio(self) -> None:
+        counts = self._builder.counts
+        if counts.seen < self._min_records or counts.bad <= self._max_bad_ratio * counts.seen:
+            return
+        self._builder.dead_letters.flush()
+        worst = ", ".join(f"{n} {kind}" for kind, n in Counter(self._builder.kinds).most_common(3))
+        raise BadRatioExceeded(
+            f"{counts.bad} of {counts.seen} records are bad ({worst}), more than"
+            f" kafka.max_bad_ratio = {self._max_bad_ratio} allows; the dead-letter topic has each"
+            " with its reason; correct the producer or [schema], or raise the ratio"
+        )
+
+    def _totals(self) -> IntakeTotals:
+        counts = self._builder.counts
+        kinds = Counter(self._before.kinds) + Counter(self._builder.kinds)
+        return IntakeTotals(
+            self._before.records + counts.seen, self._before.bad + counts.bad, dict(kinds)
+        )

@@ -1,0 +1,103 @@
+"""Records as columns: spans of keys and values over one byte buffer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest.errors import RecordBatchError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["RecordBatch"]
+
+COLUMNS = ("offsets", "timestamps", "key_start", "key_length", "value_start", "value_length")
+
+
+@dataclass(frozen=True, eq=False)
+class RecordBatch:
+    """At least one record of one partition, in the order of their offsets.
+
+    Offsets grow but need not be consecutive: compaction and transactions leave holes.
+
+    Attributes:
+        topic: of all records.
+        partition: of all records.
+        offsets: int64[n], strictly growing.
+        timestamps: int64[n], milliseconds since the epoch; -1 when a record has none.
+        key_start: int64[n], first byte of each key in `buffer`.
+        key_length: int64[n], bytes of each key; -1 for a null.
+        value_start: int64[n], first byte of each value in `buffer`.
+        value_length: int64[n], bytes of each value; -1 for a null.
+        buffer: uint8[m], the bytes.
+
+    Raises:
+        RecordBatchError: the columns do not fit together, or a span leaves the buffer.
+    """
+
+    topic: str
+    partition: int
+    offsets: NDArray[np.int64]
+    timestamps: NDArray[np.int64]
+    key_start: NDArray[np.int64]
+    key_length: NDArray[np.int64]
+    value_start: NDArray[np.int64]
+    value_length: NDArray[np.int64]
+    buffer: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        place = f"record batch of {self.topic}[{self.partition}]"
+        if self.buffer.ndim != 1 or self.buffer.dtype != np.uint8:
+            raise RecordBatchError(f"{place}: expected a buffer of uint8[m]")
+        if len(self.offsets) == 0:
+            raise RecordBatchError(f"{place}: expected at least one record")
+        for name in COLUMNS:
+            column = getattr(self, name)
+            if column.shape != (len(self.offsets),) or column.dtype != np.int64:
+                raise RecordBatchError(
+                    f"{place}: expected {name} int64[{len(self.offsets)}],"
+                    f" got {column.dtype}{list(column.shape)}"
+                )
+        if self.offsets[0] < 0 or (np.diff(self.offsets) <= 0).any():
+            raise RecordBatchError(f"{place}: expected offsets that grow from at least 0")
+        for name, start, length in (
+            ("key", self.key_start, self.key_length),
+            ("value", self.value_start, self.value_length),
+        ):
+            inside = (start >= 0) & (length >= -1) & (start <= len(self.buffer) - length)
+            if not (inside | (length == -1)).all():
+                raise RecordBatchError(f"{place}: a {name} lies outside the buffer")
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @property
+    def next_offset(self) -> int:
+        """The position after the batch."""
+        return int(self.offsets[-1]) + 1
+
+    def key(self, index: int) -> bytes | None:
+        """The key of a record; None for a null."""
+        return _span(self.buffer, self.key_start[index], self.key_length[index])
+
+    def value(self, index: int) -> bytes | None:
+        """The value of a record; None for a null."""
+        return _span(self.buffer, self.value_start[index], self.value_length[index])
+
+    def between(self, start: int, end: int) -> RecordBatch | None:
+        """The records with offsets in `[start, end)`; None when there are none."""
+        low, high = np.searchsorted(self.offsets, [start, end])
+        if low == 0 and high == len(self):
+            return self
+        if low >= high:
+            return None
+        part = slice(int(low), int(high))
+        columns = {name: getattr(self, name)[part] for name in COLUMNS}
+        return RecordBatch(self.topic, self.partition, **columns, buffer=self.buffer)
+
+
+def _span(buffer: NDArray[np.uint8], start: np.int64, length: np.int64) -> bytes | None:
+    return None if length < 0 else buffer[start : start + length].tobytes()

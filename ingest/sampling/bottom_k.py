@@ -1,0 +1,138 @@
+"""Bottom-k sampling by identity.
+
+Every row has a key, ln(-ln u) - ln w, with u uniform in (0, 1) from its identity and w its weight;
+the k rows with the smallest keys are the sample. With equal weights it is uniform without
+replacement; with others it is the weighted sampling without replacement of Efraimidis and Spirakis
+("Weighted random sampling with a reservoir", 2006). Bottom-k sketches merge by taking the bottom k
+of their union (Cohen and Kaplan, "Summarizing data using bottom-k sketches", 2007).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest.errors import RowsError
+from ingest.identity import hash64, unit
+from ingest.rows import Rows
+from ingest.sampling.sampler import Sampler, SamplerState
+from ingest.schema import Schema
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["BottomK"]
+
+
+class BottomK:
+    """A `Sampler` of at most `capacity` rows; see the module for the method.
+
+    A row whose key is above the k-th smallest so far is dropped by one comparison. Up to 2k rows
+    are held between compactions.
+
+    Args:
+        capacity: rows of the sample at most, k.
+        seed: of the keys.
+        schema: the rows' schema.
+        topics: the rows' topics.
+        weight: column with weights of at least 0; a row of weight 0 is never sampled. None samples
+            uniformly.
+
+    Raises:
+        RowsError: the capacity is not positive.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        seed: int,
+        schema: Schema,
+        topics: tuple[str, ...],
+        weight: str | None = None,
+    ) -> None:
+        if capacity < 1:
+            raise RowsError(f"expected a capacity of at least 1, got {capacity}")
+        self.capacity = capacity
+        self.seed = seed
+        self.seen = 0
+        self.threshold = np.inf
+        self._weight = weight
+        self._empty = Rows.empty(schema, topics)
+        self._parts: list[Rows] = []
+        self._held = 0
+
+    def __len__(self) -> int:
+        """Rows in the sample."""
+        return len(self.sample())
+
+    def offer(self, rows: Rows) -> None:
+        """Consider some rows; see `Sampler`."""
+        self.seen += len(rows)
+        keys = self._keys(rows)
+        # Rows at the threshold itself may tie with the k-th; compaction decides by identity.
+        entering = keys <= self.threshold if np.isfinite(self.threshold) else np.isfinite(keys)
+        if entering.any():
+            self._hold(rows.take(np.flatnonzero(entering)))
+
+    def sample(self) -> Rows:
+        """The sample; see `Sampler`."""
+        self._compact()
+        return self._parts[0].sorted_by_identity() if self._parts else self._empty
+
+    def merge(self, other: Sampler) -> None:
+        """Consider everything that another sampler has considered; see `Sampler`."""
+        state = other.get_state()
+        seen = self.seen + state.seen
+        self.offer(state.rows)
+        self.seen = seen
+
+    def get_state(self) -> SamplerState:
+        """See `Sampler`."""
+        return SamplerState(self.seen, self.sample())
+
+    def set_state(self, state: SamplerState) -> None:
+        """See `Sampler`."""
+        self._parts, self._held, self.threshold = [], 0, np.inf
+        self.offer(state.rows)
+        self.seen = state.seen
+
+    def _keys(self, rows: Rows) -> NDArray[np.float64]:
+        bits = hash64(self.seed, "sample", rows.topics, rows.topic, rows.partition, rows.offset)
+        # u = 1 - v; the smallest keys have u near 1, where -ln u = -log1p(-v) keeps its precision.
+        keys = np.log(-np.log1p(-unit(bits)))
+        if self._weight is not None:
+            with np.errstate(divide="ignore"):
+                keys -= np.log(rows.columns[self._weight].astype(np.float64))
+        return keys
+
+    def _hold(self, rows: Rows) -> None:
+        self._parts.append(rows)
+        self._held += len(rows)
+        if self._held > 2 * self.capacity:
+            self._compact()
+
+    def _compact(self) -> None:
+        if not self._parts:
+            return
+        rows = Rows.concat(self._parts)
+        keys = self._keys(rows)
+        order = np.lexsort((rows.offset, rows.partition, rows.topic, keys))
+        rows, keys = rows.take(order), keys[order]
+        fresh = ~_same_as_before(rows)
+        rows, keys = rows.take(fresh), keys[fresh]
+        if len(rows) >= self.capacity:
+            rows, keys = rows.take(np.arange(self.capacity)), keys[: self.capacity]
+            self.threshold = float(keys[-1])
+        self._parts, self._held = [rows], len(rows)
+
+
+def _same_as_before(rows: Rows) -> NDArray[np.bool_]:
+    """Bool [n]: whether a row has the identity of the row before it."""
+    same = np.zeros(len(rows), np.bool_)
+    same[1:] = (
+        (rows.offset[1:] == rows.offset[:-1])
+        & (rows.partition[1:] == rows.partition[:-1])
+        & (rows.topic[1:] == rows.topic[:-1])
+    )
+    return same

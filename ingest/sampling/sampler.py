@@ -1,0 +1,48 @@
+"""What a sampler is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ingest.rows import Rows
+
+__all__ = ["Sampler", "SamplerState"]
+
+
+@dataclass(frozen=True, eq=False)
+class SamplerState:
+    """All that a sampler has to remember.
+
+    Attributes:
+        seen: rows offered so far.
+        rows: rows that are or may still come into the sample.
+    """
+
+    seen: int
+    rows: Rows
+
+
+class Sampler(Protocol):
+    """Keeps a sample of the rows that it is offered.
+
+    Guarantee: the sample is a function of the seed and the set of rows offered, however they were
+    cut into offers, ordered, or spread over samplers that are merged later; a row offered twice
+    counts once. Memory is bounded by the capacity. `check_sampler` in `millstream.testing` proves
+    it for an implementation.
+    """
+
+    def offer(self, rows: Rows) -> None:
+        """Consider some rows."""
+
+    def sample(self) -> Rows:
+        """The sample, sorted by identity."""
+
+    def merge(self, other: Sampler) -> None:
+        """Consider everything that another sampler has considered."""
+
+    def get_state(self) -> SamplerState:
+        """What `set_state` needs to go on from here."""
+
+    def set_state(self, state: SamplerState) -> None:
+        """Go on from a state."""
