@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ingest import KafkaSource, Position, Window, training_dataset
+from ingest import GroupCommitter, Position, Window, steps_per_epoch, training_dataset
 from millstream.fault import fault_point
 from millstream.pipeline import Pipeline
 from millstream.plan import Plan
@@ -72,7 +72,7 @@ def run_round(
     return turn.folder
 
 
-def finish_round(pipeline: Pipeline, source: KafkaSource, folder: RoundFolder) -> None:
+def finish_round(pipeline: Pipeline, committer: GroupCommitter, folder: RoundFolder) -> None:
     """Steps 6 and 7 for a round that happened; harmless when repeated."""
     pipeline.board.update(step=6, round=folder.number)
     fault_point("6.before")
@@ -80,7 +80,7 @@ def finish_round(pipeline: Pipeline, source: KafkaSource, folder: RoundFolder) -
     fault_point("6.after")
     pipeline.board.update(step=7)
     fault_point("7.before")
-    source.commit(folder.plan().end, pipeline.config.group_id)
+    committer.commit(folder.plan().end)
     fault_point("7.after")
 
 
@@ -197,8 +197,3 @@ def checkpoint(pipeline: Pipeline, turn: Turn, tested: dict[str, Any], report: T
     fault_point("5.report")
     turn.folder.mark_done(digest)
     fault_point("5.after")
-
-
-def steps_per_epoch(rows: int, batch_size: int) -> int:
-    """Batches that hold all rows once; the last may be short."""
-    return -(-rows // batch_size)

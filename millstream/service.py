@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from ingest import Intake, KafkaDeadLetters, KafkaSource
+from ingest import GroupCommitter, Intake, KafkaDeadLetters, KafkaSource
 from millstream.board import Board
 from millstream.config import Config
 from millstream.errors import RoundStoreError
@@ -44,7 +44,7 @@ class Running:
 
     pipeline: Pipeline
     latest: RoundFolder
-    source: KafkaSource
+    committer: GroupCommitter
     intake: Intake
     stop: threading.Event
 
@@ -74,7 +74,7 @@ def run_service(
     """
     with ExitStack() as stack:
         stack.enter_context(state_lock(config.state_dir))
-        stack.callback(lambda: (board.update(phase="stopped"), board.save()))
+        stack.callback(tell_stopped, board)
         board.update(note="loading TensorFlow and the model")
         tracking_uri = open_registry(config)
         pipeline = open_pipeline(config, tracking_uri, board)
@@ -85,6 +85,12 @@ def run_service(
         stack.enter_context(ticking(running))
         board.update(phase="running", step=1, note="")
         loop(running, options, on_round)
+
+
+def tell_stopped(board: Board) -> None:
+    """Leave the last word in the status file."""
+    board.update(phase="stopped", note="")
+    board.save()
 
 
 @contextmanager
@@ -100,9 +106,11 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         if latest is None:
             latest = begin_store(pipeline, source.position())
         check_schema(pipeline)
+        committer = GroupCommitter(connection, config.group_id)
+        stack.callback(committer.close)
         for folder in pipeline.store.complete():
             if folder.published() is None:
-                finish_round(pipeline, source, folder)
+                finish_round(pipeline, committer, folder)
         dead_letters = KafkaDeadLetters(connection, config.kafka.dead_letter_topic)
         stack.callback(dead_letters.close)
         intake = Intake(
@@ -113,7 +121,7 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         )
         stack.callback(intake.close)
         intake.start()
-        yield Running(pipeline, latest, source, intake, stop)
+        yield Running(pipeline, latest, committer, intake, stop)
 
 
 def check_schema(pipeline: Pipeline) -> None:
@@ -169,7 +177,7 @@ def turn(running: Running, parent: RoundFolder, reason: str) -> RoundFolder:
     window = running.intake.cut()
     fault_point("2.after")
     folder = run_round(pipeline, parent, window, reason, running.stop.is_set)
-    finish_round(pipeline, running.source, folder)
+    finish_round(pipeline, running.committer, folder)
     prune(pipeline)
     pipeline.board.update(step=1)
     return folder
