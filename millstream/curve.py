@@ -48,6 +48,8 @@ def _with_report(store: RoundStore) -> list[Any]:
 
 def _panel(axis: Any, metric: str, reports: list[tuple[int, dict[str, Any]]]) -> None:
     for who, (label, style, color) in LINES.items():
+        if who == "no_change" and metric == "log_loss":
+            continue  # a certain prediction that is wrong costs without bound
         points = [(n, p[who][metric]) for n, p in reports if metric in p.get(who, {})]
         if points:
             x, y = zip(*points, strict=True)

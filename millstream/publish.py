@@ -87,6 +87,8 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
     float32 = measured[FLOAT32].artifact.tflite
     publication = describe(pipeline, folder, chosen, verdict, float32, outcome)
     version = pipeline.registry.publish(publication)
+    current = pipeline.registry.champion()
+    pipeline.board.update(champion=current.version if current else None)
     folder.write_published(
         outcome
         | {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -179,6 +180,7 @@ def turn(running: Running, parent: RoundFolder, reason: str) -> RoundFolder:
     folder = run_round(pipeline, parent, window, reason, running.stop.is_set)
     finish_round(pipeline, running.committer, folder)
     prune(pipeline)
+    gc.collect()  # a round's datasets are cycles; left alone, they would pile up
     pipeline.board.update(step=1)
     return folder
 

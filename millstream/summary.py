@@ -75,15 +75,21 @@ def summaries(store: RoundStore) -> list[RoundSummary]:
 
 def rounds_table(rounds: list[RoundSummary], metrics: tuple[str, str]) -> Table:
     """The table of rounds, with two metrics beside the baselines'."""
-    table = Table(title="Rounds", title_justify="left", header_style="bold", pad_edge=False)
-    for name in ("round", "offsets", "records", "bad", "sampled", "epochs"):
-        table.add_column(name, justify="left" if name == "offsets" else "right", no_wrap=True)
+    table = Table(
+        header_style="bold",
+        pad_edge=False,
+        caption="offsets: where each partition's range ends; it began where the round before ended."
+        " * stopped early",
+        caption_justify="left",
+    )
+    for name in ("round", "offsets, up to", "records", "bad", "sampled", "epochs"):
+        table.add_column(name, justify="right", no_wrap=True)
     for metric in metrics:
-        table.add_column(f"{metric}\nlearner / majority / no change", justify="right", no_wrap=True)
+        table.add_column(f"{metric}: learner,\nmajority, no change", justify="right", no_wrap=True)
     table.add_column("f32\nbytes", justify="right")
     table.add_column("shipped\nbytes", justify="right")
-    table.add_column("version", justify="right")
-    table.add_column("promoted, or why not", overflow="fold")
+    table.add_column("v.", justify="right")
+    table.add_column("promoted, or why not", overflow="fold", min_width=24)
     for item in rounds:
         table.add_row(*_cells(item, metrics), style=None if item.promoted else "dim")
     return table
@@ -92,14 +98,14 @@ def rounds_table(rounds: list[RoundSummary], metrics: tuple[str, str]) -> Table:
 def _cells(item: RoundSummary, metrics: tuple[str, str]) -> list[str]:
     return [
         str(item.number),
-        "\n".join(f"{r.partition}: {r.start:,}-{r.end:,}" for r in item.ranges),
+        " ".join(str(part.end) for part in item.ranges),
         f"{item.records:,}",
         f"{item.bad:,}",
         f"{item.sampled:,}",
-        f"{item.epochs}{' early stop' if item.stopped_early else ''}",
+        f"{item.epochs}{'*' if item.stopped_early else ' '}",
         *(_scores(item.prequential, metric) for metric in metrics),
         f"{item.float32_bytes:,}" if item.float32_bytes else "-",
-        f"{item.shipped_bytes:,}\n{item.rung}" if item.shipped_bytes else "-",
+        f"{item.shipped_bytes:,} {item.rung}" if item.shipped_bytes else "-",
         str(item.version) if item.version else "-",
         ("yes: " if item.promoted else "no: ") + item.reason,
     ]
@@ -110,4 +116,4 @@ def _scores(prequential: dict[str, Any], metric: str) -> str:
     for who in ("learner", "majority_class", "no_change"):
         value = prequential.get(who, {}).get(metric)
         parts.append("-" if value is None else f"{value:.3f}")
-    return " / ".join(parts)
+    return " ".join(parts)

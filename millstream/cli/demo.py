@@ -95,7 +95,7 @@ def show(directory: Path, config: Config) -> None:
     console.print(
         f"\nNext:\n  cd {directory} && millstream versions\n"
         "  millstream pull flights@champion -o champion\n"
-        "  millstream up            # Kafka and the MLflow page",
+        "  millstream up            # Kafka and the MLflow page, until Ctrl-C",
         markup=False,
     )
 

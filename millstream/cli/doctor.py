@@ -16,10 +16,13 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check versions, disk, model, broker, live records and registry; say what to change."""
     from millstream.checkup import examine
     from millstream.config import load_config
+    from millstream.durable import make_folder
+    from millstream.native_log import native_log
 
-    findings = []
-    with console.status("checking ..."):
-        findings = list(examine(load_config(config)))
+    settings = load_config(config)
+    make_folder(settings.state_dir)
+    with console.status("checking ..."), native_log(settings.state_dir / "native.log"):
+        findings = list(examine(settings))
     table = Table.grid(padding=(0, 2))
     for finding in findings:
         mark = "[green]ok[/green]" if finding.well else "[red]no[/red]"

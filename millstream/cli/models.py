@@ -75,12 +75,17 @@ def replay(
     from millstream.config import load_config
     from millstream.errors import ReplayError
     from millstream.local import open_broker, open_registry
+    from millstream.native_log import native_log
     from millstream.pipeline import open_pipeline
     from millstream.replay import replay_round
     from millstream.state_lock import state_lock
 
     settings = load_config(config)
-    with state_lock(settings.state_dir), open_broker(settings) as servers:
+    with (
+        state_lock(settings.state_dir),
+        native_log(settings.state_dir / "native.log"),
+        open_broker(settings) as servers,
+    ):
         board = Board(settings.state_dir / "replay.json")
         pipeline = open_pipeline(settings, open_registry(settings), board)
         outcome = replay_round(pipeline, servers, round_number)

@@ -20,6 +20,7 @@ from millstream.cli.signals import stop_on_signals
 from millstream.cli.view import live_view, round_line
 from millstream.config import Config, load_config
 from millstream.durable import make_folder, read_json
+from millstream.native_log import native_log
 from millstream.round_store import RoundFolder, RoundStore
 from millstream.summary import RoundSummary, summaries
 
@@ -58,7 +59,7 @@ def run_with_view(config: Config, options: RunOptions, stop: threading.Event) ->
         if not console.is_terminal:
             console.print(round_line(rounds[-1], config.metric), markup=False, soft_wrap=True)
 
-    with viewing(board, rounds, config.metric):
+    with native_log(config.state_dir / "native.log"), viewing(board, rounds, config.metric):
         run_service(config, options, board, stop, on_round)
 
 

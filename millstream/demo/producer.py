@@ -42,7 +42,7 @@ def flights_table() -> Any:
         {
             "date": date.dt.strftime("%Y-%m-%d"),
             "month": flights.month,
-            "weekday": date.dt.weekday,
+            "weekday": date.dt.day_of_week,
             "sched_minute": flights.hour * 60 + flights.minute,
             "arr_minute": flights.sched_arr_time // 100 * 60 + flights.sched_arr_time % 100,
             "carrier": flights.carrier,
