@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 import keras
+from keras import tree
 
 from trainer.errors import ModelError, one_line
 from trainer.hints import did_you_mean
@@ -152,7 +153,28 @@ def check_model(model: object, place: str = "model") -> keras.Model:
             got="compile() without one",
             mend='pass loss=..., for example loss="binary_crossentropy"',
         )
+    _check_names(model, place)
     return model
+
+
+def _check_names(model: keras.Model, place: str) -> None:
+    """Look losses up that Keras itself looks up only in the first step of training.
+
+    Raises:
+        ModelError: There is no loss of that name.
+    """
+    for name in tree.flatten(model.loss):
+        if not isinstance(name, str):
+            continue
+        try:
+            keras.losses.get(name)
+        except ValueError as error:
+            raise ModelError(
+                place,
+                expected="a loss that Keras knows",
+                got=f'loss="{name}"',
+                mend=did_you_mean(name, [n for n in dir(keras.losses) if n.islower()]),
+            ) from error
 
 
 def _run_file(path: Path) -> ModuleType:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from millstream.local import ensure_topics
 from millstream.publish_file import send_rows
 
 CONFIG = """
@@ -109,6 +110,11 @@ class Project:
             output, _ = process.communicate()
             raise AssertionError(f"{arguments} did not end in {timeout} s:\n{output}") from None
         return Finished(process.returncode, output)
+
+
+def create_topic(servers: str, topic: str) -> None:
+    """A topic of four partitions."""
+    ensure_topics({"bootstrap_servers": servers}, [topic], partitions=4)
 
 
 def make_project(directory: Path, servers: str, topic: str, **overrides: object) -> Project:

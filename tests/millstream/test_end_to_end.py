@@ -17,7 +17,7 @@ from millstream.round_store import RoundStore
 from millstream.summary import summaries
 from registry import LiteModel, ModelRegistry
 
-from .project import Project, make_project, make_rows
+from .project import Project, create_topic, make_project, make_rows
 
 CONSUMER = """
 import sys
@@ -48,6 +48,7 @@ def finished(kafka, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose service has run three times over 600 records each."""
     directory = tmp_path_factory.mktemp("project")
     project = make_project(directory, kafka.bootstrap_servers, f"e2e-{time.time_ns()}")
+    create_topic(kafka.bootstrap_servers, project.topic)
     for part in range(3):
         project.produce(make_rows(600, seed=part))
         ended = project.command("run", "--stop-when-idle", "2")

@@ -12,10 +12,10 @@ import pytest
 from millstream.round_store import RoundStore
 from registry import ModelRegistry
 
-from .project import Project, make_project, make_rows
+from .project import Project, create_topic, make_project, make_rows
 
 POINTS = [
-    "1.polling:4",
+    "1.polling",
     "2.before",
     "2.after",
     "3.before",
@@ -40,6 +40,7 @@ PER_RUN = 900
 @pytest.mark.timeout(900)
 def test_kills_at_every_step_lose_nothing(kafka, topic: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", kafka.bootstrap_servers, topic)
+    create_topic(kafka.bootstrap_servers, topic)
     sent = project.produce(make_rows(PER_RUN, seed=0))
     chance = random.Random(5)
     for run, point in enumerate(POINTS, start=1):
