@@ -149,13 +149,19 @@ class EmbeddedKafka:
             name: of the topic.
             partitions: how many.
             settings: Kafka's topic settings, with _ for the dots: retention_ms=1000.
+
+        Raises:
+            StackError: Kafka refuses it, for example because the topic is there already.
         """
         from kafka.admin import KafkaAdminClient, NewTopic
+        from kafka.errors import KafkaError
 
         configs = {key.replace("_", "."): str(value) for key, value in settings.items()}
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
         try:
             admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs)])
+        except KafkaError as error:
+            raise StackError(f"topic {name} could not be created: {error}") from error
         finally:
             admin.close()
 

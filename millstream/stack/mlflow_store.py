@@ -82,8 +82,14 @@ def _empty_store() -> Path:
 
 def _upgrade(database: Path) -> None:
     aside = database.with_suffix(".db.before-upgrade")
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(aside)) as copy:
-        source.backup(copy)
+    try:
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(aside)) as copy:
+            source.backup(copy)
+    except sqlite3.DatabaseError as error:
+        raise StackError(
+            f"{database}: expected MLflow's SQLite store, got a file that SQLite refuses ({error});"
+            " move it away to begin anew"
+        ) from error
     uri = f"sqlite:///{database}"
     _run([sys.executable, "-P", "-m", "mlflow", "db", "upgrade", uri], database.parent)
     with tempfile.TemporaryDirectory() as folder:

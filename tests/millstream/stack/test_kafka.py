@@ -44,6 +44,8 @@ def test_records_go_through(kafka, topic):
     kafka.create_topic(topic, partitions=1)
     send(kafka.bootstrap_servers, topic, b"one", b"two")
     assert read(kafka.bootstrap_servers, topic, 2) == [b"one", b"two"]
+    with pytest.raises(StackError, match=f"topic {topic} could not be created"):
+        kafka.create_topic(topic, partitions=1)
 
 
 def test_a_restart_keeps_records_cluster_and_ports(tmp_path):
