@@ -110,6 +110,17 @@ def test_help_is_quick_to_load_and_names_all_commands(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
-    commands = "init up publish run status versions pull replay doctor demo".split()
+    commands = [
+        "init",
+        "up",
+        "publish",
+        "run",
+        "status",
+        "versions",
+        "pull",
+        "replay",
+        "doctor",
+        "demo",
+    ]
     assert all(command in done.stdout for command in commands)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -101,7 +101,8 @@ def test_secrets_come_from_environment_and_files_and_are_redacted(
     secret = tmp_path / "secret"
     secret.write_text("s3cret\n")
     monkeypatch.setenv("THE_PASSWORD", "hunter2")
-    options = f'options = {{ sasl_plain_password = "${{THE_PASSWORD}}", ssl_password = "${{file:{secret}}}" }}'
+    pairs = f'sasl_plain_password = "${{THE_PASSWORD}}", ssl_password = "${{file:{secret}}}"'
+    options = f"options = {{ {pairs} }}"
     config = load_config(write(tmp_path, GOOD.replace('["events"]', '["events"]\n' + options)))
     assert config.kafka.options == {"sasl_plain_password": "hunter2", "ssl_password": "s3cret"}
     shown = redact(config.model_dump(mode="json"))

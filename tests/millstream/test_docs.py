@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 def test_every_setting_is_documented_with_its_default() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text()
     parts = re.split(r"^## \[(\w+)\]$", text, flags=re.MULTILINE)
-    documented = {name: part for name, part in zip(parts[1::2], parts[2::2], strict=True)}
+    documented = dict(zip(parts[1::2], parts[2::2], strict=True))
     sections = {f.alias or n: f for n, f in Config.model_fields.items() if n != "directory"}
     assert set(documented) == set(sections)
     for name, section in sections.items():

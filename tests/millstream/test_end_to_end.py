@@ -22,10 +22,12 @@ from .project import Project, create_topic, make_project, make_rows
 CONSUMER = """
 import sys
 
+ABSENT = {"tensorflow", "keras", "millstream", "ingest", "trainer", "registry"}
+
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"tensorflow", "keras", "millstream", "ingest", "trainer", "registry"}:
+        if name.split(".")[0] in ABSENT:
             raise ImportError(f"{name} must not be imported by a consumer")
 
 
