@@ -9,12 +9,17 @@ from kafka import KafkaProducer
 
 from ingest.decoder import BadRecord
 from ingest.errors import DeadLetterError
+from ingest.kafka_client import open_client
 from ingest.kafka_errors import translated
 from ingest.records import RecordBatch
 
 __all__ = ["DeadLetters", "KafkaDeadLetters", "NoDeadLetters"]
 
 MAX_BYTES = 900_000
+MAX_KEY_BYTES = 100_000
+MAX_WAITING = 10_000
+OURS = {"acks": "all"}
+DEFAULTS = {"linger_ms": 20, "bootstrap_timeout_ms": 10_000}
 
 
 class DeadLetters(Protocol):
@@ -51,7 +56,9 @@ class KafkaDeadLetters:
     """Dead letters in a topic: the original key and value, and headers that tell the reason.
 
     Headers, all UTF-8: `millstream.reason`, `.kind`, `.topic`, `.partition`, `.offset`,
-    `.timestamp`; a key or value that was too long is cut, and `millstream.cut` has its length.
+    `.timestamp`. A key of more than 100,000 bytes is cut, and so is a value that makes the letter
+    longer than 900,000; then `millstream.key_length` or `.value_length` has what it was. A record
+    with neither key nor value is sent with an empty value and `millstream.null` "true".
 
     Args:
         options: kafka-python's connection options, `bootstrap_servers` among them.
@@ -66,25 +73,24 @@ class KafkaDeadLetters:
         self._topic = topic
         self._waiting: list[Any] = []
         with translated("open the dead letters", options):
-            self._producer: Any = KafkaProducer(
-                **{"acks": "all", "linger_ms": 20, "bootstrap_timeout_ms": 10_000, **options}
-            )
+            self._producer: Any = open_client(KafkaProducer, options, OURS, DEFAULTS)
 
     def send(self, batch: RecordBatch, bad: Sequence[BadRecord]) -> None:
         """Take the bad records of a batch; see `DeadLetters`.
 
         Raises:
             SourceError: the broker refused.
+            DeadLetterError: an earlier one was not delivered.
         """
         target = self._topic.replace("{topic}", batch.topic)
         with translated(f"send to {target}", self._options):
             for record in bad:
-                key, value = batch.key(record.index), batch.value(record.index)
-                headers = make_headers(batch, record, key, value)
-                future = self._producer.send(
-                    target, value=_cut(value), key=_cut(key), headers=headers
+                key, value, headers = make_letter(batch, record)
+                self._waiting.append(
+                    self._producer.send(target, value=value, key=key, headers=headers)
                 )
-                self._waiting.append(future)
+        if len(self._waiting) > MAX_WAITING:
+            self.flush()
 
     def flush(self) -> None:
         """Wait until all are delivered; see `DeadLetters`.
@@ -107,10 +113,10 @@ class KafkaDeadLetters:
         self._producer.close(timeout=5)
 
 
-def make_headers(
-    batch: RecordBatch, record: BadRecord, key: bytes | None, value: bytes | None
-) -> list[tuple[str, bytes]]:
-    """What a dead letter tells of its record."""
+def make_letter(
+    batch: RecordBatch, record: BadRecord
+) -> tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]:
+    """The key, the value and the headers of a dead letter."""
     told = {
         "reason": record.reason,
         "kind": record.kind,
@@ -119,14 +125,16 @@ def make_headers(
         "offset": batch.offsets[record.index],
         "timestamp": batch.timestamps[record.index],
     }
-    longest = max(len(key or b""), len(value or b""))
-    if longest > MAX_BYTES // 2:
-        told["cut"] = longest
-    return [
+    key, value = batch.key(record.index), batch.value(record.index)
+    if key is None and value is None:
+        value, told["null"] = b"", "true"
+    if key is not None and len(key) > MAX_KEY_BYTES:
+        key, told["key_length"] = key[:MAX_KEY_BYTES], len(key)
+    room = MAX_BYTES - len(key or b"")
+    if value is not None and len(value) > room:
+        value, told["value_length"] = value[:room], len(value)
+    headers = [
         (f"millstream.{name}", str(text).encode(errors="backslashreplace"))
         for name, text in told.items()
     ]
-
-
-def _cut(part: bytes | None) -> bytes | None:
-    return None if part is None else part[: MAX_BYTES // 2]
+    return key, value, headers

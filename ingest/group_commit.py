@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from ingest.kafka_client import open_client
 from ingest.position import Position
 
 __all__ = ["GroupCommitter"]
@@ -29,7 +30,8 @@ class GroupCommitter:
     """
 
     def __init__(self, options: Mapping[str, object], group_id: str) -> None:
-        self._options = {**options, "group_id": group_id, "enable_auto_commit": False}
+        self._options = options
+        self._group_id = group_id
         self._consumer: Any = None
 
     def commit(self, position: Position) -> None:
@@ -40,7 +42,8 @@ class GroupCommitter:
         }
         try:
             if self._consumer is None:
-                self._consumer = KafkaConsumer(**self._options)
+                ours = {"group_id": self._group_id, "enable_auto_commit": False}
+                self._consumer = open_client(KafkaConsumer, self._options, ours)
             self._consumer.assign(list(offsets))
             self._consumer.commit(offsets, timeout_ms=10_000)
         except KafkaError as error:

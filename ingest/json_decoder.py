@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.json as pa_json
 
 from ingest.decoder import BadRecord, Decoded
-from ingest.json_record import BadValueError, parse_record
+from ingest.json_record import MAX_DEPTH, BadValueError, RecordParser
 from ingest.lines import join_lines
 from ingest.records import RecordBatch
 from ingest.schema import Field, Schema
@@ -18,10 +18,17 @@ from ingest.schema import Field, Schema
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Part = tuple[NDArray[np.int64], dict[str, NDArray[Any]]]
+    Parsed = tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]
+
 __all__ = ["JsonDecoder"]
 
 NULL = -1
-CHUNK = 2048
+CHUNK = 8192
+CHUNK_BYTES = 16 << 20
+SMALL = 128
+LAX = (b"\\ud", b"\\uD", b"NaN", b"Inf")
+EMPTY: dict[str, Any] = {"float32": 0.0, "int32": 0, "int64": 0, "bool": False, "category": ""}
 ARROW_TYPES = {
     "float32": pa.float64(),
     "int32": pa.int64(),
@@ -45,6 +52,7 @@ class JsonDecoder:
     def __init__(self, schema: Schema, max_record_bytes: int = 1_000_000) -> None:
         self._schema = schema
         self._max_bytes = max_record_bytes
+        self._parser = RecordParser(schema)
         self._options = pa_json.ParseOptions(
             explicit_schema=pa.schema([(f.name, ARROW_TYPES[f.dtype]) for f in schema.fields]),
             unexpected_field_behavior="ignore",
@@ -54,16 +62,16 @@ class JsonDecoder:
         """Decode a batch; see `Decoder`."""
         bad = list(self._unreadable(batch))
         readable = (batch.value_length != NULL) & (batch.value_length <= self._max_bytes)
-        rows = np.flatnonzero(readable)
-        good, parts = [], []
-        for begin in range(0, len(rows), CHUNK):
-            indices, columns = self._chunk(batch, rows[begin : begin + CHUNK], bad)
-            good.append(indices)
-            parts.append(columns)
+        parts = [empty_part(self._schema)]
+        for chunk in chunks(batch.value_length, np.flatnonzero(readable)):
+            self._chunk(batch, chunk, parts, bad)
+        good = np.concatenate([indices for indices, _ in parts])
+        order = np.argsort(good)
         return Decoded(
-            good=np.concatenate([np.empty(0, np.int64), *good]),
+            good=good[order],
             columns={
-                f.name: _join(f, [part[f.name] for part in parts]) for f in self._schema.fields
+                f.name: np.concatenate([columns[f.name] for _, columns in parts])[order]
+                for f in self._schema.fields
             },
             bad=tuple(sorted(bad, key=lambda record: record.index)),
         )
@@ -79,18 +87,34 @@ class JsonDecoder:
             yield BadRecord(int(index), reason, "too_large")
 
     def _chunk(
-        self, batch: RecordBatch, rows: NDArray[np.int64], bad: list[BadRecord]
-    ) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+        self, batch: RecordBatch, rows: NDArray[np.int64], parts: list[Part], bad: list[BadRecord]
+    ) -> None:
+        """Decode some rows: as a whole if that works, else in halves, else one by one."""
         lines, taken = join_lines(batch.buffer, batch.value_start[rows], batch.value_length[rows])
-        columns = self._parse_lines(lines, len(rows)) if taken.all() else None
-        if columns is not None:
-            return rows, columns
-        return self._one_by_one(batch, rows, bad)
+        odd, rows = rows[~taken], rows[taken]
+        parsed = self._parse_lines(lines, len(rows))
+        if parsed is not None:
+            columns, fine = parsed
+            parts.append((rows[fine], {name: column[fine] for name, column in columns.items()}))
+            odd = np.concatenate([odd, rows[~fine]])
+        elif len(rows) > SMALL:
+            self._chunk(batch, rows[: len(rows) // 2], parts, bad)
+            self._chunk(batch, rows[len(rows) // 2 :], parts, bad)
+        else:
+            odd = np.concatenate([odd, rows])
+        if len(odd):
+            self._one_by_one(batch, odd, parts, bad)
 
-    def _parse_lines(self, lines: NDArray[np.uint8], count: int) -> dict[str, NDArray[Any]] | None:
-        """The columns of the lines, or None where a look at each record is needed."""
+    def _parse_lines(self, lines: NDArray[np.uint8], count: int) -> Parsed | None:
+        """The columns of the lines and which rows are good beyond doubt; None for a closer look.
+
+        pyarrow is laxer than JSON here and there, so text that may hold such a thing is left to
+        the parser of single records.
+        """
         text = lines.tobytes()
-        if b"\\ud" in text or b"\\uD" in text or not _is_utf8(text):
+        if any(sign in text for sign in LAX) or not _is_utf8(text):
+            return None
+        if text.count(b"{") + text.count(b"[") >= count + MAX_DEPTH:
             return None
         options = pa_json.ReadOptions(use_threads=False, block_size=len(text) + 1)
         try:
@@ -99,19 +123,20 @@ class JsonDecoder:
             )
         except pa.ArrowInvalid:
             return None
-        if table.num_rows != count or any(table[name].null_count for name in table.column_names):
+        if table.num_rows != count:
             return None
-        columns = {f.name: _column(f, table[f.name]) for f in self._schema.fields}
-        return columns if all(column is not None for column in columns.values()) else None  # type: ignore[return-value]
+        fine = np.ones(count, np.bool_)
+        columns = {f.name: _column(f, table[f.name], fine) for f in self._schema.fields}
+        return columns, fine
 
     def _one_by_one(
-        self, batch: RecordBatch, rows: NDArray[np.int64], bad: list[BadRecord]
-    ) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+        self, batch: RecordBatch, rows: NDArray[np.int64], parts: list[Part], bad: list[BadRecord]
+    ) -> None:
         good: list[int] = []
         values: list[dict[str, Any]] = []
         for index in rows.tolist():
             try:
-                values.append(parse_record(batch.value(index) or b"", self._schema))
+                values.append(self._parser.parse(batch.value(index) or b""))
                 good.append(index)
             except BadValueError as error:
                 bad.append(BadRecord(index, str(error), error.kind))
@@ -119,11 +144,24 @@ class JsonDecoder:
             f.name: np.array([value[f.name] for value in values]).astype(f.numpy_dtype)
             for f in self._schema.fields
         }
-        return np.array(good, np.int64), columns
+        parts.append((np.array(good, np.int64), columns))
 
 
-def _join(field: Field, parts: list[NDArray[Any]]) -> NDArray[Any]:
-    return np.concatenate([np.empty(0, field.numpy_dtype), *parts])
+def chunks(lengths: NDArray[np.int64], rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Rows in runs that are small enough to parse as a whole."""
+    ends = np.cumsum(lengths[rows])
+    begin = 0
+    while begin < len(rows):
+        before = ends[begin - 1] if begin else 0
+        fitting = int(np.searchsorted(ends, before + CHUNK_BYTES, "right"))
+        end = min(max(fitting, begin + 1), begin + CHUNK)
+        yield rows[begin:end]
+        begin = end
+
+
+def empty_part(schema: Schema) -> Part:
+    """No rows."""
+    return np.empty(0, np.int64), {f.name: np.empty(0, f.numpy_dtype) for f in schema.fields}
 
 
 def _is_utf8(text: bytes) -> bool:
@@ -134,28 +172,27 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _column(field: Field, values: pa.ChunkedArray) -> NDArray[Any] | None:
-    """A column in the field's type; None if a value of it is bad."""
+def _column(field: Field, values: pa.ChunkedArray, fine: NDArray[np.bool_]) -> NDArray[Any]:
+    """A column in the field's type; `fine` loses the rows whose value is missing or bad."""
+    array = values.combine_chunks()
+    if array.null_count:
+        fine &= array.is_valid().to_numpy(zero_copy_only=False)
+        array = array.fill_null(pa.scalar(EMPTY[field.dtype], array.type))
     if field.dtype == "category":
-        return _category(field, values.combine_chunks())
-    plain: NDArray[Any] = values.to_numpy()
+        encoded = array.dictionary_encode()
+        places: NDArray[np.int32] = encoded.indices.to_numpy()
+        codes = field.codes(encoded.dictionary.to_pylist())[places]
+        fine &= codes >= 0
+        return codes
+    plain: NDArray[Any] = array.to_numpy(zero_copy_only=False)
     if field.dtype == "int32":
         limits = np.iinfo(np.int32)
-        if plain.size and (plain.min() < limits.min or plain.max() > limits.max):
-            return None
+        fine &= (plain >= limits.min) & (plain <= limits.max)
+    if field.role == "weight":
+        fine &= plain >= 0
     with np.errstate(over="ignore"):
-        column = plain.astype(field.numpy_dtype)
+        column: NDArray[Any] = plain.astype(field.numpy_dtype)
     if field.dtype == "float32":
-        negative = field.role == "weight" and (column < 0).any()
-        if negative or not np.isfinite(column).all():
-            return None
+        fine &= np.isfinite(column)
+        column += np.float32(0.0)
     return column
-
-
-def _category(field: Field, values: pa.Array) -> NDArray[Any] | None:
-    encoded = values.dictionary_encode()
-    codes = field.codes(encoded.dictionary.to_pylist())
-    if (codes < 0).any():
-        return None
-    places: NDArray[np.int32] = encoded.indices.to_numpy()
-    return codes[places]

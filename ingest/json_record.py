@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 
 from ingest.schema import Field, Schema
 
-__all__ = ["BadKind", "BadValueError", "parse_record"]
+__all__ = ["MAX_DEPTH", "BadKind", "BadValueError", "RecordParser"]
 
 BadKind = Literal[
     "not_json",
@@ -21,9 +22,14 @@ BadKind = Literal[
     "unknown_label",
 ]
 SHOWN = 100
-INTEGERS: dict[str, Any] = {"int32": np.iinfo(np.int32), "int64": np.iinfo(np.int64)}
+FLOAT32_OVERFLOW = 2.0**128 - 2.0**103
+INTEGER_LIMIT = {"int32": 2**31, "int64": 2**63}
+MAX_DEPTH = 200
+STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+BRACKET = re.compile(rb"[\[\]{}]")
+NOT_FINITE = re.compile(rb"\b(?:NaN|Inf(?:inity)?)\b")
 
-_decode = msgspec.json.Decoder().decode
+_decode_any = msgspec.json.Decoder().decode
 
 
 class BadValueError(Exception):
@@ -34,47 +40,72 @@ class BadValueError(Exception):
         self.kind: BadKind = kind
 
 
-def parse_record(raw: bytes, schema: Schema) -> dict[str, Any]:
+class RecordParser:
     """The values of a schema's fields in a JSON record, as numbers.
 
-    Strict JSON (RFC 8259) in UTF-8; of a key that is there twice the last one counts. Fields that
-    the schema does not name are ignored.
+    Strict JSON (RFC 8259) in UTF-8, nested at most 200 deep; of a key that is there twice the last
+    one counts. Fields that the schema does not name are ignored, but they must be JSON.
 
-    Raises:
-        BadValueError: the record is bad.
+    Args:
+        schema: the fields.
     """
-    try:
-        record = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadValueError("not_json", f"not JSON: {error}; got {shown(raw)}") from error
-    if not isinstance(record, dict):
-        raise BadValueError("not_json", f"expected a JSON object, got {shown(raw)}")
-    return {field.name: check_value(field, record) for field in schema.fields}
+
+    def __init__(self, schema: Schema) -> None:
+        self._fields = {f"f{place}": field for place, field in enumerate(schema.fields)}
+        members: Any = [(alias, msgspec.Raw, msgspec.UNSET) for alias in self._fields]
+        names = {alias: field.name for alias, field in self._fields.items()}
+        record = msgspec.defstruct("Record", members, rename=names)
+        self._decode = msgspec.json.Decoder(record).decode
+
+    def parse(self, raw: bytes) -> dict[str, Any]:
+        """The values by field.
+
+        Raises:
+            BadValueError: the record is bad.
+        """
+        try:
+            raw.decode()
+            if is_deeper(raw, MAX_DEPTH):
+                raise BadValueError("not_json", f"nested deeper than {MAX_DEPTH}: {shown(raw)}")
+            record = self._decode(raw)
+        except msgspec.ValidationError as error:
+            reason = f"expected a JSON object, got {shown(raw)}"
+            raise BadValueError("not_json", reason) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            kind: BadKind = "not_finite" if NOT_FINITE.search(STRING.sub(b"", raw)) else "not_json"
+            raise BadValueError(kind, f"not JSON: {error}; got {shown(raw)}") from error
+        return {
+            field.name: check_value(field, getattr(record, alias))
+            for alias, field in self._fields.items()
+        }
 
 
-def check_value(field: Field, record: dict[str, Any]) -> Any:
-    """A field's value in a record, as a number of the field's type.
+def is_deeper(raw: bytes, limit: int) -> bool:
+    """Whether brackets outside of strings are nested deeper than `limit`."""
+    if raw.count(b"[") + raw.count(b"{") <= limit:
+        return False
+    depth = 0
+    for bracket in BRACKET.findall(STRING.sub(b"", raw)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > limit:
+            return True
+    return False
+
+
+def check_value(field: Field, raw: Any) -> Any:
+    """A field's value, from its JSON, as a number of the field's type.
 
     Raises:
         BadValueError: it is missing, of another type, out of range, or an unknown label.
     """
-    if field.name not in record:
+    if raw is msgspec.UNSET:
         raise BadValueError("missing_field", f'field "{field.name}": missing ({place_of(field)})')
-    value = record[field.name]
-    if field.dtype == "category":
-        return _check_category(field, value)
-    if field.dtype == "bool":
-        if not isinstance(value, bool):
-            raise _wrong(field, "wrong_type", value)
-        return value
-    if field.dtype == "float32":
-        return _check_float(field, value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong(field, "wrong_type", value)
-    limits = INTEGERS[field.dtype]
-    if not limits.min <= value <= limits.max:
-        raise _wrong(field, "out_of_range", value)
-    return value
+    try:
+        return CHECKS[field.dtype](field, _decode_any(raw))
+    except msgspec.ValidationError as error:
+        raise _wrong(field, TOO_LONG[field.dtype], bytes(raw)) from error
+    except WrongError as error:
+        raise _wrong(field, error.kind, bytes(raw)) from error
 
 
 def place_of(field: Field) -> str:
@@ -88,31 +119,69 @@ def shown(raw: bytes) -> str:
     return f"{text!r}{' ...' if len(raw) > SHOWN else ''}"
 
 
+class WrongError(Exception):
+    """A value is wrong in one of the ways of `BadKind`."""
+
+    def __init__(self, kind: BadKind) -> None:
+        super().__init__(kind)
+        self.kind: BadKind = kind
+
+
 def _check_float(field: Field, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _wrong(field, "wrong_type", value)
+        raise WrongError("wrong_type")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
-    with np.errstate(over="ignore"):
-        if not np.isfinite(np.float32(number)):
-            raise _wrong(field, "not_finite", value)
+    if not abs(number) < FLOAT32_OVERFLOW:
+        raise WrongError("not_finite")
     if field.role == "weight" and number < 0:
-        raise _wrong(field, "out_of_range", value)
-    return number
+        raise WrongError("out_of_range")
+    return abs(number) if number == 0 else number
+
+
+def _check_integer(field: Field, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise WrongError("wrong_type")
+    limit = INTEGER_LIMIT[field.dtype]
+    if not -limit <= value < limit:
+        raise WrongError("out_of_range")
+    return value
+
+
+def _check_bool(_field: Field, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise WrongError("wrong_type")
+    return value
 
 
 def _check_category(field: Field, value: Any) -> int:
     if not isinstance(value, str):
-        raise _wrong(field, "wrong_type", value)
+        raise WrongError("wrong_type")
     code = int(field.codes([value])[0])
     if code < 0:
-        raise _wrong(field, "unknown_label", value)
+        raise WrongError("unknown_label")
     return code
 
 
-def _wrong(field: Field, kind: BadKind, value: Any) -> BadValueError:
+CHECKS: dict[str, Callable[[Field, Any], Any]] = {
+    "float32": _check_float,
+    "int32": _check_integer,
+    "int64": _check_integer,
+    "bool": _check_bool,
+    "category": _check_category,
+}
+TOO_LONG: dict[str, BadKind] = {
+    "float32": "not_finite",
+    "int32": "out_of_range",
+    "int64": "out_of_range",
+    "bool": "wrong_type",
+    "category": "wrong_type",
+}
+
+
+def _wrong(field: Field, kind: BadKind, raw: bytes) -> BadValueError:
     expected = {
         "wrong_type": "a string" if field.dtype == "category" else field.dtype,
         "out_of_range": f"{field.dtype} within its range",
@@ -121,8 +190,7 @@ def _wrong(field: Field, kind: BadKind, value: Any) -> BadValueError:
     }[kind]
     if field.role == "weight" and kind == "out_of_range":
         expected = "a weight of at least 0"
-    got = msgspec.json.encode(value) if not isinstance(value, int) else str(value).encode()
+    text = raw[:SHOWN].decode(errors="backslashreplace") + (" ..." if len(raw) > SHOWN else "")
     return BadValueError(
-        kind,
-        f'field "{field.name}": expected {expected}, got {shown(got)[1:-1]} ({place_of(field)})',
+        kind, f'field "{field.name}": expected {expected}, got {text} ({place_of(field)})'
     )

@@ -22,12 +22,12 @@ def translated(what: str, options: Mapping[str, object]) -> Iterator[None]:
     servers = options.get("bootstrap_servers")
     try:
         yield
-    except (errors.NoBrokersAvailable, errors.KafkaTimeoutError, errors.KafkaConnectionError) as e:
+    except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as e:
         raise SourceError(
             f"{what}: no answer from the broker at {servers}; is it running, and is"
             " kafka.bootstrap_servers right?"
         ) from e
-    except (errors.AuthorizationError, errors.AuthenticationFailedError) as e:
+    except (errors.AuthorizationError, errors.SaslAuthenticationFailedError) as e:
         raise SourceError(
             f"{what}: the broker at {servers} refused: {e}; check kafka.options and the access"
             " rules of topic and group"

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
 from ingest.errors import SourceError
+from ingest.kafka_client import open_client
 from ingest.kafka_errors import translated
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["KafkaSource"]
 
 log = logging.getLogger("millstream.ingest")
 
 NULL = -1
-PARTITION_CHECK_S = 10.0
+ANSWER_MS = 10_000
 DEFAULTS: Mapping[str, object] = {
     "isolation_level": "read_committed",
     "max_poll_records": 20_000,
@@ -34,7 +37,6 @@ DEFAULTS: Mapping[str, object] = {
 OURS: Mapping[str, object] = {
     "enable_auto_commit": False,
     "auto_offset_reset": "none",
-    "group_id": None,
     "allow_auto_create_topics": False,
 }
 
@@ -67,7 +69,7 @@ class KafkaSource:
         self._gaps: list[Gap] = []
         self._closed = False
         with translated("open the topics", options):
-            self._consumer: Any = KafkaConsumer(**{**DEFAULTS, **options, **OURS})
+            self._consumer: Any = open_client(KafkaConsumer, options, OURS, DEFAULTS)
         try:
             with translated("open the topics", options):
                 self._open(start)
@@ -93,7 +95,7 @@ class KafkaSource:
     def position(self) -> Position:
         """See `Source`."""
         with translated("tell the position", self._options):
-            return self._position_of({tp: self._consumer.position(tp) for tp in self._partitions()})
+            return self._position_of(self._offsets())
 
     def seek(self, position: Position) -> None:
         """See `Source`."""
@@ -103,12 +105,14 @@ class KafkaSource:
     def beginning(self) -> Position:
         """See `Source`."""
         with translated("find the first records", self._options):
-            return self._position_of(self._consumer.beginning_offsets(self._partitions()))
+            return self._position_of(
+                self._consumer.beginning_offsets(self._partitions(), ANSWER_MS)
+            )
 
     def end(self) -> Position:
         """See `Source`."""
         with translated("find the last records", self._options):
-            return self._position_of(self._consumer.end_offsets(self._partitions()))
+            return self._position_of(self._consumer.end_offsets(self._partitions(), ANSWER_MS))
 
     def take_gaps(self) -> tuple[Gap, ...]:
         """See `Source`."""
@@ -122,59 +126,73 @@ class KafkaSource:
             self._consumer.close()
 
     def _open(self, start: Position | Literal["earliest", "latest"]) -> None:
-        partitions = self._existing_partitions(complete=True)
+        partitions = self._existing_partitions()
         self._consumer.assign(partitions)
-        self._checked = time.monotonic()
         if isinstance(start, Position):
+            self._check_known(start, partitions)
             for tp in partitions:
                 self._consumer.seek(tp, start.get(tp.topic, tp.partition) or 0)
         else:
             at = self.beginning() if start == "earliest" else self.end()
             self.seek(at)
 
-    def _existing_partitions(self, *, complete: bool) -> list[TopicPartition]:
+    def _existing_partitions(self) -> list[TopicPartition]:
         found = []
         for topic in self.topics:
             numbers = self._consumer.partitions_for_topic(topic)
-            if not numbers and complete:
+            if not numbers:
                 raise SourceError(
                     f"topic {topic}: the broker at {self._options.get('bootstrap_servers')} does"
                     " not have it; create it, or correct kafka.topics"
                 )
-            found += [TopicPartition(topic, number) for number in sorted(numbers or ())]
+            found += [TopicPartition(topic, number) for number in sorted(numbers)]
         return found
 
+    def _check_known(self, start: Position, partitions: Sequence[TopicPartition]) -> None:
+        for topic, partition, _ in start.items():
+            if topic in self.topics and (topic, partition) not in partitions:
+                raise SourceError(
+                    f"{topic}[{partition}]: the position names this partition, the broker does not"
+                    " have it; was the topic deleted and made anew? Use another service.state_dir"
+                    " to begin again"
+                )
+
     def _add_new_partitions(self) -> None:
-        now = time.monotonic()
-        if now - self._checked < PARTITION_CHECK_S:
-            return
-        self._checked = now
-        before = self._partitions()
-        new = [tp for tp in self._existing_partitions(complete=False) if tp not in set(before)]
+        """Assign what the metadata newly has; the consumer's own question may wait for ever."""
+        before = self._consumer.assignment()
+        new = sorted(
+            TopicPartition(topic, number)
+            for topic in self.topics
+            for number in self._consumer._cluster.partitions_for_topic(topic) or ()
+            if (topic, number) not in before
+        )
         if new:
-            at = {tp: self._consumer.position(tp) for tp in before}
-            self._consumer.assign([*before, *new])
-            for tp, offset in {**at, **dict.fromkeys(new, 0)}.items():
-                self._consumer.seek(tp, offset)
+            self._consumer.assign([*sorted(before), *new])
+            for tp in new:
+                self._consumer.seek(tp, 0)
             log.info("reading new partitions: %s", ", ".join(f"{t}[{p}]" for t, p in new))
 
     def _step_over(self, offsets: Mapping[TopicPartition, int]) -> None:
-        beginning = self._consumer.beginning_offsets(list(offsets))
+        beginning = self._consumer.beginning_offsets(list(offsets), ANSWER_MS)
         for tp, offset in offsets.items():
             first = beginning[tp]
             if offset > first:
                 raise SourceError(
-                    f"{tp.topic}[{tp.partition}]: the position {offset} lies behind the end of the"
+                    f"{tp.topic}[{tp.partition}]: the position {offset} lies past the end of the"
                     " partition; was the topic deleted and made anew? Use another"
                     " service.state_dir to begin again"
                 )
-            gap = Gap(tp.topic, tp.partition, offset, first)
-            log.warning(
-                "%s[%d]: offsets %d to %d were deleted by the broker before they were read",
-                tp.topic, tp.partition, offset, first - 1,
-            )  # fmt: skip
-            self._gaps.append(gap)
+            if offset < first:
+                log.warning(
+                    "%s[%d]: offsets %d to %d were deleted by the broker before they were read",
+                    *(tp.topic, tp.partition, offset, first - 1),
+                )
+                self._gaps.append(Gap(tp.topic, tp.partition, offset, first))
             self._consumer.seek(tp, first)
+
+    def _offsets(self) -> dict[TopicPartition, int]:
+        """Next offsets as the consumer holds them, without asking the broker."""
+        return {tp: self._consumer.position(tp, timeout_ms=0) for tp in self._partitions()}
 
     def _partitions(self) -> list[TopicPartition]:
         return sorted(self._consumer.assignment())
@@ -188,25 +206,23 @@ class KafkaSource:
 
 def to_batch(tp: TopicPartition, records: Sequence[Any]) -> RecordBatch:
     """kafka-python's records of one partition as columns."""
-    count = len(records)
-    parts: list[bytes] = []
-    spans = np.empty((4, count), np.int64)
-    at = 0
-    for index, record in enumerate(records):
-        for row, part in ((0, record.key), (2, record.value)):
-            spans[row, index] = at
-            spans[row + 1, index] = NULL if part is None else len(part)
-            if part:
-                parts.append(part)
-                at += len(part)
+    keys = [record.key for record in records]
+    values = [record.value for record in records]
+    key_length, value_length = _lengths(keys), _lengths(values)
+    ends = np.cumsum(np.maximum(np.concatenate([key_length, value_length]), 0))
+    starts = ends - np.maximum(np.concatenate([key_length, value_length]), 0)
     return RecordBatch(
-        tp.topic,
-        tp.partition,
-        np.fromiter((record.offset for record in records), np.int64, count),
-        np.fromiter((record.timestamp for record in records), np.int64, count),
-        spans[0],
-        spans[1],
-        spans[2],
-        spans[3],
-        np.frombuffer(b"".join(parts), np.uint8),
+        topic=tp.topic,
+        partition=tp.partition,
+        offsets=np.array([record.offset for record in records], np.int64),
+        timestamps=np.array([record.timestamp for record in records], np.int64),
+        key_start=starts[: len(records)],
+        key_length=key_length,
+        value_start=starts[len(records) :],
+        value_length=value_length,
+        buffer=np.frombuffer(b"".join(part for part in (*keys, *values) if part), np.uint8),
     )
+
+
+def _lengths(parts: Sequence[bytes | None]) -> NDArray[np.int64]:
+    return np.array([NULL if part is None else len(part) for part in parts], np.int64)

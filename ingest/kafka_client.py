@@ -1,0 +1,80 @@
+"""Opening kafka-python's clients: one set of options for all, nothing left over on failure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+
+from ingest.errors import SourceError
+
+__all__ = ["open_client"]
+
+KINDS = (KafkaConsumer, KafkaProducer, KafkaAdminClient)
+RESERVED = {
+    "auto_offset_reset",
+    "consumer_timeout_ms",
+    "enable_auto_commit",
+    "group_id",
+    "group_instance_id",
+    "kafka_client",
+    "key_deserializer",
+    "key_serializer",
+    "transactional_id",
+    "value_deserializer",
+    "value_serializer",
+}
+
+
+def open_client(
+    kind: Any,
+    options: Mapping[str, object],
+    ours: Mapping[str, object],
+    defaults: Mapping[str, object] | None = None,
+) -> Any:
+    """A consumer or producer of kafka-python's, connected.
+
+    Each kind takes those of the options that it knows, so that one set serves all of them. When it
+    cannot be opened, its connections and its thread are closed again.
+
+    Args:
+        kind: KafkaConsumer or KafkaProducer.
+        options: the user's; `bootstrap_servers` among them.
+        ours: options that win over all else.
+        defaults: options that the user may change.
+
+    Raises:
+        SourceError: an option that no kind knows, or that is not the user's to set.
+    """
+    check_options(options)
+    chosen = {name: value for name, value in options.items() if name in kind.DEFAULT_CONFIG}
+    opened: list[Any] = []
+
+    def connect(**settings: Any) -> Any:
+        opened.append(kind.DEFAULT_CONFIG["kafka_client"](**settings))
+        return opened[-1]
+
+    try:
+        return kind(**{**(defaults or {}), **chosen, **ours, "kafka_client": connect})
+    except BaseException:
+        for client in opened:
+            client.close()
+        raise
+
+
+def check_options(options: Mapping[str, object]) -> None:
+    """Refuse options that no client knows, and those that decide what is read.
+
+    Raises:
+        SourceError: names the first of them.
+    """
+    known = {name for kind in KINDS for name in kind.DEFAULT_CONFIG} - RESERVED
+    for name in options:
+        if name in RESERVED:
+            raise SourceError(f"kafka.options.{name}: set by ingest itself; remove it")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else "see kafka-python's options"
+            raise SourceError(f"kafka.options.{name}: no such option; {hint}")
