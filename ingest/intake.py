@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from ingest.errors import BadRatioExceeded
+from ingest.errors import BadRatioExceeded, SourceError
+from ingest.position import Position
 from ingest.source import Source
 from ingest.window import Window, WindowBuilder
 
 __all__ = ["Intake", "IntakeTotals"]
+
+log = logging.getLogger("millstream.ingest")
 
 POLL_S = 0.2
 LAG_S = 1.0
@@ -32,8 +37,8 @@ class Intake:
 
     Guarantee: `cut` is atomic: each record is in exactly one of the windows that it returns, and
     each window begins where the one before ended. Dead letters of a window are delivered before
-    it is returned. Whatever fails in the thread is raised by `check`, `cut` and `close`'s caller
-    sees nothing of it.
+    it is returned. Whatever fails in the thread is raised by `check` and `cut`, and `close` is
+    quiet about it; after a failure no window is cut any more.
 
     Args:
         source: read by the intake's thread alone from `start` on.
@@ -85,6 +90,11 @@ class Intake:
         with self._lock:
             return self._totals()
 
+    def position(self) -> Position:
+        """The next offset that no window and no pending record accounts for, per partition."""
+        with self._lock:
+            return self._builder.end
+
     def lag(self) -> int | None:
         """Records in the topics that were not read yet, as of about a second ago."""
         return self._lag
@@ -95,8 +105,8 @@ class Intake:
         Raises:
             IngestError: the thread failed, or a dead letter was not delivered.
         """
-        self.check()
         with self._lock:
+            self.check()
             totals = self._totals()
             window = self._builder.cut()
             self._before, self._first = totals, None
@@ -110,27 +120,39 @@ class Intake:
 
     def _run(self) -> None:
         looked = 0.0
-        try:
+        with suppress(BaseException), self._noting_failure():
             while not self._ended.is_set():
                 self._step()
                 if time.monotonic() - looked > LAG_S:
                     looked = time.monotonic()
-                    self._lag = self._source.position().records_to(self._source.end())
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
-            self._failure = error
+                    self._lag = self._look_ahead()
 
     def _step(self) -> None:
         batches = self._source.poll(POLL_S)
         position, gaps = self._source.position(), self._source.take_gaps()
-        with self._lock:
-            for gap in gaps:
-                self._builder.add_gap(gap)
-            for batch in batches:
-                self._builder.add(batch)
+        with self._lock, self._noting_failure():
+            self._builder.add_all(batches, gaps)
             self._builder.advance(position)
             if self._first is None and self._builder.counts.seen:
                 self._first = time.monotonic()
             self._check_ratio()
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        """Keep an error for the caller's thread, before any lock that is held is released."""
+        try:
+            yield
+        except BaseException as error:
+            self._failure = self._failure or error
+            raise
+
+    def _look_ahead(self) -> int | None:
+        """Records not read yet; None while the broker does not say."""
+        try:
+            return self._source.position().records_to(self._source.end())
+        except SourceError as error:
+            log.warning("the lag is unknown: %s", error)
+            return None
 
     def _check_ratio(self) -> None:
         counts = self._builder.counts

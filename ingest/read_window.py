@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ingest.errors import MissingOffsets
-from ingest.position import Gap, Position
+from ingest.position import Gap, OffsetRange, Position
 from ingest.source import Source
 from ingest.window import Window, WindowBuilder
 
 __all__ = ["read_window"]
 
 STALL_S = 30.0
+POLL_S = 1.0
 
 
 def read_window(
     source: Source, builder: WindowBuilder, end: Position, known_gaps: Sequence[Gap] = ()
 ) -> Window:
     """The window of exactly the records from the builder's start to `end`.
+
+    It equals the window that was cut there first, unless the topic was compacted in between.
 
     Args:
         source: positioned at the builder's start.
@@ -29,25 +32,20 @@ def read_window(
     Raises:
         MissingOffsets: the broker no longer has some of the records, or gives none for 30 s.
     """
-    known = set(known_gaps)
-    heard = time.monotonic()
-    while _behind(source.position(), end):
-        for batch in source.poll(1.0):
-            limit = end.get(batch.topic, batch.partition)
-            fitting = batch.between(0, limit) if limit is not None else None
-            if fitting is not None:
-                builder.add(fitting)
-            heard = time.monotonic()
-        missing = [gap for gap in source.take_gaps() if gap not in known and _within(gap, end)]
-        if missing:
-            raise MissingOffsets(
-                "the broker no longer has "
-                + ", ".join(f"{g.topic}[{g.partition}] {g.start} to {g.end - 1}" for g in missing)
-            )
-        if time.monotonic() - heard > STALL_S:
+    start = builder.start
+    _refuse([*_trimmed(start, source.beginning(), end), *_beyond(source.end(), end)], known_gaps)
+    heard, position = time.monotonic(), source.position()
+    while _behind(position, end):
+        batches = source.poll(POLL_S)
+        limits = ((batch, end.get(batch.topic, batch.partition) or 0) for batch in batches)
+        fitting = [part for batch, limit in limits if (part := batch.between(0, limit))]
+        gaps = [clip for gap in source.take_gaps() if (clip := _clip(gap, end))]
+        _refuse(gaps, known_gaps)
+        builder.add_all(fitting, gaps)
+        if source.position() != position:
+            heard, position = time.monotonic(), source.position()
+        elif time.monotonic() - heard > STALL_S:
             raise MissingOffsets(f"no record came for {STALL_S:.0f} s before {end} was reached")
-    for gap in known_gaps:
-        builder.add_gap(gap)
     builder.advance(end)
     return builder.build()
 
@@ -56,6 +54,45 @@ def _behind(position: Position, end: Position) -> bool:
     return any((position.get(t, p) or 0) < offset for t, p, offset in end.items())
 
 
-def _within(gap: Gap, end: Position) -> bool:
-    limit = end.get(gap.topic, gap.partition)
-    return limit is not None and gap.start < limit
+def _trimmed(start: Position, beginning: Position, end: Position) -> Iterator[Gap]:
+    """What the broker has deleted from the front of the window."""
+    for topic, partition, offset in end.items():
+        first = start.get(topic, partition) or 0
+        kept = beginning.get(topic, partition)
+        if kept is not None and first < min(kept, offset):
+            yield Gap(topic, partition, first, min(kept, offset))
+
+
+def _beyond(last: Position, end: Position) -> Iterator[Gap]:
+    """What the window has and the broker's partitions are too short for."""
+    for topic, partition, offset in end.items():
+        if (have := last.get(topic, partition) or 0) < offset:
+            yield Gap(topic, partition, have, offset)
+
+
+def _clip(gap: Gap, end: Position) -> Gap | None:
+    limit = min(gap.end, end.get(gap.topic, gap.partition) or 0)
+    return Gap(gap.topic, gap.partition, gap.start, limit) if gap.start < limit else None
+
+
+def _refuse(gaps: Sequence[Gap], known: Sequence[Gap]) -> None:
+    """Raise for the offsets of some gaps that no known gap has."""
+    missing = [part for gap in gaps for part in _without(gap, known)]
+    if missing:
+        ranges = ", ".join(f"{m.topic}[{m.partition}] {m.start} to {m.end - 1}" for m in missing)
+        raise MissingOffsets(
+            f"the broker no longer has offsets {ranges}; a longer retention of the topic keeps"
+            " records for replays"
+        )
+
+
+def _without(gap: Gap, known: Sequence[Gap]) -> Iterator[OffsetRange]:
+    start = gap.start
+    for other in sorted(known, key=lambda g: g.start):
+        if (other.topic, other.partition) == (gap.topic, gap.partition) and other.end > start:
+            if other.start > start:
+                yield OffsetRange(gap.topic, gap.partition, start, min(other.start, gap.end))
+            start = max(start, other.end)
+            if start >= gap.end:
+                return
+    yield OffsetRange(gap.topic, gap.partition, start, gap.end)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ingest.dead_letters import DeadLetters
 from ingest.decoder import Decoder
+from ingest.errors import SettingsError
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
 from ingest.rows import Rows
@@ -29,12 +30,23 @@ class SampleSettings:
         window: training rows at most.
         holdout: share of the records that is never trained on.
         holdout_rows: rows at most of each half of the holdout.
+
+    Raises:
+        SettingsError: one is outside its range.
     """
 
     seed: int
     window: int = 20_000
     holdout: float = 0.1
     holdout_rows: int = 4_000
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.holdout < 1.0:
+            raise SettingsError(
+                f"sample.holdout: expected a share from 0 up to but not 1, got {self.holdout}"
+            )
+        if min(self.window, self.holdout_rows) < 1:
+            raise SettingsError("sample: expected window and holdout_rows of at least 1")
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ class Window:
         train: the sample to train on, sorted by identity, as are the other two.
         validation: the sample that early stopping looks at.
         test: the sample that gate and prequential scores look at.
-        first_timestamp: smallest timestamp of a record, milliseconds; None without records.
+        first_timestamp: smallest timestamp of a record, milliseconds; None when none has one.
         last_timestamp: largest.
     """
 
@@ -145,8 +157,6 @@ class WindowBuilder:
         Raises:
             PositionError: records of it were accounted for already.
         """
-        if len(batch) == 0:
-            return
         self._know(batch.topic, batch.partition)
         self.end.advance(batch.topic, batch.partition, int(batch.offsets[0]))
         decoded = self._recipe.decoder.decode(batch)
@@ -176,10 +186,15 @@ class WindowBuilder:
             self.end = self.end.advance(topic, partition, offset)
 
     def add_gap(self, gap: Gap) -> None:
-        """Account for offsets that the broker no longer has."""
-        self._gaps.append(gap)
+        """Account for offsets that the broker no longer has.
+
+        Raises:
+            PositionError: records after its start were accounted for already.
+        """
         self._know(gap.topic, gap.partition)
+        self.end.advance(gap.topic, gap.partition, gap.start)
         self.end = self.end.advance(gap.topic, gap.partition, gap.end)
+        self._gaps.append(gap)
 
     def build(self) -> Window:
         """The window as it is now."""
@@ -187,7 +202,7 @@ class WindowBuilder:
         return Window(
             start=self.start,
             end=self.end,
-            gaps=tuple(self._gaps),
+            gaps=tuple(sorted(self._gaps, key=lambda g: (g.topic, g.partition, g.start))),
             counts=replace(self.counts, kinds=dict(sorted(self._kinds.items()))),
             train=train,
             validation=validation,
@@ -206,6 +221,16 @@ class WindowBuilder:
         window = self.build()
         self._begin(window.end)
         return window
+
+    def add_all(self, batches: Sequence[RecordBatch], gaps: Sequence[Gap]) -> None:
+        """Account for batches and gaps of the same poll, in the order of their offsets."""
+        parts: list[tuple[int, RecordBatch | Gap]] = [(int(b.offsets[0]), b) for b in batches]
+        parts += [(gap.start, gap) for gap in gaps]
+        for _, part in sorted(parts, key=lambda entry: entry[0]):
+            if isinstance(part, Gap):
+                self.add_gap(part)
+            else:
+                self.add(part)
 
     def _know(self, topic: str, partition: int) -> None:
         if self.start.get(topic, partition) is None:
@@ -235,9 +260,11 @@ class WindowBuilder:
             validation=before.validation + validation,
             test=before.test + test,
         )
-        low, high = int(batch.timestamps.min()), int(batch.timestamps.max())
-        known = self._times or (low, high)
-        self._times = (min(known[0], low), max(known[1], high))
+        times = batch.timestamps[batch.timestamps >= 0]
+        if len(times):
+            low, high = int(times.min()), int(times.max())
+            known = self._times or (low, high)
+            self._times = (min(known[0], low), max(known[1], high))
 
     @property
     def kinds(self) -> Mapping[str, int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.errors import RowsError
+from ingest.errors import SamplerError, SettingsError
 from ingest.identity import hash64, unit
 from ingest.rows import Rows
 from ingest.sampling.sampler import Sampler, SamplerState
@@ -40,7 +40,7 @@ class BottomK:
             uniformly.
 
     Raises:
-        RowsError: the capacity is not positive.
+        SettingsError: the capacity is not positive, or the schema has no such numeric field.
     """
 
     def __init__(
@@ -52,13 +52,22 @@ class BottomK:
         weight: str | None = None,
     ) -> None:
         if capacity < 1:
-            raise RowsError(f"expected a capacity of at least 1, got {capacity}")
+            raise SettingsError(f"sampler: expected a capacity of at least 1, got {capacity}")
+        if weight is not None and weight not in _numeric(schema):
+            raise SettingsError(f'sampler: the schema has no numeric field "{weight}" as a weight')
         self.capacity = capacity
         self.seed = seed
         self.seen = 0
         self.threshold = np.inf
         self._weight = weight
         self._empty = Rows.empty(schema, topics)
+        self._settings: dict[str, object] = {
+            "kind": "bottom_k",
+            "capacity": capacity,
+            "seed": seed,
+            "weight": weight,
+            "schema": schema.fingerprint(),
+        }
         self._parts: list[Rows] = []
         self._held = 0
 
@@ -83,19 +92,30 @@ class BottomK:
     def merge(self, other: Sampler) -> None:
         """Consider everything that another sampler has considered; see `Sampler`."""
         state = other.get_state()
+        self._check(state)
         seen = self.seen + state.seen
         self.offer(state.rows)
         self.seen = seen
 
     def get_state(self) -> SamplerState:
         """See `Sampler`."""
-        return SamplerState(self.seen, self.sample())
+        return SamplerState(self._settings, self.seen, self.sample())
 
     def set_state(self, state: SamplerState) -> None:
         """See `Sampler`."""
+        self._check(state)
         self._parts, self._held, self.threshold = [], 0, np.inf
         self.offer(state.rows)
         self.seen = state.seen
+
+    def _check(self, state: SamplerState) -> None:
+        for name, mine in self._settings.items():
+            theirs = state.settings.get(name)
+            if theirs != mine:
+                raise SamplerError(
+                    f"sampler: expected {name} {mine!r}, got {theirs!r}; only samples made"
+                    " with the same settings go together"
+                )
 
     def _keys(self, rows: Rows) -> NDArray[np.float64]:
         bits = hash64(self.seed, "sample", rows.topics, rows.topic, rows.partition, rows.offset)
@@ -125,6 +145,10 @@ class BottomK:
             rows, keys = rows.take(np.arange(self.capacity)), keys[: self.capacity]
             self.threshold = float(keys[-1])
         self._parts, self._held = [rows], len(rows)
+
+
+def _numeric(schema: Schema) -> set[str]:
+    return {f.name for f in schema.fields if f.dtype in ("float32", "int32", "int64")}
 
 
 def _same_as_before(rows: Rows) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,10 +16,12 @@ class SamplerState:
     """All that a sampler has to remember.
 
     Attributes:
+        settings: what the sampler was made with, as plain values; another one's are refused.
         seen: rows offered so far.
         rows: rows that are or may still come into the sample.
     """
 
+    settings: Mapping[str, object]
     seen: int
     rows: Rows
 
@@ -28,8 +31,8 @@ class Sampler(Protocol):
 
     Guarantee: the sample is a function of the seed and the set of rows offered, however they were
     cut into offers, ordered, or spread over samplers that are merged later; a row offered twice
-    counts once. Memory is bounded by the capacity. `check_sampler` in `millstream.testing` proves
-    it for an implementation.
+    counts once. Memory is bounded by the capacity. `ingest.checks.check_sampler` proves it for an
+    implementation.
     """
 
     def offer(self, rows: Rows) -> None:
@@ -39,10 +42,18 @@ class Sampler(Protocol):
         """The sample, sorted by identity."""
 
     def merge(self, other: Sampler) -> None:
-        """Consider everything that another sampler has considered."""
+        """Consider everything that another sampler has considered.
+
+        Raises:
+            SamplerError: its settings differ.
+        """
 
     def get_state(self) -> SamplerState:
         """What `set_state` needs to go on from here."""
 
     def set_state(self, state: SamplerState) -> None:
-        """Go on from a state."""
+        """Go on from a state.
+
+        Raises:
+            SamplerError: it is of a sampler with other settings.
+        """
