@@ -1,0 +1,89 @@
+"""What the registry is told of a round: scores, lineage, an example, files."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ingest import Rows
+from millstream.curve import draw_curve
+from millstream.example import raw_columns
+from millstream.measured import Measured
+from millstream.pipeline import Pipeline
+from millstream.round_store import RoundFolder
+from registry import Publication
+
+if TYPE_CHECKING:
+    from trainer import Verdict
+
+__all__ = ["PARENT_TAG", "WEIGHTS_TAG", "describe"]
+
+PARENT_TAG = "millstream.parent_version"
+WEIGHTS_TAG = "millstream.weights"
+
+
+def describe(
+    pipeline: Pipeline,
+    folder: RoundFolder,
+    chosen: Measured,
+    verdict: Verdict,
+    outcome: dict[str, Any],
+) -> Publication:
+    """What the registry is told of the version: scores, lineage, files."""
+    train = pipeline.config.train
+    rows = Rows.load(folder.test_rows)
+    return Publication(
+        round=folder.number,
+        artifact=chosen.artifact,
+        float32=chosen.float32,
+        schema=pipeline.schema.to_json() | {"task": train.task, "metric": pipeline.config.metric},
+        metrics=make_metrics(folder.report(), chosen),
+        params={k: str(v) for k, v in train.model_dump(mode="json").items() if v is not None},
+        tags=make_tags(folder, outcome),
+        example=raw_columns(rows.take(np.arange(min(3, len(rows)))), pipeline.schema),
+        promote=verdict.promote,
+        reason=verdict.reason,
+        files={
+            "plan.json": folder.path / "plan.json",
+            "report.json": folder.path / "report.json",
+            "prequential.png": draw_curve(pipeline.store, folder.path / "prequential.png"),
+        },
+        lineage=pipeline.store.folder(0).report()["lineage"],
+    )
+
+
+def make_metrics(report: dict[str, Any], chosen: Measured) -> dict[str, float]:
+    """Numbers for MLflow: the exported bytes' scores, prequential scores, what the round took."""
+    metrics = {f"test_{name}": value for name, value in chosen.scores.items()}
+    for who in ("learner", "champion", "majority_class", "no_change"):
+        for name, value in report["prequential"].get(who, {}).items():
+            metrics[f"prequential_{who}_{name}"] = value
+    counts, training = report["counts"], report["training"]
+    return metrics | {
+        "records": counts["seen"],
+        "bad_records": counts["bad"],
+        "sampled": report["sampled"],
+        "epochs": training["epochs"],
+        "train_seconds": training["seconds"],
+        "output_difference": chosen.difference,
+    }
+
+
+def make_tags(folder: RoundFolder, outcome: dict[str, Any]) -> dict[str, str]:
+    """Lineage: which records, which settings, which weights, which parent."""
+    plan = folder.plan()
+    offsets = {
+        f"millstream.offsets.{part.topic}.{part.partition}": f"{part.start}-{part.end}"
+        for part in plan.ranges
+    }
+    return offsets | {
+        "millstream.parent_round": str(plan.parent),
+        PARENT_TAG: str(outcome["champion_version"] or ""),
+        "millstream.recipe": plan.recipe,
+        "millstream.seed": str(plan.seed),
+        WEIGHTS_TAG: folder.digest(),
+        "millstream.gaps": json.dumps([gap.to_json() for gap in plan.gaps]),
+        "millstream.float32_bytes": str(outcome["float32_bytes"]),
+    }
