@@ -53,7 +53,7 @@ class Decoder(Protocol):
         Determinism: what becomes of a record depends on its value alone, not on its neighbours.
         It never raises for the content of a record.
 
-    `ingest.check_decoder` proves an implementation.
+    `ingest.checks.check_decoder` proves an implementation.
     """
 
     def decode(self, batch: RecordBatch) -> Decoded:

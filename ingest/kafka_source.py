@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-import numpy as np
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
@@ -16,14 +15,10 @@ from ingest.kafka_errors import translated
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 __all__ = ["KafkaSource"]
 
 log = logging.getLogger("millstream.ingest")
 
-NULL = -1
 ANSWER_MS = 10_000
 DEFAULTS: Mapping[str, object] = {
     "isolation_level": "read_committed",
@@ -206,23 +201,11 @@ class KafkaSource:
 
 def to_batch(tp: TopicPartition, records: Sequence[Any]) -> RecordBatch:
     """kafka-python's records of one partition as columns."""
-    keys = [record.key for record in records]
-    values = [record.value for record in records]
-    key_length, value_length = _lengths(keys), _lengths(values)
-    ends = np.cumsum(np.maximum(np.concatenate([key_length, value_length]), 0))
-    starts = ends - np.maximum(np.concatenate([key_length, value_length]), 0)
-    return RecordBatch(
-        topic=tp.topic,
-        partition=tp.partition,
-        offsets=np.array([record.offset for record in records], np.int64),
-        timestamps=np.array([record.timestamp for record in records], np.int64),
-        key_start=starts[: len(records)],
-        key_length=key_length,
-        value_start=starts[len(records) :],
-        value_length=value_length,
-        buffer=np.frombuffer(b"".join(part for part in (*keys, *values) if part), np.uint8),
+    return RecordBatch.of(
+        tp.topic,
+        tp.partition,
+        [record.offset for record in records],
+        [record.value for record in records],
+        keys=[record.key for record in records],
+        timestamps=[record.timestamp for record in records],
     )
-
-
-def _lengths(parts: Sequence[bytes | None]) -> NDArray[np.int64]:
-    return np.array([NULL if part is None else len(part) for part in parts], np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,34 @@ class RecordBatch:
             inside = (start >= 0) & (length >= -1) & (start <= len(self.buffer) - length)
             if not (inside | (length == -1)).all():
                 raise RecordBatchError(f"{place}: a {name} lies outside the buffer")
+
+    @classmethod
+    def of(
+        cls,
+        topic: str,
+        partition: int,
+        offsets: Sequence[int],
+        values: Sequence[bytes | None],
+        *,
+        keys: Sequence[bytes | None] | None = None,
+        timestamps: Sequence[int] | None = None,
+    ) -> RecordBatch:
+        """A batch of records that are Python objects; keys are null, timestamps -1, by default."""
+        parts = [*(keys or [None] * len(values)), *values]
+        lengths = np.array([-1 if part is None else len(part) for part in parts], np.int64)
+        starts = np.cumsum(np.maximum(lengths, 0)) - np.maximum(lengths, 0)
+        key, value = slice(0, len(values)), slice(len(values), None)
+        return cls(
+            topic=topic,
+            partition=partition,
+            offsets=np.array(offsets, np.int64),
+            timestamps=np.array(timestamps or [-1] * len(values), np.int64),
+            key_start=starts[key],
+            key_length=lengths[key],
+            value_start=starts[value],
+            value_length=lengths[value],
+            buffer=np.frombuffer(b"".join(part for part in parts if part), np.uint8),
+        )
 
     def __len__(self) -> int:
         return len(self.offsets)
