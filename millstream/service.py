@@ -177,6 +177,7 @@ def turn(running: Running, parent: RoundFolder, reason: str) -> RoundFolder:
     fault_point("2.before")
     window = running.intake.cut()
     fault_point("2.after")
+    log.info("round %d begins: %s", parent.number + 1, reason)
     folder = run_round(pipeline, parent, window, reason, running.stop.is_set)
     finish_round(pipeline, running.committer, folder)
     prune(pipeline)

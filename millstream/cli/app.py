@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-__all__ = ["app", "console", "exit_code", "main"]
+__all__ = ["app", "console", "exit_code", "log_to_terminal", "main"]
 
 EXIT_CODES = """
 Exit codes: 0 ended as asked (also by SIGINT or SIGTERM) · 1 failed · 2 usage, configuration or
@@ -76,6 +76,21 @@ def _trainer_exit_code(error: BaseException) -> int | None:
     if isinstance(error, trainer.ModelError):
         return 2
     return 1 if isinstance(error, trainer.TrainerError) else None
+
+
+def log_to_terminal(level: str) -> None:
+    """Show our own log, from a level on: above the live view, or as plain lines elsewhere."""
+    from rich.logging import RichHandler
+
+    handler: logging.Handler
+    if console.is_terminal:
+        handler = RichHandler(console=console, show_path=False)
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("millstream")
+    logger.setLevel(level.upper())
+    logger.addHandler(handler)
 
 
 def quiet_libraries() -> None:

@@ -14,7 +14,7 @@ import typer
 from rich.live import Live
 
 from millstream.board import Board, LiveState
-from millstream.cli.app import console
+from millstream.cli.app import console, log_to_terminal
 from millstream.cli.setup import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.signals import stop_on_signals
 from millstream.cli.view import live_view, round_line
@@ -42,6 +42,7 @@ def run(
     from millstream.service import RunOptions
 
     settings = load_config(config)
+    log_to_terminal(settings.service.log_level)
     with stop_on_signals() as stop:
         run_with_view(settings, RunOptions(stop_when_idle, rounds), stop)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from pydantic import BaseModel
 
 import trainer
 from millstream.cli.app import EXIT_CODES
-from millstream.config import METRICS, Config
+from millstream.config import METRICS, Config, load_config
+from millstream.pipeline import make_schema
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,3 +44,10 @@ def test_metrics_of_the_configuration_are_the_trainers() -> None:
     assert {task: set(names) for task, names in METRICS.items()} == {
         task: set(names) for task, names in trainer.METRICS.items()
     }
+
+
+@pytest.mark.parametrize("folder", ["deploy/compose", "millstream/demo", "millstream/template"])
+def test_the_configurations_that_we_ship_fit_their_models(folder: str) -> None:
+    config = load_config(ROOT / folder / "millstream.toml")
+    model = trainer.build_model(config.train.model, config.directory)
+    trainer.check_inputs(model, [field.name for field in make_schema(config).features])
