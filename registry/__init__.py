@@ -6,6 +6,7 @@ MLflow; reading and pulling versions never needs TensorFlow.
 """
 
 from registry.artifact import Artifact, SkippedRung
+from registry.checks import check_rung
 from registry.compress import LadderSettings, Quantizer, Rung, default_quantizer, ladder
 from registry.errors import (
     CompressionError,
@@ -52,6 +53,7 @@ __all__ = [
     "StoreError",
     "VersionNotFound",
     "Weight",
+    "check_rung",
     "default_quantizer",
     "export_float32",
     "ladder",

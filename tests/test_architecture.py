@@ -40,7 +40,7 @@ PUBLIC = {
         Artifact CompressionError ExportError LadderSettings LiteModel LiteModelError ModelRegistry
         ModelVersion Publication PublicationError PullError Quantizer QuantizerCrashed
         QuantizerError QuantizerTimeout Reference RegistryError Rung RungError SkippedRung
-        StoreError VersionNotFound Weight default_quantizer export_float32 ladder op_names
+        StoreError VersionNotFound Weight check_rung default_quantizer export_float32 ladder op_names
         tensor_dtypes weights
     """,
     "millstream": """

@@ -1,0 +1,17 @@
+"""Proofs for parts of your own: call one in a test, with a function that makes your part.
+
+Each raises AssertionError saying which promise of the protocol does not hold, and for what.
+"""
+
+from ingest.checks import check_decoder, check_sampler, check_source
+from registry import check_rung
+from trainer import check_gate, check_trigger
+
+__all__ = [
+    "check_decoder",
+    "check_gate",
+    "check_rung",
+    "check_sampler",
+    "check_source",
+    "check_trigger",
+]

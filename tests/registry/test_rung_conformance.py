@@ -1,0 +1,28 @@
+"""Every rung that we ship keeps what the protocol promises; a false one is found out."""
+
+from __future__ import annotations
+
+import pytest
+from keras_models import Sample
+
+from registry import LadderSettings, check_rung, default_quantizer
+from registry.compress.ladder import RUNGS
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("model", ["mlp", "cnn", "softmax"])
+def test_our_rungs_conform(samples: dict[str, Sample], rung: str, model: str) -> None:
+    sample = samples[model]
+    check_rung(RUNGS[rung](LadderSettings(), default_quantizer()), sample.tflite, sample.features)
+
+
+class Growing:
+    name = "growing"
+
+    def apply(self, float32: bytes) -> bytes:
+        return float32 + b"\0" * 16
+
+
+def test_a_rung_that_grows_the_model_is_found_out(samples: dict[str, Sample]) -> None:
+    with pytest.raises(AssertionError, match="at most"):
+        check_rung(Growing(), samples["mlp"].tflite, samples["mlp"].features)
