@@ -15,8 +15,13 @@ def raw_columns(rows: Rows, schema: Schema) -> dict[str, list[Any]]:
     """The features of some rows, column by column, in the form of the records.
 
     A code cannot be turned back where it was hashed or stands for an unknown string; such values
-    are shown as `?`.
+    are shown as `?`. Without rows there is one made-up row of zeros and empty strings.
     """
+    if len(rows) == 0:
+        return {
+            f.name: ["" if f.dtype == "category" else f.numpy_dtype.type(0).item()]
+            for f in schema.features
+        }
     return {f.name: _raw(f, rows.columns[f.name].tolist()) for f in schema.features}
 
 

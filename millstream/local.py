@@ -7,6 +7,7 @@ other commands attach to them while its process lives.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,7 +21,7 @@ from millstream.stack.mlflow import prepare_store
 
 __all__ = [
     "Addresses",
-    "announce",
+    "announced",
     "ensure_topics",
     "find_addresses",
     "open_broker",
@@ -40,10 +41,16 @@ class Addresses:
     mlflow_url: str
 
 
-def announce(state_dir: Path, addresses: Addresses) -> None:
-    """Leave the addresses for other commands."""
+@contextmanager
+def announced(state_dir: Path, addresses: Addresses) -> Iterator[None]:
+    """Leave the addresses for other commands while the body runs."""
     make_folder(state_dir)
-    write_json(state_dir / "up.json", asdict(addresses), durable=False)
+    path = state_dir / "up.json"
+    write_json(path, asdict(addresses), durable=False)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def find_addresses(state_dir: Path) -> Addresses | None:
@@ -52,8 +59,11 @@ def find_addresses(state_dir: Path) -> Addresses | None:
     if not path.exists():
         return None
     addresses = Addresses(**read_json(path))
+    host, _, port = addresses.bootstrap_servers.split(",")[0].rpartition(":")
     try:
         os.kill(addresses.pid, 0)
+        # The process may be another one by now; then nobody answers.
+        socket.create_connection((host, int(port)), timeout=5).close()
     except OSError:
         return None
     return addresses

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +21,7 @@ from millstream.cli.run import run_with_view
 from millstream.cli.signals import stop_on_signals
 from millstream.config import Config, load_config
 from millstream.errors import UsageError
-from millstream.local import Addresses, announce, ensure_topics, open_registry
+from millstream.local import Addresses, announced, ensure_topics, open_registry
 from millstream.round_store import RoundStore
 from millstream.summary import RoundSummary, rounds_table, summaries
 
@@ -47,13 +49,11 @@ def demo(
     with stop_on_signals() as stop, EmbeddedKafka(config.state_dir / "kafka") as broker:
         servers = broker.bootstrap_servers
         ensure_topics({"bootstrap_servers": servers}, config.kafka.topics)
-        announce(config.state_dir, Addresses(os.getpid(), servers, ""))
-        producer = start_producer(servers, rate, limit)
-        try:
+        with (
+            announced(config.state_dir, Addresses(os.getpid(), servers, "")),
+            producing(servers, rate, limit),
+        ):
             run_with_view(config, RunOptions(stop_when_idle_s=IDLE_S), stop)
-        finally:
-            producer.terminate()
-            producer.wait()
     show(directory, config)
     console.print(f"\n{time.monotonic() - begun:.0f} s in all")
 
@@ -70,13 +70,19 @@ def prepare(directory: Path) -> None:
             shutil.copyfile(source, directory / name)
 
 
-def start_producer(servers: str, rate: float, limit: int | None) -> subprocess.Popen[bytes]:
-    """The process that sends the flights."""
+@contextmanager
+def producing(servers: str, rate: float, limit: int | None) -> Iterator[None]:
+    """A process that sends the flights while the body runs."""
     command = [sys.executable, "-m", "millstream.demo.producer"]
     command += ["--bootstrap-servers", servers, "--rate", str(rate)]
     if limit is not None:
         command += ["--limit", str(limit)]
-    return subprocess.Popen(command)
+    producer = subprocess.Popen(command)
+    try:
+        yield
+    finally:
+        producer.terminate()
+        producer.wait()
 
 
 def show(directory: Path, config: Config) -> None:

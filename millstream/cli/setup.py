@@ -41,7 +41,7 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from contextlib import ExitStack
 
     from millstream.config import load_config
-    from millstream.local import Addresses, announce, ensure_topics, open_registry
+    from millstream.local import Addresses, announced, ensure_topics, open_registry
     from millstream.stack.kafka import EmbeddedKafka
     from millstream.stack.mlflow import MlflowServer
 
@@ -59,6 +59,7 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
             console.print("starting MLflow ...")
             artifacts = settings.state_dir / "mlartifacts"
             url = stack.enter_context(MlflowServer(open_registry(settings), artifacts)).url
-        announce(settings.state_dir, Addresses(os.getpid(), servers, url))
+        addresses = Addresses(os.getpid(), servers, url)
+        stack.enter_context(announced(settings.state_dir, addresses))
         console.print(f"Kafka   {servers}\nMLflow  {url}\nCtrl-C ends both.", markup=False)
         stop.wait()
