@@ -1,0 +1,127 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ingest import Rows, RowsError, Schema
+from tests.ingest.samples import SCHEMA, TOPICS, make_rows
+
+WITHOUT_WEIGHT = Schema(SCHEMA.fields[:-1])
+
+
+@pytest.mark.parametrize("count", [0, 1, 1000])
+def test_a_file_gives_back_the_same_rows(tmp_path, count):
+    rows = make_rows(count)
+    rows.save(tmp_path / "rows.arrow")
+    again = Rows.load(tmp_path / "rows.arrow")
+    assert again == rows
+    assert [c.dtype for c in again.columns.values()] == [f.numpy_dtype for f in SCHEMA.fields]
+    assert list(again.columns) == [f.name for f in SCHEMA.fields]
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.arrow"]
+
+
+def test_extreme_values_survive_the_file(tmp_path):
+    rows = make_rows(3)
+    extreme = {
+        **rows.columns,
+        "amount": np.array([np.finfo(np.float32).max, np.float32(1e-45), -0.0], np.float32),
+        "big": np.array([-(2**63), 2**63 - 1, 0]),
+    }
+    rows = dataclasses.replace(rows, columns=extreme, offset=np.array([0, 2**62, 2**63 - 1]))
+    rows.save(tmp_path / "rows.arrow")
+    again = Rows.load(tmp_path / "rows.arrow")
+    assert again == rows
+    assert again.columns["amount"].tobytes() == rows.columns["amount"].tobytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"ARROW1 and then nothing", None])
+def test_a_damaged_file_is_refused(tmp_path, content):
+    path = tmp_path / "rows.arrow"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(RowsError, match=r"rows\.arrow: expected a file of rows"):
+        Rows.load(path)
+
+
+def test_a_cut_file_is_refused(tmp_path):
+    path = tmp_path / "rows.arrow"
+    make_rows(1000).save(path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(RowsError):
+        Rows.load(path)
+
+
+def test_any_other_arrow_file_is_refused(tmp_path):
+    import pyarrow as pa
+
+    table = pa.table({"x": [1]})
+    with pa.ipc.new_file(tmp_path / "other.arrow", table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(RowsError, match="expected rows of format 1, got None"):
+        Rows.load(tmp_path / "other.arrow")
+
+
+def test_concat_unites_topics_by_name():
+    one, two = make_rows(4, topics=("b",)), make_rows(6, topics=("a", "c"))
+    both = Rows.concat([one, two])
+    assert both.topics == ("a", "b", "c")
+    names = [both.topics[topic] for topic in both.topic]
+    assert names == ["b"] * 4 + ["a", "c"] * 3
+    assert both.columns["count"].tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 4, 5]
+
+
+def test_concat_needs_the_same_columns():
+    with pytest.raises(RowsError, match="same columns"):
+        Rows.concat([Rows.empty(SCHEMA, TOPICS), Rows.empty(WITHOUT_WEIGHT, TOPICS)])
+    with pytest.raises(RowsError, match="nothing to concatenate"):
+        Rows.concat([])
+
+
+def test_sorting_is_by_name_of_topic_then_partition_then_offset():
+    rows = make_rows(60)
+    shuffled = rows.take(np.random.default_rng(1).permutation(60))
+    names = [(int(t), int(p), int(o)) for t, p, o in shuffled.sorted_by_identity().identities()]
+    assert names == sorted(names)
+    assert len(set(names)) == 60
+
+
+def test_take_by_places_and_by_mask():
+    rows = make_rows(5)
+    mask = np.array([True, False, False, True, False])
+    assert rows.take([0, 3]) == rows.take(mask)
+    assert len(rows.take([])) == 0
+    assert rows.take([]) == Rows.empty(SCHEMA, TOPICS)
+    assert rows != rows.take([4, 3, 2, 1, 0])
+
+
+def test_taken_rows_are_copies():
+    rows = make_rows(5)
+    taken = rows.take(np.arange(5))
+    taken.columns["count"][0] = 99
+    taken.offset[0] = 99
+    assert rows == make_rows(5)
+
+
+def test_roles():
+    rows = make_rows(5)
+    assert list(rows.features(SCHEMA)) == [f.name for f in SCHEMA.features]
+    assert rows.labels(SCHEMA) is rows.columns["late"]
+    assert rows.weights(SCHEMA) is rows.columns["weight"]
+    assert rows.weights(WITHOUT_WEIGHT) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"topics": ("b", "a")},
+        {"topics": ("a", "a")},
+        {"topics": ("a",)},
+        {"offset": np.zeros(5, np.int32)},
+        {"partition": np.zeros(4, np.int32)},
+        {"columns": {"x": np.zeros(6)}},
+        {"topic": np.full(5, -1, np.int32)},
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(changed):
+    with pytest.raises(RowsError):
+        dataclasses.replace(make_rows(5), **changed)
