@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from kafka import KafkaProducer
+from kafka.errors import KafkaError
 
 from ingest.decoder import BadRecord
 from ingest.errors import DeadLetterError
@@ -18,6 +19,7 @@ __all__ = ["DeadLetters", "KafkaDeadLetters", "NoDeadLetters"]
 MAX_BYTES = 900_000
 MAX_KEY_BYTES = 100_000
 MAX_WAITING = 10_000
+ANSWER_S = 150.0
 OURS = {"acks": "all"}
 DEFAULTS = {"linger_ms": 20, "bootstrap_timeout_ms": 10_000}
 
@@ -96,17 +98,24 @@ class KafkaDeadLetters:
         """Wait until all are delivered; see `DeadLetters`.
 
         Raises:
-            DeadLetterError: one was not delivered.
+            DeadLetterError: one was not delivered; it stays so, and every later flush raises.
         """
-        waiting, self._waiting = self._waiting, []
-        with translated("deliver the dead letters", self._options):
-            self._producer.flush()
-        failed = [future.exception for future in waiting if not future.succeeded()]
+        failed = [error for future in self._waiting if (error := self._failure(future))]
         if failed:
             raise DeadLetterError(
-                f"{len(failed)} of {len(waiting)} dead letters were not delivered: {failed[0]};"
-                " check kafka.dead_letter_topic and the right to write to it"
+                f"{len(failed)} of {len(self._waiting)} dead letters were not delivered:"
+                f" {failed[0]}; check kafka.dead_letter_topic and the right to write to it"
             )
+        self._waiting = []
+
+    def _failure(self, future: Any) -> Exception | None:
+        """Wait for one letter; kafka-python's own flush gives up on batches that it splits."""
+        try:
+            future.get(timeout=ANSWER_S)
+        except KafkaError as error:
+            failure: Exception = error
+            return failure
+        return None
 
     def close(self) -> None:
         """See `DeadLetters`."""
