@@ -11,7 +11,6 @@ import pyarrow.json as pa_json
 
 from ingest.decoder import BadRecord, Decoded
 from ingest.json_record import MAX_DEPTH, BadValueError, RecordParser
-from ingest.lines import join_lines
 from ingest.records import RecordBatch
 from ingest.schema import Field, Schema
 
@@ -90,6 +89,8 @@ class JsonDecoder:
         self, batch: RecordBatch, rows: NDArray[np.int64], parts: list[Part], bad: list[BadRecord]
     ) -> None:
         """Decode some rows: as a whole if that works, else in halves, else one by one."""
+        from ingest.lines import join_lines  # numba is slow to import
+
         lines, taken = join_lines(batch.buffer, batch.value_start[rows], batch.value_length[rows])
         odd, rows = rows[~taken], rows[taken]
         parsed = self._parse_lines(lines, len(rows))

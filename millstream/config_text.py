@@ -65,29 +65,41 @@ def _resolve(match: re.Match[str], source: str, place: str) -> str:
 
 
 def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:
-    """One line per fault: `file: section.key: what is wrong; what to change`."""
-    lines = []
+    """One line per fault: `file: section.key: what is wrong; what to change`.
+
+    A key that is missing because it is misspelt is told once, by its misspelling.
+    """
+    lines, meant = {}, set()
     for fault in error.errors():
-        path = [str(part) for part in fault["loc"]]
-        place = ".".join(path)
-        lines.append(f"{source}: {place or 'top level'}: {_sentence(fault, path, model)}")
-    return "\n".join(dict.fromkeys(lines))
+        path = tuple(str(part) for part in fault["loc"])
+        near = _nearest(path, model) if fault["type"] == "extra_forbidden" else None
+        if near is not None:
+            meant.add((*path[:-1], near))
+        place = ".".join(path) or "top level"
+        lines[fault["type"], path] = f"{source}: {place}: {_sentence(fault, path, near, model)}"
+    told = [line for (kind, path), line in lines.items() if kind != "missing" or path not in meant]
+    return "\n".join(told)
 
 
-def _sentence(fault: Mapping[str, Any], path: list[str], model: type[BaseModel]) -> str:
+def _sentence(
+    fault: Mapping[str, Any], path: tuple[str, ...], near: str | None, model: type[BaseModel]
+) -> str:
     if fault["type"] == "extra_forbidden":
-        known = list(_keys_at(model, path[:-1]))
-        close = difflib.get_close_matches(path[-1], known, n=1)
-        hint = f'did you mean "{close[0]}"?' if close else "known: " + ", ".join(sorted(known))
-        return f"unknown key; {hint}"
+        known = ", ".join(sorted(_keys_at(model, path[:-1])))
+        return f'unknown key; did you mean "{near}"?' if near else f"unknown key; known: {known}"
     if fault["type"] == "missing":
         return "missing; it has no default"
     message = str(fault["msg"]).removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     got = fault.get("input")
-    if isinstance(got, (str, int, float, bool)) and not is_secret(path[-1]):
+    if isinstance(got, (str, int, float, bool)) and not (path and is_secret(path[-1])):
         message += f"; got {got!r}"
     return message
+
+
+def _nearest(path: tuple[str, ...], model: type[BaseModel]) -> str | None:
+    close = difflib.get_close_matches(path[-1], list(_keys_at(model, path[:-1])), n=1)
+    return close[0] if close else None
 
 
 def _keys_at(model: type[BaseModel], path: Iterable[str]) -> Iterable[str]:

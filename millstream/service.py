@@ -150,7 +150,7 @@ def loop(
     while not running.stop.is_set():
         running.intake.check()
         records, seconds = running.intake.pending()
-        is_idle = idle.reached(running.intake.totals().records)
+        is_idle = idle.reached(running.intake.totals().records, running.intake.lag())
         reason = trigger.due(records, seconds) or ("idle" if is_idle and records else None)
         if reason is None:
             if is_idle:
@@ -195,16 +195,16 @@ def prune(pipeline: Pipeline) -> None:
 
 
 class Idleness:
-    """Tells when the count of records has not moved for a while."""
+    """Tells when all records have been read and none has come for a while."""
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
         self._count = -1
         self._since = time.monotonic()
 
-    def reached(self, count: int) -> bool:
-        """Whether `count` has been the same for the configured seconds."""
-        if count != self._count:
+    def reached(self, count: int, lag: int | None) -> bool:
+        """Whether `count` has stayed the same, with nothing left to read, for so many seconds."""
+        if count != self._count or lag != 0:
             self._count, self._since = count, time.monotonic()
         return self._seconds is not None and time.monotonic() - self._since >= self._seconds
 
