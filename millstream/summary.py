@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from ingest import OffsetRange
@@ -76,19 +77,23 @@ def summaries(store: RoundStore) -> list[RoundSummary]:
 def rounds_table(rounds: list[RoundSummary], metrics: tuple[str, str]) -> Table:
     """The table of rounds, with two metrics beside the baselines'."""
     table = Table(
+        box=SIMPLE_HEAD,
         header_style="bold",
         pad_edge=False,
+        padding=(0, 1, 0, 0),
         caption="offsets: where each partition's range ends; it began where the round before ended."
         " * stopped early",
         caption_justify="left",
     )
-    for name in ("round", "offsets, up to", "records", "bad", "sampled", "epochs"):
+    table.add_column("round", justify="right")
+    table.add_column("offsets up to", justify="right", min_width=13, max_width=13)
+    for name in ("records", "bad", "sampled", "epochs"):
         table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("before training", no_wrap=True)
     for metric in metrics:
-        table.add_column(f"{metric}: learner,\nmajority, no change", justify="right", no_wrap=True)
-    table.add_column("f32\nbytes", justify="right")
-    table.add_column("shipped\nbytes", justify="right")
-    table.add_column("v.", justify="right")
+        table.add_column(metric, justify="right", no_wrap=True)
+    for name in ("float32\nbytes", "shipped\n(gzip)", "version"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("promoted, or why not", overflow="fold", min_width=24)
     for item in rounds:
         table.add_row(*_cells(item, metrics), style=None if item.promoted else "dim")
@@ -103,9 +108,10 @@ def _cells(item: RoundSummary, metrics: tuple[str, str]) -> list[str]:
         f"{item.bad:,}",
         f"{item.sampled:,}",
         f"{item.epochs}{'*' if item.stopped_early else ' '}",
+        "learner\nmajority class\nno change",
         *(_scores(item.prequential, metric) for metric in metrics),
         f"{item.float32_bytes:,}" if item.float32_bytes else "-",
-        f"{item.shipped_bytes:,} {item.rung}" if item.shipped_bytes else "-",
+        f"{item.shipped_bytes:,}" if item.shipped_bytes else "-",
         str(item.version) if item.version else "-",
         ("yes: " if item.promoted else "no: ") + item.reason,
     ]
@@ -116,4 +122,4 @@ def _scores(prequential: dict[str, Any], metric: str) -> str:
     for who in ("learner", "majority_class", "no_change"):
         value = prequential.get(who, {}).get(metric)
         parts.append("-" if value is None else f"{value:.3f}")
-    return " ".join(parts)
+    return "\n".join(parts)

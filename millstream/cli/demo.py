@@ -33,7 +33,7 @@ IDLE_S = 4.0
 
 def demo(
     directory: Annotated[Path, typer.Argument(help="Written anew.")] = Path("flights-demo"),
-    rate: Annotated[float, typer.Option(help="Flights per second.", min=1.0)] = 3000.0,
+    rate: Annotated[float, typer.Option(help="Flights per second.", min=1.0)] = 2700.0,
     limit: Annotated[int | None, typer.Option(help="Send only the first so many.", min=1)] = None,
 ) -> None:
     """Stream the flights of 2013, keep a model trained on them, pull the champion."""
