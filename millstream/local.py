@@ -6,7 +6,6 @@ other commands attach to them while its process lives.
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from millstream.config import Config
 from millstream.durable import make_folder, read_json, write_json
 from millstream.errors import StackError
+from millstream.processes import is_alive
 from millstream.stack.kafka import EmbeddedKafka
 from millstream.stack.mlflow import prepare_store
 
@@ -60,8 +60,9 @@ def find_addresses(state_dir: Path) -> Addresses | None:
         return None
     addresses = Addresses(**read_json(path))
     host, _, port = addresses.bootstrap_servers.split(",")[0].rpartition(":")
+    if not is_alive(addresses.pid):
+        return None
     try:
-        os.kill(addresses.pid, 0)
         # The process may be another one by now; then nobody answers.
         socket.create_connection((host, int(port)), timeout=5).close()
     except OSError:

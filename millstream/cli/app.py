@@ -10,14 +10,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-__all__ = ["app", "console", "exit_code", "log_to_terminal", "main"]
+from millstream.cli import commands
 
-EXIT_CODES = """
-Exit codes: 0 ended as asked (also by SIGINT or SIGTERM) · 1 failed · 2 usage, configuration or
-model file · 3 too many bad records · 4 Kafka, MLflow or the embedded stack out of reach · 5 the
-state folder is in use · 6 the state folder does not fit · 7 a replay is not possible or differs ·
-8 doctor found something to change
-"""
+__all__ = ["app", "exit_code", "main"]
+
+EXIT_CODES = (
+    "Exit codes: 0 ended as asked (also by SIGINT or SIGTERM) · 1 failed · 2 usage, configuration"
+    " or model file · 3 too many bad records · 4 Kafka, MLflow or the embedded stack out of reach"
+    " · 5 the state folder is in use · 6 the state folder does not fit · 7 a replay is not possible"
+    " or differs · 8 doctor found something to change"
+)
 
 app = typer.Typer(
     name="millstream",
@@ -28,15 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-console = Console(highlight=False)
-if not console.is_terminal and "COLUMNS" not in os.environ:
-    console.width = 160
 
 
 def main() -> None:
     """Run the command line; ends the process with the exit code."""
-    from millstream.cli import commands
-
     quiet_libraries()
     commands.register(app)
     try:
@@ -76,21 +73,6 @@ def _trainer_exit_code(error: BaseException) -> int | None:
     if isinstance(error, trainer.ModelError):
         return 2
     return 1 if isinstance(error, trainer.TrainerError) else None
-
-
-def log_to_terminal(level: str) -> None:
-    """Show our own log, from a level on: above the live view, or as plain lines elsewhere."""
-    from rich.logging import RichHandler
-
-    handler: logging.Handler
-    if console.is_terminal:
-        handler = RichHandler(console=console, show_path=False)
-    else:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("millstream")
-    logger.setLevel(level.upper())
-    logger.addHandler(handler)
 
 
 def quiet_libraries() -> None:

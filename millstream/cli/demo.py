@@ -16,9 +16,9 @@ from typing import Annotated
 
 import typer
 
-from millstream.cli.app import console
 from millstream.cli.run import run_with_view
 from millstream.cli.signals import stop_on_signals
+from millstream.cli.terminal import console
 from millstream.config import Config, load_config
 from millstream.errors import UsageError
 from millstream.local import Addresses, announced, ensure_topics, open_registry

@@ -6,8 +6,8 @@ import sys
 
 from rich.table import Table
 
-from millstream.cli.app import console
-from millstream.cli.setup import DEFAULT_CONFIG, ConfigOption
+from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
+from millstream.cli.terminal import console
 
 __all__ = ["doctor"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +13,14 @@ import typer
 from rich.live import Live
 
 from millstream.board import Board, LiveState
-from millstream.cli.app import console, log_to_terminal
-from millstream.cli.setup import DEFAULT_CONFIG, ConfigOption
+from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.signals import stop_on_signals
+from millstream.cli.terminal import console, log_to_terminal
 from millstream.cli.view import live_view, round_line
 from millstream.config import Config, load_config
 from millstream.durable import make_folder, read_json
 from millstream.native_log import native_log
+from millstream.processes import is_alive
 from millstream.round_store import RoundFolder, RoundStore
 from millstream.summary import RoundSummary, summaries
 
@@ -87,7 +87,7 @@ def status(
     store = RoundStore(settings.state_dir / "rounds")
     path = settings.state_dir / "status.json"
     live = LiveState(**read_json(path)) if path.exists() else LiveState(phase="never run", pid=0)
-    if live.phase not in {"stopped", "never run"} and not _alive(live.pid):
+    if live.phase not in {"stopped", "never run"} and not is_alive(live.pid):
         live = replace(live, phase="died:", note=f"process {live.pid} is gone; run it again")
     rounds = summaries(store)
     if as_json:
@@ -95,13 +95,3 @@ def status(
         typer.echo(json.dumps(facts, indent=1, sort_keys=True))
         return
     console.print(live_view(live, rounds, settings.metric))
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -7,15 +7,11 @@ from typing import Annotated
 
 import typer
 
-from millstream.cli.app import console
+from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.signals import stop_on_signals
+from millstream.cli.terminal import console
 
-__all__ = ["ConfigOption", "init", "up"]
-
-ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="The configuration file.", show_default=True)
-]
-DEFAULT_CONFIG = Path("millstream.toml")
+__all__ = ["init", "up"]
 
 
 def init(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from millstream.cli.app import console
-from millstream.cli.setup import DEFAULT_CONFIG, ConfigOption
+from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
+from millstream.cli.terminal import console
 
 __all__ = ["publish"]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from millstream.errors import StackError
+from millstream.processes import is_alive
 
 __all__ = ["hold_folder"]
 
@@ -33,7 +34,7 @@ def hold_folder(folder: Path, patience_s: float) -> IO[str]:
             break
         except BlockingIOError as error:
             owner = _owner(file)
-            patience = min(patience_s, MOMENT_S) if _alive(owner) else patience_s
+            patience = min(patience_s, MOMENT_S) if is_alive(owner) else patience_s
             if time.monotonic() > asked + patience:
                 file.close()
                 raise StackError(
@@ -52,15 +53,3 @@ def _owner(file: IO[str]) -> int:
     file.seek(0)
     text = file.read().strip()
     return int(text) if text.isdigit() else 0
-
-
-def _alive(pid: int) -> bool:
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
