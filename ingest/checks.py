@@ -122,6 +122,7 @@ def _check_merge(make_sampler: Callable[[], Sampler], rows: Rows, whole: Rows) -
         alone = right.sample()
         left.merge(right)
         _require(left.sample() == whole, "merge of the samples of A and B == sample of both")
+        _require(left.get_state().seen == len(rows), "merge to add up the rows seen")
         _require(right.sample() == alone, "the merged sampler to stay as it is")
 
 
