@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 
 import ingest
 from millstream.config import Config
+from millstream.config_text import public_uri
 from millstream.local import open_registry, require_broker
 from millstream.pipeline import make_registry, make_schema, source_options
 
@@ -169,4 +170,4 @@ def check_registry(config: Config) -> str:
     found = make_registry(config, uri).versions()
     champions = [item.version for item in found if "champion" in item.aliases]
     champion = f"champion is version {champions[0]}" if champions else "no champion yet"
-    return f"{uri}: {len(found)} versions of {config.registry.name}, {champion}"
+    return f"{public_uri(uri)}: {len(found)} versions of {config.registry.name}, {champion}"

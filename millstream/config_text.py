@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from millstream.errors import ConfigError
 
-__all__ = ["expand", "explain", "is_secret", "redact"]
+__all__ = ["expand", "explain", "is_secret", "public_uri"]
 
 _REFERENCE = re.compile(r"\$\{(file:)?([^}]+)\}")
 _SECRET = re.compile(r"password|secret|token|credential|api_?key", re.IGNORECASE)
@@ -25,11 +25,9 @@ def is_secret(key: str) -> bool:
     return _SECRET.search(key) is not None
 
 
-def redact(value: Any, key: str = "") -> Any:
-    """A copy of nested settings with every secret replaced by `***`."""
-    if isinstance(value, Mapping):
-        return {k: redact(v, k) for k, v in value.items()}
-    return "***" if is_secret(key) and value is not None else value
+def public_uri(uri: str) -> str:
+    """An address without the user and password that it may carry."""
+    return re.sub(r"//[^@/]*@", "//***@", uri)
 
 
 def expand(value: Any, source: str, place: str = "") -> Any:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ingest import GroupCommitter, Intake, KafkaDeadLetters, KafkaSource
 from millstream.board import Board
 from millstream.config import Config
+from millstream.config_text import public_uri
 from millstream.errors import RoundStoreError
 from millstream.fault import fault_point
 from millstream.local import open_broker, open_registry
@@ -79,7 +80,7 @@ def run_service(
         board.update(note="loading TensorFlow and the model")
         tracking_uri = open_registry(config)
         pipeline = open_pipeline(config, tracking_uri, board)
-        board.update(note="reaching Kafka", registry=tracking_uri)
+        board.update(note="reaching Kafka", registry=public_uri(tracking_uri))
         servers = stack.enter_context(open_broker(config))
         board.update(kafka=servers)
         running = stack.enter_context(open_parts(pipeline, servers, stop))
