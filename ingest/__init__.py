@@ -5,6 +5,7 @@ bad to a dead-letter topic, holds out and samples by identity, and hands windows
 Importing it does not import TensorFlow.
 """
 
+from ingest.checks import check_decoder, check_sampler, check_source
 from ingest.dataset import steps_per_epoch, training_dataset
 from ingest.dead_letters import DeadLetters, KafkaDeadLetters, NoDeadLetters
 from ingest.decoder import BadRecord, Decoded, Decoder
@@ -14,8 +15,11 @@ from ingest.errors import (
     IngestError,
     MissingOffsets,
     PositionError,
+    RecordBatchError,
     RowsError,
+    SamplerError,
     SchemaError,
+    SettingsError,
     SourceError,
 )
 from ingest.group_commit import GroupCommitter
@@ -60,17 +64,23 @@ __all__ = [
     "Position",
     "PositionError",
     "RecordBatch",
+    "RecordBatchError",
     "Rows",
     "RowsError",
     "SampleSettings",
     "Sampler",
+    "SamplerError",
     "SamplerState",
     "Schema",
     "SchemaError",
+    "SettingsError",
     "Source",
     "SourceError",
     "Window",
     "WindowBuilder",
+    "check_decoder",
+    "check_sampler",
+    "check_source",
     "hash64",
     "read_window",
     "split",

@@ -3,7 +3,7 @@
 Each raises AssertionError saying which promise of the protocol does not hold, and for what.
 """
 
-from ingest.checks import check_decoder, check_sampler, check_source
+from ingest import check_decoder, check_sampler, check_source
 from registry import check_rung
 from trainer import check_gate, check_trigger
 

@@ -21,12 +21,13 @@ FORBIDDEN = {
 }
 PUBLIC = {
     "ingest": """
-        TEST TRAIN VALIDATION BadRatioExceeded BadRecord BottomK Counts DeadLetterError DeadLetters
-        Decoded Decoder Field Gap GroupCommitter IngestError Intake IntakeTotals JsonDecoder
-        KafkaDeadLetters KafkaSource MissingOffsets NoDeadLetters OffsetRange Position PositionError
-        RecordBatch Rows RowsError SampleSettings Sampler SamplerState Schema SchemaError Source
-        SourceError Window WindowBuilder hash64 read_window split steps_per_epoch training_dataset
-        unit
+        TEST TRAIN VALIDATION BadRatioExceeded BadRecord BottomK Counts DeadLetterError
+        DeadLetters Decoded Decoder Field Gap GroupCommitter IngestError Intake IntakeTotals
+        JsonDecoder KafkaDeadLetters KafkaSource MissingOffsets NoDeadLetters OffsetRange
+        Position PositionError RecordBatch RecordBatchError Rows RowsError SampleSettings
+        Sampler SamplerError SamplerState Schema SchemaError SettingsError Source
+        SourceError Window WindowBuilder check_decoder check_sampler check_source hash64
+        read_window split steps_per_epoch training_dataset unit
     """,
     "trainer": """
         METRICS AnyTrigger Baselines CheckpointError Evidence Gate Learner MetricError ModelError
@@ -40,8 +41,8 @@ PUBLIC = {
         Artifact CompressionError ExportError LadderSettings LiteModel LiteModelError ModelRegistry
         ModelVersion Publication PublicationError PullError Quantizer QuantizerCrashed
         QuantizerError QuantizerTimeout Reference RegistryError Rung RungError SkippedRung
-        StoreError VersionNotFound Weight check_rung default_quantizer export_float32 ladder op_names
-        tensor_dtypes weights
+        StoreError VersionNotFound Weight check_rung default_quantizer export_float32 ladder
+        op_names tensor_dtypes weights
     """,
     "millstream": """
         BottomK Config ConfigError EmbeddedKafka Field JsonDecoder KafkaSource LiteModel
