@@ -191,6 +191,11 @@ def _column(field: Field, values: pa.ChunkedArray, fine: NDArray[np.bool_]) -> N
         fine &= (plain >= limits.min) & (plain <= limits.max)
     if field.role == "weight":
         fine &= plain >= 0
+    low, high = field.bounds
+    if low is not None:
+        fine &= plain >= low
+    if high is not None:
+        fine &= plain <= high
     with np.errstate(over="ignore"):
         column: NDArray[Any] = plain.astype(field.numpy_dtype)
     if field.dtype == "float32":

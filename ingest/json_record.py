@@ -138,6 +138,7 @@ def _check_float(field: Field, value: Any) -> float:
         raise WrongError("not_finite")
     if field.role == "weight" and number < 0:
         raise WrongError("out_of_range")
+    _check_bounds(field, number)
     return abs(number) if number == 0 else number
 
 
@@ -147,7 +148,14 @@ def _check_integer(field: Field, value: Any) -> int:
     limit = INTEGER_LIMIT[field.dtype]
     if not -limit <= value < limit:
         raise WrongError("out_of_range")
+    _check_bounds(field, value)
     return value
+
+
+def _check_bounds(field: Field, value: float) -> None:
+    low, high = field.bounds
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise WrongError("out_of_range")
 
 
 def _check_bool(_field: Field, value: Any) -> bool:
@@ -181,15 +189,28 @@ TOO_LONG: dict[str, BadKind] = {
 }
 
 
+def _range_of(field: Field) -> str:
+    """The good values of a number, for a message."""
+    noun: str = field.dtype
+    low, high = field.bounds
+    if field.role == "weight":
+        noun, low = "a weight", max(0.0, low or 0.0)
+    if low is not None and high is not None:
+        return f"{noun} from {low:.15g} to {high:.15g}"
+    if low is not None:
+        return f"{noun} of at least {low:.15g}"
+    if high is not None:
+        return f"{noun} of at most {high:.15g}"
+    return f"{noun} within its range"
+
+
 def _wrong(field: Field, kind: BadKind, raw: bytes) -> BadValueError:
     expected = {
         "wrong_type": "a string" if field.dtype == "category" else field.dtype,
-        "out_of_range": f"{field.dtype} within its range",
+        "out_of_range": _range_of(field),
         "not_finite": f"a finite {field.dtype}",
         "unknown_label": "a label of the vocabulary",
     }[kind]
-    if field.role == "weight" and kind == "out_of_range":
-        expected = "a weight of at least 0"
     text = raw[:SHOWN].decode(errors="backslashreplace") + (" ..." if len(raw) > SHOWN else "")
     return BadValueError(
         kind, f'field "{field.name}": expected {expected}, got {text} ({place_of(field)})'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ class Field:
         role: what the column is for.
         vocabulary: known strings of a category.
         buckets: number of hash buckets of a category.
+        minimum: the smallest number that is good; None for no bound of its own.
+        maximum: the largest.
 
     Raises:
         SchemaError: the attributes do not fit together.
@@ -48,6 +51,8 @@ class Field:
     role: Role = "feature"
     vocabulary: tuple[str, ...] = ()
     buckets: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
 
     def __post_init__(self) -> None:
         place = f'field "{self.name}"'
@@ -69,11 +74,44 @@ class Field:
             raise SchemaError(f"{place}: a label that is a category needs a vocabulary")
         if self.role == "weight" and self.dtype != "float32":
             raise SchemaError(f"{place}: a weight is float32, got {self.dtype}")
+        self._check_bounds()
+
+    def _check_bounds(self) -> None:
+        place = f'field "{self.name}"'
+        for name in ("minimum", "maximum"):
+            object.__setattr__(self, name, self._bound(name))
+        low, high = self.minimum, self.maximum
+        if low is not None and high is not None and low > high:
+            raise SchemaError(f"{place}: its minimum {low:g} is above its maximum {high:g}")
+
+    def _bound(self, name: str) -> float | None:
+        value = getattr(self, name)
+        if value is None:
+            return None
+        place = f'field "{self.name}"'
+        if self.dtype in ("bool", "category"):
+            raise SchemaError(f"{place}: only a number has a {name}, not a {self.dtype}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise SchemaError(f"{place}: expected a number as its {name}, got {value!r}")
+        if not abs(value) < 2.0**1023:
+            raise SchemaError(f"{place}: expected a finite {name}, got {value}")
+        return float(value)
 
     @property
     def numpy_dtype(self) -> np.dtype[Any]:
         """The dtype of the column."""
         return np.dtype(np.int32 if self.dtype == "category" else self.dtype)
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """The smallest and the largest good value; whole numbers for integers."""
+        low, high = self.minimum, self.maximum
+        if self.dtype not in ("int32", "int64"):
+            return low, high
+        return (
+            None if low is None else math.ceil(low),
+            None if high is None else math.floor(high),
+        )
 
     @property
     def cardinality(self) -> int | None:
@@ -99,8 +137,10 @@ class Field:
         return {word: place for place, word in enumerate(self.vocabulary, first)}
 
     def to_json(self) -> dict[str, Any]:
-        """A plain form."""
+        """A plain form; without the bounds that there are not."""
+        bounds = {"minimum": self.minimum, "maximum": self.maximum}
         return {
+            **{name: bound for name, bound in bounds.items() if bound is not None},
             "name": self.name,
             "dtype": self.dtype,
             "role": self.role,

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,6 +85,13 @@ GOOD = {
     "a string of brackets": encoded(21, other="[" * 500 + '"'),
     "the word NaN": encoded(22, user="NaN Infinity"),
 }
+BOUNDS = {
+    "amount": {"minimum": -0.5, "maximum": 5.3},
+    "count": {"minimum": 2.5, "maximum": 60},
+    "big": {"maximum": 2**53},
+    "weight": {"minimum": 1, "maximum": 3},
+}
+BOUNDED = Schema(tuple(replace(f, **BOUNDS.get(f.name, {})) for f in SCHEMA.fields))
 
 
 def decoder(**options):
@@ -158,6 +166,25 @@ def test_reasons_say_what_to_change(value, reason):
     assert [bad.reason for bad in decode([value]).bad] == [reason]
 
 
+@pytest.mark.parametrize(
+    ("bounds", "good", "bad", "expected"),
+    [
+        ({"minimum": 0, "maximum": 23}, (0, 23), (-1, 24, 99, 2**40), "int32 from 0 to 23"),
+        ({"minimum": 0.5}, (1, 2**31 - 1), (0, -5), "int32 of at least 1"),
+        ({"maximum": 8}, (8, -(2**31)), (9,), "int32 of at most 8"),
+    ],
+)
+def test_numbers_out_of_bounds_are_bad(bounds, good, bad, expected):
+    schema = Schema((Field("hour", "int32", **bounds), Field("y", "bool", "label")))
+    lines = [json.dumps({"hour": n, "y": True}).encode() for n in (*good, *bad)]
+    found = decode(lines, JsonDecoder(schema))
+    assert found.columns["hour"].tolist() == list(good)
+    assert [(record.kind, record.reason) for record in found.bad] == [
+        ("out_of_range", f'field "hour": expected {expected}, got {n} (schema.features.hour)')
+        for n in bad
+    ]
+
+
 def test_only_the_bad_rows_of_a_large_batch_are_bad():
     values = [encoded(n) for n in range(20_000)]
     wrong = {7: b"x", 8: None, 9_000: encoded(amount=None), 19_999: b"{"}
@@ -190,7 +217,7 @@ json_values = st.recursive(
     | st.integers(-(2**70), 2**70)
     | st.floats()
     | st.text(max_size=5)
-    | st.sampled_from(["no", "yes", "Oslo", -0.0, 1e39, 2**31, 2**63]),
+    | st.sampled_from(["no", "yes", "Oslo", -0.0, 5.3, 1e39, 2**31, 2**53, 2**53 + 1, 2**63]),
     lambda inner: (
         st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
     ),
@@ -216,19 +243,19 @@ def values(draw):
     return raw
 
 
-def slow(raw):
+def slow(raw, schema=SCHEMA):
     """The parser of single records: (kind, None) or (None, values)."""
     try:
-        return None, RecordParser(SCHEMA).parse(raw)
+        return None, RecordParser(schema).parse(raw)
     except BadValueError as error:
         return error.kind, None
 
 
 @settings(deadline=None, max_examples=400)
-@given(st.lists(values(), min_size=1, max_size=6))
-def test_the_fast_path_agrees_with_the_slow_one(batch):
-    found = decode(batch)
-    expected = [slow(raw) for raw in batch]
+@given(st.lists(values(), min_size=1, max_size=6), st.sampled_from([SCHEMA, BOUNDED]))
+def test_the_fast_path_agrees_with_the_slow_one(batch, schema):
+    found = decode(batch, JsonDecoder(schema))
+    expected = [slow(raw, schema) for raw in batch]
     assert {b.index: b.kind for b in found.bad} == {
         at: kind for at, (kind, _) in enumerate(expected) if kind
     }

@@ -17,6 +17,18 @@ def test_json_round_trip_and_fingerprint():
     assert other.fingerprint() != SCHEMA.fingerprint()
 
 
+def test_bounds_are_in_the_plain_form_only_when_set():
+    plain = Field("hour", "int32").to_json()
+    assert plain.keys() == {"name", "dtype", "role", "vocabulary", "buckets"}
+    bounded = Schema((Field("hour", "int32", minimum=0, maximum=23.5), Field("x", "bool"), LABEL))
+    again = Schema.from_json(json.loads(json.dumps(bounded.to_json())))
+    assert again == bounded
+    assert bounded.fields[0].to_json()["maximum"] == 23.5
+    assert bounded.fields[0].bounds == (0, 23)
+    same = Schema((Field("hour", "int32", minimum=0.0, maximum=23.5), Field("x", "bool"), LABEL))
+    assert same.fingerprint() == bounded.fingerprint()
+
+
 def test_roles():
     assert [f.name for f in SCHEMA.features] == ["amount", "count", "big", "member", "city", "user"]
     assert SCHEMA.label.name == "late"
@@ -50,6 +62,14 @@ def test_codes_of_categories():
         (lambda: Field("x", "category", buckets=-1), "expected buckets"),
         (lambda: Field("x", "category", "label", buckets=3), "needs a vocabulary"),
         (lambda: Field("x", "int32", "weight"), "a weight is float32"),
+        (lambda: Field("x", "bool", minimum=0), "only a number has a minimum"),
+        (lambda: Field("x", "category", buckets=3, maximum=0), "only a number has a maximum"),
+        (lambda: Field("x", "int32", minimum="0"), "expected a number as its minimum"),
+        (lambda: Field("x", "int32", minimum=True), "expected a number as its minimum"),
+        (lambda: Field("x", "float32", maximum=float("nan")), "finite maximum"),
+        (lambda: Field("x", "float32", minimum=float("-inf")), "finite minimum"),
+        (lambda: Field("x", "int64", maximum=10**400), "finite maximum"),
+        (lambda: Field("x", "int32", minimum=2, maximum=1), "minimum 2 is above its maximum 1"),
         (lambda: Schema((Field("x", "bool"),)), "exactly one label, got 0"),
         (lambda: Schema((Field("x", "bool"), LABEL, Field("z", "bool", "label"))), "got 2"),
         (lambda: Schema((Field("y", "bool"), LABEL)), '"y" is there twice'),
