@@ -7,20 +7,31 @@ that form, and are never printed.
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     JsonValue,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from millstream.config_checks import (
+    check_dead_letters,
+    check_model_name,
+    check_options,
+    check_range,
+    check_servers,
+    check_topics,
+)
 from millstream.config_text import expand, explain
 from millstream.errors import ConfigError
 
@@ -52,28 +63,28 @@ FieldType = Literal["float32", "int32", "int64", "bool", "category"]
 class Section(BaseModel):
     """What every section is: immutable, and strict about its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class KafkaConfig(Section):
     """Where the records come from, and where bad ones go."""
 
-    topics: tuple[str, ...] = Field(min_length=1)
-    bootstrap_servers: str | None = None
+    topics: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(check_topics)]
+    bootstrap_servers: Annotated[str | None, AfterValidator(check_servers)] = None
     start: Literal["earliest", "latest"] = "earliest"
     group_id: str | None = None
-    dead_letter_topic: str = "{topic}.dead-letters"
+    dead_letter_topic: str = Field("{topic}.dead-letters", validate_default=True)
     max_bad_ratio: Share = 0.5
     bad_ratio_min_records: Count = 1000
     max_record_bytes: Count = 1_000_000
-    options: dict[str, JsonValue] = Field(default_factory=dict)
+    options: Annotated[dict[str, JsonValue], AfterValidator(check_options)] = Field(
+        default_factory=dict
+    )
 
     @field_validator("dead_letter_topic")
     @classmethod
-    def _names_another_topic(cls, value: str) -> str:
-        if value == "{topic}":
-            raise ValueError("dead letters need a topic of their own, such as {topic}.dead-letters")
-        return value
+    def _names_another_topic(cls, value: str, info: ValidationInfo) -> str:
+        return check_dead_letters(value, info.data.get("topics", ()))
 
 
 class FieldSpec(Section):
@@ -85,11 +96,18 @@ class FieldSpec(Section):
     type: FieldType
     vocabulary: tuple[str, ...] = ()
     buckets: Annotated[int, Field(ge=0)] = 0
+    min: float | None = None
+    max: float | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: object) -> object:
         return {"type": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _range_fits(self) -> FieldSpec:
+        check_range(self.type, self.min, self.max)
+        return self
 
 
 class LabelSpec(Section):
@@ -98,6 +116,13 @@ class LabelSpec(Section):
     name: str
     type: FieldType = "float32"
     vocabulary: tuple[str, ...] = ()
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _range_fits(self) -> LabelSpec:
+        check_range(self.type, self.min, self.max)
+        return self
 
 
 class SchemaConfig(Section):
@@ -157,7 +182,7 @@ class CompressConfig(Section):
 class RegistryConfig(Section):
     """Where versions go, and when one becomes the champion."""
 
-    name: str
+    name: Annotated[str, AfterValidator(check_model_name)]
     tracking_uri: str | None = None
     experiment: str | None = None
     min_gain: float = 0.0
@@ -214,6 +239,12 @@ class Config(Section):
         usual = None if self.train.task == "regression" else 0.2
         configured = self.compress.max_output_difference
         return usual if configured is None else configured
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of all settings but connection options, which may hold secrets."""
+        plain = self.model_dump_json(exclude={"kafka": {"options"}})
+        return hashlib.sha256(plain.encode()).hexdigest()
 
     @property
     def group_id(self) -> str:

@@ -69,6 +69,33 @@ def test_defaults_and_derived_values(tmp_path: Path) -> None:
             '["events"]\noptions = { sasl_plain_password = "hunter2" }',
             "kafka.options.sasl_plain_password: a secret must not stand in the file",
         ),
+        ('["events"]', '["a", "b", "a"]', 'kafka.topics: topic "a" is there twice'),
+        ('["events"]', '["my topic"]', 'kafka.topics: "my topic" is not a name of a topic'),
+        ('["events"]', '[".."]', 'kafka.topics: ".." is not a name of a topic'),
+        ('["events"]', '["a", "a.dead-letters"]', 'the dead letters of topic "a" would go to'),
+        ('["events"]', '["a"]\ndead_letter_topic = "a"', "kafka.dead_letter_topic: the dead let"),
+        ('["events"]', '["a"]\ndead_letter_topic = "{x}"', '"{x}" is not a name of a topic'),
+        ('["events"]', '["a"]\nbootstrap_servers = "host"', 'expected "host:port", several'),
+        ('["events"]', '["a"]\nbootstrap_servers = "h:1,h:x"', 'expected "host:port", several'),
+        ('["events"]', '["a"]\nbootstrap_servers = "h:65536"', "the port from 1 to 65535"),
+        (
+            '["events"]',
+            '["events"]\noptions = { group_id = "mine" }',
+            "kafka.options: group_id is not to be set here; write it as kafka.group_id",
+        ),
+        ("records = 1000", "seconds = inf", "trigger.seconds: input should be a finite number"),
+        ('name = "fraud"', 'name = "a/b"', "registry.name: expected letters, digits"),
+        ('name = "fraud"', 'name = " "', "registry.name: expected letters, digits"),
+        (
+            'type = "bool" }',
+            'type = "bool", min = 0 }',
+            "schema.label: only a number has min or max, and this is a bool",
+        ),
+        (
+            'amount = "float32"',
+            'amount = { type = "float32", min = 2, max = 1 }',
+            "schema.features.amount: expected min to be at most max, got min 2, max 1",
+        ),
     ],
 )
 def test_a_fault_is_one_line_with_place_and_mend(
@@ -116,3 +143,16 @@ def test_the_model_is_frozen(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, GOOD))
     with pytest.raises(ValueError, match="frozen"):
         config.train.epochs = 3  # type: ignore[misc]
+
+
+def test_a_number_may_have_a_range(tmp_path: Path) -> None:
+    text = GOOD.replace('amount = "float32"', 'amount = { type = "int32", min = 0, max = 23 }')
+    features = load_config(write(tmp_path, text)).schema_.features
+    assert (features["amount"].min, features["amount"].max) == (0.0, 23.0)
+    assert (features["country"].min, features["country"].max) == (None, None)
+
+
+def test_several_brokers(tmp_path: Path) -> None:
+    servers = "kafka-1.example:9092,[::1]:9093"
+    text = GOOD.replace('["events"]', f'["events"]\nbootstrap_servers = "{servers}"')
+    assert load_config(write(tmp_path, text)).kafka.bootstrap_servers == servers
