@@ -9,6 +9,7 @@ from millstream.round_store import RoundStore
 
 __all__ = ["draw_curve"]
 
+SHOWN = 500
 LINES = {
     "learner": ("learner, before it trained on them", "-", "#1f5fd0"),
     "champion": ("champion (exported bytes)", "-", "#d9730d"),
@@ -19,13 +20,13 @@ LINES = {
 
 
 def draw_curve(store: RoundStore, path: Path) -> Path:
-    """Draw one panel per metric over all rounds with a report, as a PNG; returns its path."""
+    """Draw one panel per metric over the last 500 rounds, as a PNG; returns its path."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     reports = [
         (folder.number, folder.report()["prequential"])
-        for folder in _with_report(store)
+        for folder in store.complete()[-SHOWN:]
         if folder.number > 0
     ]
     metrics = sorted({m for _, p in reports for m in p.get("learner", {})}) or ["score"]
@@ -40,10 +41,6 @@ def draw_curve(store: RoundStore, path: Path) -> Path:
     )
     figure.savefig(path, format="png")
     return path
-
-
-def _with_report(store: RoundStore) -> list[Any]:
-    return [folder for folder in store.complete() if (folder.path / "report.json").exists()]
 
 
 def _panel(axis: Any, metric: str, reports: list[tuple[int, dict[str, Any]]]) -> None:

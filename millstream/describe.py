@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from millstream.curve import draw_curve
 from millstream.example import raw_columns
 from millstream.measured import Measured
 from millstream.pipeline import Pipeline
+from millstream.plain import finite
 from millstream.round_store import RoundFolder
 from registry import Publication
 
@@ -22,6 +22,7 @@ __all__ = ["PARENT_TAG", "WEIGHTS_TAG", "describe"]
 
 PARENT_TAG = "millstream.parent_version"
 WEIGHTS_TAG = "millstream.weights"
+TOPIC_CHARS = 200  # MLflow takes 250 characters of a tag's name
 
 
 def describe(
@@ -39,12 +40,12 @@ def describe(
         artifact=chosen.artifact,
         float32=chosen.float32,
         schema=pipeline.schema.to_json() | {"task": train.task, "metric": pipeline.config.metric},
-        metrics=make_metrics(folder.report(), chosen),
+        metrics=finite(make_metrics(folder.report(), chosen)),
         params={k: str(v) for k, v in train.model_dump(mode="json").items() if v is not None},
-        tags=make_tags(folder, outcome),
+        tags=make_tags(folder, outcome) | {"millstream.config": pipeline.config.fingerprint},
         example=raw_columns(rows.take(np.arange(min(3, len(rows)))), pipeline.schema),
         promote=verdict.promote,
-        reason=verdict.reason,
+        reason="; ".join(part for part in (verdict.reason, outcome["champion_note"]) if part),
         files={
             "plan.json": folder.path / "plan.json",
             "report.json": folder.path / "report.json",
@@ -75,8 +76,8 @@ def make_tags(folder: RoundFolder, outcome: dict[str, Any]) -> dict[str, str]:
     """Lineage: which records, which settings, which weights, which parent."""
     plan = folder.plan()
     offsets = {
-        f"millstream.offsets.{part.topic}.{part.partition}": f"{part.start}-{part.end}"
-        for part in plan.ranges
+        f"millstream.offsets.{r.topic[:TOPIC_CHARS]}.{r.partition}": f"{r.start}-{r.end}"
+        for r in plan.ranges
     }
     return offsets | {
         "millstream.parent_round": str(plan.parent),
@@ -84,6 +85,6 @@ def make_tags(folder: RoundFolder, outcome: dict[str, Any]) -> dict[str, str]:
         "millstream.recipe": plan.recipe,
         "millstream.seed": str(plan.seed),
         WEIGHTS_TAG: folder.digest(),
-        "millstream.gaps": json.dumps([gap.to_json() for gap in plan.gaps]),
+        "millstream.gaps": str(len(plan.gaps)),
         "millstream.float32_bytes": str(outcome["float32_bytes"]),
     }

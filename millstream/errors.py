@@ -8,6 +8,7 @@ __all__ = [
     "BusyError",
     "ConfigError",
     "MillstreamError",
+    "NoProgressError",
     "ReplayError",
     "RoundStoreError",
     "StackError",
@@ -49,6 +50,10 @@ class RoundStoreError(MillstreamError):
     """The state folder holds something that this configuration must not continue from."""
 
     exit_code = 6
+
+
+class NoProgressError(MillstreamError):
+    """Round after round could not be trained."""
 
 
 class ReplayError(MillstreamError):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ingest import Rows, Window
+from millstream.champion import score_output, score_version
 from millstream.pipeline import Pipeline
+from millstream.plain import finite
 from millstream.round_store import RoundFolder
-from registry import LiteModel, ModelVersion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+__all__ = ["test_window"]
 
-__all__ = ["champion_model", "test_window"]
+log = logging.getLogger("millstream")
 
 
 def test_window(pipeline: Pipeline, parent: RoundFolder, window: Window) -> dict[str, Any]:
@@ -27,35 +30,45 @@ def test_window(pipeline: Pipeline, parent: RoundFolder, window: Window) -> dict
         window: the new round's records; its validation and test rows together are scored.
 
     Returns:
-        `rows`, one entry of scores each for `learner`, `champion` (if there is one),
-        `majority_class` and `no_change`, and the baselines' `state` for the next round.
+        `rows`, one entry of scores each for `learner`, `champion` (if there is one that can be
+        scored), `majority_class` and `no_change`, and the baselines' `state` for the next round.
+        When the records cannot be scored, `failed` says why, and the state is the parent's.
     """
     import trainer
 
-    task = pipeline.config.train.task
     rows = in_time_order(Rows.concat([window.validation, window.test]))
-    state = trainer.Baselines.from_json(parent.report().get("prequential", {}).get("state"), task)
+    before = parent.report().get("prequential", {}).get("state")
+    state = trainer.Baselines.from_json(before, pipeline.config.train.task)
     if len(rows) == 0:
         return {"rows": 0, "state": state.to_json()}
-    labels = rows.labels(pipeline.schema)
-    features = rows.features(pipeline.schema)
     trainer.load(pipeline.learner.model, parent.weights)
-    scores: dict[str, Any] = {
-        "rows": len(rows),
-        "learner": trainer.score(task, labels, pipeline.learner.predict(features)),
-    }
+    try:
+        return {"rows": len(rows), **score_all(pipeline, rows, state)}
+    except (trainer.MetricError, trainer.TrainingError) as error:
+        log.warning("the holdout cannot be scored: %s", error)
+        return {"rows": len(rows), "failed": str(error), "state": state.to_json()}
+
+
+def score_all(pipeline: Pipeline, rows: Rows, state: Any) -> dict[str, Any]:
+    """The scores of everyone on the rows, and the baselines' next state.
+
+    Raises:
+        trainer.MetricError: labels or predictions do not fit the task.
+        trainer.TrainingError: the model cannot predict these rows.
+    """
+    import trainer
+
+    output = pipeline.learner.predict(rows.features(pipeline.schema))
+    scores: dict[str, Any] = {"learner": score_output(pipeline, rows, output)}
     champion = pipeline.registry.champion()
-    if champion is not None:
-        scores["champion_version"] = champion.version
-        predictions = champion_model(pipeline, champion).predict(features)
-        scores["champion"] = trainer.score(task, labels, predictions)
-    baselines, state = trainer.score_baselines(task, labels, state)
-    return scores | baselines | {"state": state.to_json()}
-
-
-def champion_model(pipeline: Pipeline, version: ModelVersion) -> LiteModel:
-    """The champion's exported bytes, ready to predict."""
-    return LiteModel(pipeline.registry.tflite(version))
+    champion_scores, _ = score_version(pipeline, champion, rows)
+    if champion is not None and champion_scores is not None:
+        scores |= {"champion": champion_scores, "champion_version": champion.version}
+    task, schema = pipeline.config.train.task, pipeline.schema
+    baselines, after = trainer.score_baselines(
+        task, rows.labels(schema), state, rows.weights(schema)
+    )
+    return {**scores, **finite(baselines), "state": after.to_json()}
 
 
 def in_time_order(rows: Rows) -> Rows:

@@ -5,20 +5,24 @@ Everything here is a function of the round's folder and the registry, so a resta
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ingest import Rows
+from millstream.champion import score_output, score_version
 from millstream.describe import PARENT_TAG, WEIGHTS_TAG, describe
 from millstream.measured import Measured
 from millstream.pipeline import Pipeline
-from millstream.prequential import champion_model
+from millstream.plain import finite
 from millstream.round_store import RoundFolder
 from registry import (
     Artifact,
+    ExportError,
     LadderSettings,
     LiteModel,
+    LiteModelError,
     ModelVersion,
     SkippedRung,
     export_float32,
@@ -28,7 +32,9 @@ from registry import (
 if TYPE_CHECKING:
     from trainer import Verdict
 
-__all__ = ["publish_round"]
+__all__ = ["publish_round", "tell_champion"]
+
+log = logging.getLogger("millstream")
 
 FLOAT32 = "float32"
 
@@ -50,21 +56,33 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         return
     trainer.load(pipeline.learner.model, folder.weights)
     rows = Rows.load(folder.test_rows)
-    measured, skipped = measure_rungs(pipeline, rows)
+    try:
+        measured, skipped = measure_rungs(pipeline, rows)
+    except (LiteModelError, ExportError, trainer.MetricError) as error:
+        reason = f"the export cannot be measured: {error}"
+        log.warning("round %d has no version: %s", folder.number, reason)
+        folder.write_published({"version": None, "promoted": False, "reason": reason})
+        return
     champion = champion_before(pipeline, folder)
-    champion_scores = score_champion(pipeline, champion, rows)
+    champion_scores, note = score_version(pipeline, champion, rows)
     chosen, verdict = choose(pipeline, measured, champion_scores, len(rows))
     outcome = {
         **tell(chosen, measured[FLOAT32]),
         "skipped_rungs": skipped,
         "champion_version": champion.version if champion else None,
         "champion_scores": champion_scores,
+        "champion_note": note,
         "test_rows": len(rows),
     }
     publication = describe(pipeline, folder, chosen, verdict, outcome)
     version = pipeline.registry.publish(publication)
     told = {name: getattr(version, name) for name in ("version", "run_id", "promoted", "reason")}
-    folder.write_published(outcome | told)
+    folder.write_published(finite(outcome | told))
+    tell_champion(pipeline)
+
+
+def tell_champion(pipeline: Pipeline) -> None:
+    """Show on the board which version users pull."""
     current = pipeline.registry.champion()
     pipeline.board.update(champion=current.version if current else None)
 
@@ -102,19 +120,9 @@ def measure_rungs(pipeline: Pipeline, rows: Rows) -> tuple[dict[str, Measured], 
         output = outputs[artifact.rung]
         apart = np.abs(output - outputs[FLOAT32])
         difference = float(np.max(apart, initial=0.0))
-        scores = score_rows(pipeline, rows, output)
+        scores = score_output(pipeline, rows, output)
         measured[artifact.rung] = Measured(artifact, float32, scores, difference)
     return measured, {rung.rung: rung.reason for rung in rungs if isinstance(rung, SkippedRung)}
-
-
-def score_rows(pipeline: Pipeline, rows: Rows, output: Any) -> dict[str, float]:
-    """Scores of predictions on rows; empty for no rows."""
-    import trainer
-
-    if len(rows) == 0:
-        return {}
-    labels, weights = rows.labels(pipeline.schema), rows.weights(pipeline.schema)
-    return trainer.score(pipeline.config.train.task, labels, output, weights)
 
 
 def champion_before(pipeline: Pipeline, folder: RoundFolder) -> ModelVersion | None:
@@ -128,16 +136,6 @@ def champion_before(pipeline: Pipeline, folder: RoundFolder) -> ModelVersion | N
         return champion
     before = champion.tags.get(PARENT_TAG)
     return pipeline.registry.version(int(before)) if before else None
-
-
-def score_champion(
-    pipeline: Pipeline, champion: ModelVersion | None, rows: Rows
-) -> dict[str, float] | None:
-    """What the champion's exported bytes score on the test rows."""
-    if champion is None:
-        return None
-    output = champion_model(pipeline, champion).predict(rows.features(pipeline.schema))
-    return score_rows(pipeline, rows, output)
 
 
 def choose(

@@ -1,7 +1,7 @@
-"""The recipe: every setting and line of code that decides a round's weights, as one fingerprint.
+"""The recipe: the settings and the model file that decide a round's weights, as one fingerprint.
 
-It does not depend on version control, on paths or on where Kafka and MLflow are, so two machines
-with the same recipe train the same model.
+It does not depend on version control, on paths or on where Kafka and MLflow are. Not in it: the
+versions of the libraries, and files that the model file imports.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def make_recipe(config: Config, model_digest: str) -> dict[str, Any]:
     return {
         "topics": sorted(config.kafka.topics),
         "max_record_bytes": config.kafka.max_record_bytes,
+        "isolation_level": config.kafka.options.get("isolation_level"),
         "schema": config.schema_.model_dump(mode="json"),
         "sample": config.sample.model_dump(mode="json"),
         "train": config.train.model_dump(mode="json", exclude={"metric"}),

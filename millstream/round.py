@@ -14,6 +14,7 @@ restart publishes what was not published, from the files alone.
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ingest import GroupCommitter, Position, Window, steps_per_epoch, training_dataset
 from millstream.fault import fault_point
 from millstream.pipeline import Pipeline
+from millstream.plain import finite
 from millstream.plan import Plan
 from millstream.prequential import test_window
 from millstream.publish import publish_round
@@ -31,6 +33,8 @@ from millstream.round_store import RoundFolder
 
 if TYPE_CHECKING:
     from trainer import TrainReport
+
+log = logging.getLogger("millstream")
 
 __all__ = ["begin_store", "finish_round", "run_round", "train_window"]
 
@@ -67,7 +71,7 @@ def run_round(
     """
     turn = plan(pipeline, parent, window, reason)
     tested = test_window(pipeline, turn.parent, window)
-    report = train_window(pipeline, turn.parent, window, turn.plan, should_stop)
+    report = train_or_restore(pipeline, turn, should_stop)
     checkpoint(pipeline, turn, tested, report)
     return turn.folder
 
@@ -128,6 +132,24 @@ def plan(pipeline: Pipeline, parent: RoundFolder, window: Window, reason: str) -
     return Turn(folder=folder, parent=parent, plan=new, window=window)
 
 
+def train_or_restore(
+    pipeline: Pipeline, turn: Turn, should_stop: Callable[[], bool]
+) -> TrainReport:
+    """Step 4, second half; records that the model cannot take leave the parent's weights.
+
+    Such a round is recorded with its reason, as a diverged one is, and the next one goes on with
+    the next records: a restart on the same records would fail the same way, for ever.
+    """
+    import trainer
+
+    try:
+        return train_window(pipeline, turn.parent, turn.window, turn.plan, should_stop)
+    except trainer.TrainingError as error:
+        log.warning("round %d cannot be trained: %s", turn.plan.round, error)
+        trainer.load(pipeline.learner.model, turn.parent.weights)
+        return trainer.TrainReport(0, 0, False, False, {}, str(error), None, 0.0)
+
+
 def train_window(
     pipeline: Pipeline,
     parent: RoundFolder,
@@ -185,14 +207,16 @@ def checkpoint(pipeline: Pipeline, turn: Turn, tested: dict[str, Any], report: T
     turn.window.test.save(turn.folder.test_rows)
     fault_point("5.weights")
     turn.folder.write_report(
-        {
-            "counts": asdict(turn.window.counts),
-            "first_timestamp": turn.window.first_timestamp,
-            "last_timestamp": turn.window.last_timestamp,
-            "sampled": len(turn.window.train),
-            "training": report.to_json(),
-            "prequential": tested,
-        }
+        finite(
+            {
+                "counts": asdict(turn.window.counts),
+                "first_timestamp": turn.window.first_timestamp,
+                "last_timestamp": turn.window.last_timestamp,
+                "sampled": len(turn.window.train),
+                "training": report.to_json(),
+                "prequential": tested,
+            }
+        )
     )
     fault_point("5.report")
     turn.folder.mark_done(digest)

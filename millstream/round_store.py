@@ -16,6 +16,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ingest import IngestError, Position
 from millstream.durable import make_folder, read_json, write_bytes, write_json
 from millstream.errors import RoundStoreError
 from millstream.plan import Plan
@@ -50,7 +51,13 @@ class RoundFolder:
 
     def plan(self) -> Plan:
         """The round's plan."""
-        return Plan.from_json(self._read("plan.json"))
+        try:
+            return Plan.from_json(self._read("plan.json"))
+        except (KeyError, TypeError, IngestError) as error:
+            raise RoundStoreError(
+                f"{self.path / 'plan.json'}: expected a plan, got one without {error};"
+                " restore the folder from a backup, or use another service.state_dir"
+            ) from error
 
     def report(self) -> dict[str, Any]:
         """Counts, losses and scores of the round."""
@@ -62,8 +69,7 @@ class RoundFolder:
 
     def published(self) -> dict[str, Any] | None:
         """What publication came to, or None if it has not ended."""
-        path = self.path / "published.json"
-        return dict(read_json(path)) if path.exists() else None
+        return self._read("published.json") if (self.path / "published.json").exists() else None
 
     def write_published(self, outcome: dict[str, Any]) -> None:
         """Note durably that publication has ended."""
@@ -79,13 +85,12 @@ class RoundFolder:
 
     def _read(self, name: str) -> dict[str, Any]:
         try:
-            value = read_json(self.path / name)
-        except (OSError, ValueError) as error:
+            return dict(read_json(self.path / name))
+        except (OSError, ValueError, TypeError) as error:
             raise RoundStoreError(
                 f"{self.path / name}: expected a readable JSON object, got {error};"
                 " restore the folder from a backup, or use another service.state_dir"
             ) from error
-        return dict(value)
 
 
 class RoundStore:
@@ -102,10 +107,11 @@ class RoundStore:
         """The rounds that happened, oldest first.
 
         Raises:
-            RoundStoreError: a number is missing, or a range does not begin where its parent ended.
+            RoundStoreError: a number is missing.
         """
-        found = sorted(p for p in self._folder.glob("[0-9]*") if (p / "DONE").exists())
-        rounds = [RoundFolder(path) for path in found]
+        found = [path for path in self._folder.glob("[0-9]*") if path.name.isdecimal()]
+        rounds = [RoundFolder(path) for path in sorted(found, key=lambda path: int(path.name))]
+        rounds = [folder for folder in rounds if folder.done]
         for expected, folder in enumerate(rounds):
             if folder.number != expected:
                 raise RoundStoreError(
@@ -119,6 +125,18 @@ class RoundStore:
         rounds = self.complete()
         return rounds[-1] if rounds else None
 
+    def check_chain(self) -> None:
+        """Check that each range begins where the one before it ended.
+
+        Raises:
+            RoundStoreError: one does not, or a plan cannot be read.
+        """
+        end: Position | None = None
+        for folder in self.complete():
+            plan = folder.plan()
+            check_follows(plan, end)
+            end = plan.end
+
     def begin(self, plan: Plan) -> RoundFolder:
         """Write a plan durably; what an unfinished attempt at this round left is removed.
 
@@ -127,12 +145,7 @@ class RoundStore:
         """
         folder = self.folder(plan.round)
         if plan.parent is not None:
-            parent_end = self.folder(plan.parent).plan().end
-            if any(plan.start.get(t, p) != offset for t, p, offset in parent_end.items()):
-                raise RoundStoreError(
-                    f"round {plan.round}: expected a range that starts at {parent_end},"
-                    f" where round {plan.parent} ended; got {plan.start}"
-                )
+            check_follows(plan, self.folder(plan.parent).plan().end)
         if folder.path.exists():
             shutil.rmtree(folder.path)
         make_folder(folder.path)
@@ -159,3 +172,16 @@ class RoundStore:
                     (folder.path / name).unlink(missing_ok=True)
                 pruned.append(folder.number)
         return pruned
+
+
+def check_follows(plan: Plan, end: Position | None) -> None:
+    """Check that a plan begins at `end`; partitions that are new begin where they may.
+
+    Raises:
+        RoundStoreError: it does not.
+    """
+    if end is not None and any(plan.start.get(t, p) != offset for t, p, offset in end.items()):
+        raise RoundStoreError(
+            f"round {plan.round}: expected a range that starts at {end}, where the round before"
+            f" ended; got {plan.start}"
+        )

@@ -14,10 +14,11 @@ from ingest import GroupCommitter, Intake, KafkaDeadLetters, KafkaSource
 from millstream.board import Board
 from millstream.config import Config
 from millstream.config_text import public_uri
-from millstream.errors import RoundStoreError
+from millstream.errors import NoProgressError, RoundStoreError, StackError
 from millstream.fault import fault_point
 from millstream.local import open_broker, open_registry
 from millstream.pipeline import Pipeline, make_builder, open_pipeline, source_options
+from millstream.publish import tell_champion
 from millstream.round import begin_store, finish_round, run_round
 from millstream.round_store import RoundFolder
 from millstream.state_lock import state_lock
@@ -25,6 +26,9 @@ from millstream.state_lock import state_lock
 __all__ = ["RunOptions", "run_service"]
 
 log = logging.getLogger("millstream")
+
+MOST_FAILURES = 3
+MOST_SILENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,16 @@ class Running:
     committer: GroupCommitter
     intake: Intake
     stop: threading.Event
+    servers: str
+
+    def should_stop(self) -> bool:
+        """Asked while a round trains.
+
+        Raises:
+            IngestError: reading has failed meanwhile; the round is abandoned.
+        """
+        self.intake.check()
+        return self.stop.is_set()
 
 
 def run_service(
@@ -76,7 +90,7 @@ def run_service(
     """
     with ExitStack() as stack:
         stack.enter_context(state_lock(config.state_dir))
-        stack.callback(tell_stopped, board)
+        stack.enter_context(telling_the_end(board))
         board.update(note="loading TensorFlow and the model")
         tracking_uri = open_registry(config)
         pipeline = open_pipeline(config, tracking_uri, board)
@@ -89,10 +103,18 @@ def run_service(
         loop(running, options, on_round)
 
 
-def tell_stopped(board: Board) -> None:
-    """Leave the last word in the status file."""
-    board.update(phase="stopped", note="")
-    board.save()
+@contextmanager
+def telling_the_end(board: Board) -> Iterator[None]:
+    """Leave the last word in the status file: stopped, or failed and why."""
+    try:
+        yield
+    except Exception as error:
+        board.update(phase="failed:", note=str(error).splitlines()[0] if str(error) else "")
+        raise
+    else:
+        board.update(phase="stopped", note="")
+    finally:
+        board.save()
 
 
 @contextmanager
@@ -107,7 +129,7 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         stack.callback(source.close)
         if latest is None:
             latest = begin_store(pipeline, source.position())
-        check_schema(pipeline)
+        check_state(pipeline, latest)
         committer = GroupCommitter(connection, config.group_id)
         stack.callback(committer.close)
         for folder in pipeline.store.complete():
@@ -123,11 +145,18 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         )
         stack.callback(intake.close)
         intake.start()
-        yield Running(pipeline, latest, committer, intake, stop)
+        yield Running(pipeline, latest, committer, intake, stop, servers)
 
 
-def check_schema(pipeline: Pipeline) -> None:
-    """Refuse to continue a learner on records of another shape."""
+def check_state(pipeline: Pipeline, latest: RoundFolder) -> None:
+    """Refuse to continue a learner that these settings do not fit, before anything is read.
+
+    Raises:
+        RoundStoreError: the schema is another, or the rounds do not tile.
+        trainer.CheckpointError: the model is another.
+    """
+    import trainer
+
     saved = pipeline.store.folder(0).report()["schema"]
     current = pipeline.schema.fingerprint()
     if saved != current:
@@ -136,6 +165,9 @@ def check_schema(pipeline: Pipeline) -> None:
             f" configuration describes {current[:12]}; restore [schema], or choose another"
             " service.state_dir for a new learner"
         )
+    pipeline.store.check_chain()
+    trainer.load(pipeline.learner.model, latest.weights)
+    tell_champion(pipeline)
 
 
 def loop(
@@ -147,9 +179,11 @@ def loop(
     config = running.pipeline.config.trigger
     trigger = trainer.AnyTrigger.of(records=config.records, seconds=config.seconds)
     idle = Idleness(options.stop_when_idle_s)
+    silence = Silence(running.servers)
     rounds, latest = 0, running.latest
     while not running.stop.is_set():
         running.intake.check()
+        silence.check(running.intake.lag())
         records, seconds = running.intake.pending()
         is_idle = idle.reached(running.intake.totals().records, running.intake.lag())
         reason = trigger.due(records, seconds) or ("idle" if is_idle and records else None)
@@ -167,6 +201,7 @@ def loop(
         if on_round is not None:
             on_round(latest)
         rounds += 1
+        check_progress(running.pipeline)
         if rounds == options.max_rounds:
             break
 
@@ -179,7 +214,7 @@ def turn(running: Running, parent: RoundFolder, reason: str) -> RoundFolder:
     window = running.intake.cut()
     fault_point("2.after")
     log.info("round %d begins: %s", parent.number + 1, reason)
-    folder = run_round(pipeline, parent, window, reason, running.stop.is_set)
+    folder = run_round(pipeline, parent, window, reason, running.should_stop)
     finish_round(pipeline, running.committer, folder)
     prune(pipeline)
     gc.collect()  # a round's datasets are cycles; left alone, they would pile up
@@ -193,6 +228,43 @@ def prune(pipeline: Pipeline) -> None:
     if len(pipeline.store.complete()) > keep:
         needed = {version.round for version in pipeline.registry.versions()}
         pipeline.store.prune(keep, needed)
+
+
+def check_progress(pipeline: Pipeline) -> None:
+    """End the service when no round can be trained any more.
+
+    Raises:
+        NoProgressError: the last rounds all failed.
+    """
+    last = pipeline.store.complete()[-MOST_FAILURES:]
+    reasons = [folder.report().get("training", {}).get("diverged") for folder in last]
+    if len(last) == MOST_FAILURES and all(reasons):
+        raise NoProgressError(
+            f"the last {MOST_FAILURES} rounds could not be trained, the latest because"
+            f" {reasons[-1]}; correct the model, the learning rate or the ranges in [schema]"
+        )
+
+
+class Silence:
+    """Ends the service when the broker has not answered for long."""
+
+    def __init__(self, servers: str) -> None:
+        self._servers = servers
+        self._heard = time.monotonic()
+
+    def check(self, lag: int | None) -> None:
+        """Take note of whether the broker told the lag.
+
+        Raises:
+            StackError: it has not for a minute.
+        """
+        if lag is not None:
+            self._heard = time.monotonic()
+        elif time.monotonic() - self._heard > MOST_SILENCE_S:
+            raise StackError(
+                f"the broker at {self._servers} has not answered for {MOST_SILENCE_S:.0f} s;"
+                " start it again, then this; no record is lost"
+            )
 
 
 class Idleness:

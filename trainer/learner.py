@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.assignment import Assignment, Validation, assign
-from trainer.errors import TrainerError, TrainingAborted, TrainingError
+from trainer.errors import TrainerError, TrainingAborted, TrainingError, one_line
 from trainer.forward import Forward
 from trainer.functions import Functions
 from trainer.model import check_model
@@ -61,8 +61,18 @@ class Learner:
 
         Raises:
             ModelError: An input of the model is not among the features.
+            TrainingError: The model cannot take a value, such as an index outside its table.
         """
-        return self._forward(features)
+        try:
+            return self._forward(features)
+        except tf.errors.OpError as error:
+            raise TrainingError(
+                "model",
+                expected="features that it can take",
+                got=one_line(error.message),
+                mend="give the feature its range (min, max) in the schema, so that such records"
+                " are dead-lettered",
+            ) from error
 
     def train(
         self,

@@ -15,7 +15,7 @@ from rich.live import Live
 from millstream.board import Board, LiveState
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.signals import stop_on_signals
-from millstream.cli.terminal import console, log_to_terminal
+from millstream.cli.terminal import console, logging_to_terminal
 from millstream.cli.view import live_view, round_line
 from millstream.config import Config, load_config
 from millstream.durable import make_folder, read_json
@@ -42,7 +42,6 @@ def run(
     from millstream.service import RunOptions
 
     settings = load_config(config)
-    log_to_terminal(settings.service.log_level)
     with stop_on_signals() as stop:
         run_with_view(settings, RunOptions(stop_when_idle, rounds), stop)
 
@@ -60,7 +59,11 @@ def run_with_view(config: Config, options: RunOptions, stop: threading.Event) ->
         if not console.is_terminal:
             console.print(round_line(rounds[-1], config.metric), markup=False, soft_wrap=True)
 
-    with native_log(config.state_dir / "native.log"), viewing(board, rounds, config.metric):
+    with (
+        native_log(config.state_dir / "native.log"),
+        logging_to_terminal(config.service.log_level),
+        viewing(board, rounds, config.metric),
+    ):
         run_service(config, options, board, stop, on_round)
 
 
