@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from ingest.errors import BadRatioExceeded, SourceError
-from ingest.position import Position
+from ingest.bad_ratio import BadRatio
+from ingest.errors import SourceError
+from ingest.position import Gap, Position
+from ingest.records import RecordBatch
 from ingest.source import Source
 from ingest.window import Window, WindowBuilder
 
@@ -43,8 +45,9 @@ class Intake:
     Args:
         source: read by the intake's thread alone from `start` on.
         builder: starts at the source's position.
-        max_bad_ratio: share of bad records in a window past which the intake fails.
-        bad_ratio_min_records: records in a window before that share counts.
+        max_bad_ratio: share of bad records past which the intake fails.
+        bad_ratio_min_records: about how many of the last records that share is of, whatever
+            windows they are in; nothing is said before there were so many.
     """
 
     def __init__(
@@ -56,8 +59,7 @@ class Intake:
     ) -> None:
         self._source = source
         self._builder = builder
-        self._max_bad_ratio = max_bad_ratio
-        self._min_records = bad_ratio_min_records
+        self._ratio = BadRatio(max_bad_ratio, bad_ratio_min_records)
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._failure: BaseException | None = None
@@ -131,11 +133,7 @@ class Intake:
         batches = self._source.poll(POLL_S)
         position, gaps = self._source.position(), self._source.take_gaps()
         with self._lock, self._noting_failure():
-            self._builder.add_all(batches, gaps)
-            self._builder.advance(position)
-            if self._first is None and self._builder.counts.seen:
-                self._first = time.monotonic()
-            self._check_ratio()
+            self._take(batches, gaps, position)
 
     @contextmanager
     def _noting_failure(self) -> Iterator[None]:
@@ -154,17 +152,17 @@ class Intake:
             log.warning("the lag is unknown: %s", error)
             return None
 
-    def _check_ratio(self) -> None:
-        counts = self._builder.counts
-        if counts.seen < self._min_records or counts.bad <= self._max_bad_ratio * counts.seen:
-            return
-        self._builder.dead_letters.flush()
-        worst = ", ".join(f"{n} {kind}" for kind, n in Counter(self._builder.kinds).most_common(3))
-        raise BadRatioExceeded(
-            f"{counts.bad} of {counts.seen} records are bad ({worst}), more than"
-            f" kafka.max_bad_ratio = {self._max_bad_ratio} allows; the dead-letter topic has each"
-            " with its reason; correct the producer or [schema], or raise the ratio"
-        )
+    def _take(self, batches: Sequence[RecordBatch], gaps: Sequence[Gap], to: Position) -> None:
+        before, kinds = self._builder.counts, Counter(self._builder.kinds)
+        self._builder.add_all(batches, gaps)
+        self._builder.advance(to)
+        seen = self._builder.counts.seen
+        if self._first is None and seen:
+            self._first = time.monotonic()
+        self._ratio.add(seen - before.seen, Counter(self._builder.kinds) - kinds)
+        if error := self._ratio.exceeded():
+            self._builder.dead_letters.flush()
+            raise error
 
     def _totals(self) -> IntakeTotals:
         counts = self._builder.counts

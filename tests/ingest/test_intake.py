@@ -15,6 +15,7 @@ from ingest import (
     SourceError,
     WindowBuilder,
 )
+from ingest.bad_ratio import BadRatio
 from tests.ingest.samples import SCHEMA, ListDeadLetters, MemorySource, encoded
 from tests.ingest.test_window import same
 
@@ -184,13 +185,43 @@ def test_too_many_bad_records_end_it(intakes):
     assert (len(letters.sent), letters.delivered) == (50, 50)
 
 
-def test_the_ratio_counts_from_the_first_so_many_records_of_a_window(intakes):
+def test_the_ratio_counts_from_the_first_so_many_records(intakes):
     values = [b"bad"] * 60 + [encoded(n) for n in range(140)]
     source = MemorySource({("a", 0): list(enumerate(values))}, most=10)
     intake = intakes(source, builder(), max_bad_ratio=0.4, bad_ratio_min_records=200)
     until(lambda: intake.totals().records == 200)
     intake.check()
     assert intake.cut().counts.bad == 60
+
+
+def test_the_ratio_counts_across_windows_that_are_smaller():
+    source = MemorySource(records(bad_every=2), most=5)
+    letters = ListDeadLetters()
+    made = builder(letters=letters)
+    intake = Intake(source, made, max_bad_ratio=0.4, bad_ratio_min_records=100)
+    windows = []
+    source.events = dict.fromkeys(range(1, 800), lambda: windows.append(intake.cut()))
+    intake.start()
+    until(lambda: not intake._thread.is_alive())
+    with pytest.raises(BadRatioExceeded, match="of 100 records are bad"):
+        intake.cut()
+    assert [window.counts.seen for window in windows] == [10] * 9
+    assert letters.delivered == len(letters.sent)
+
+
+def test_the_ratio_is_of_the_last_records():
+    ratio = BadRatio(0.5, 100)
+    for _ in range(500):
+        ratio.add(10, {})
+    for bad in range(0, 200, 10):
+        assert ratio.exceeded() is None, f"{bad} bad ones after 5000 good ones"
+        ratio.add(10, {"not_json": 10})
+        if ratio.exceeded():
+            break
+    assert 100 <= bad + 10 <= 200
+    for _ in range(30):
+        ratio.add(10, {})
+    assert ratio.exceeded() is None
 
 
 def test_no_window_without_its_dead_letters(intakes):
