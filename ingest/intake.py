@@ -34,13 +34,24 @@ class IntakeTotals:
     kinds: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far the intake had come after a step; replaced as a whole, so it needs no lock."""
+
+    pending: int
+    first: float | None
+    totals: IntakeTotals
+    position: Position
+
+
 class Intake:
     """A thread that feeds a window builder from a source.
 
     Guarantee: `cut` is atomic: each record is in exactly one of the windows that it returns, and
     each window begins where the one before ended. Dead letters of a window are delivered before
     it is returned. Whatever fails in the thread is raised by `check` and `cut`, and `close` is
-    quiet about it; after a failure no window is cut any more.
+    quiet about it; after a failure no window is cut any more. Only `cut` and `close` may wait, for
+    the broker too; all else answers at once with what the last step came to.
 
     Args:
         source: read by the intake's thread alone from `start` on.
@@ -66,6 +77,7 @@ class Intake:
         self._before = IntakeTotals()
         self._first: float | None = None
         self._lag: int | None = None
+        self._progress = self._now()
         self._thread = threading.Thread(target=self._run, name="millstream-intake", daemon=True)
 
     def start(self) -> None:
@@ -83,19 +95,17 @@ class Intake:
 
     def pending(self) -> tuple[int, float]:
         """Records that wait for the next window, and the seconds since the first of them came."""
-        with self._lock:
-            since = 0.0 if self._first is None else time.monotonic() - self._first
-            return self._builder.counts.seen, since
+        progress = self._progress
+        since = 0.0 if progress.first is None else time.monotonic() - progress.first
+        return progress.pending, since
 
     def totals(self) -> IntakeTotals:
         """Records since the start."""
-        with self._lock:
-            return self._totals()
+        return self._progress.totals
 
     def position(self) -> Position:
         """The next offset that no window and no pending record accounts for, per partition."""
-        with self._lock:
-            return self._builder.end
+        return self._progress.position
 
     def lag(self) -> int | None:
         """Records in the topics that were not read yet, as of about a second ago."""
@@ -112,6 +122,7 @@ class Intake:
             totals = self._totals()
             window = self._builder.cut()
             self._before, self._first = totals, None
+            self._progress = self._now()
             return window
 
     def close(self) -> None:
@@ -132,12 +143,16 @@ class Intake:
     def _step(self) -> None:
         batches = self._source.poll(POLL_S)
         position, gaps = self._source.position(), self._source.take_gaps()
-        with self._lock, self._noting_failure():
-            self._take(batches, gaps, position)
+        with self._lock:
+            try:
+                with self._noting_failure():
+                    self._take(batches, gaps, position)
+            finally:
+                self._progress = self._now()
 
     @contextmanager
     def _noting_failure(self) -> Iterator[None]:
-        """Keep an error for the caller's thread, before any lock that is held is released."""
+        """Keep an error for the caller's thread, before anyone can see how far it came."""
         try:
             yield
         except BaseException as error:
@@ -163,6 +178,10 @@ class Intake:
         if error := self._ratio.exceeded():
             self._builder.dead_letters.flush()
             raise error
+
+    def _now(self) -> Progress:
+        seen, end = self._builder.counts.seen, self._builder.end
+        return Progress(seen, self._first, self._totals(), end)
 
     def _totals(self) -> IntakeTotals:
         counts = self._builder.counts

@@ -235,6 +235,56 @@ def test_no_window_without_its_dead_letters(intakes):
     assert (window.counts.seen, window.counts.bad, letters.delivered) == (40, 8, 8)
 
 
+class StuckLetters(ListDeadLetters):
+    """Dead letters whose `stuck` method waits until the broker `answers`."""
+
+    def __init__(self, stuck):
+        super().__init__()
+        self.stuck, self.waiting, self.answers = stuck, threading.Event(), threading.Event()
+
+    def _wait(self, method):
+        if method == self.stuck:
+            self.waiting.set()
+            assert self.answers.wait(DEADLINE_S)
+
+    def send(self, batch, bad):
+        self._wait("send")
+        super().send(batch, bad)
+
+    def flush(self):
+        self._wait("flush")
+        super().flush()
+
+
+@pytest.mark.parametrize("stuck", ["send", "flush"])
+def test_only_a_cut_waits_for_the_broker(intakes, stuck):
+    letters = StuckLetters(stuck)
+    values = [encoded(n) for n in range(30)] + [b"bad"]
+    source = MemorySource({("a", 0): list(enumerate(values))}, most=10)
+    intake = intakes(source, builder(letters=letters))
+    expected = 30 if stuck == "send" else 31
+    until(lambda: intake.totals().records == expected)
+    windows = []
+    cutter = threading.Thread(target=lambda: windows.append(intake.cut()))
+    if stuck == "flush":
+        cutter.start()
+    assert letters.waiting.wait(DEADLINE_S)
+    if stuck == "send":
+        cutter.start()
+    seen = []
+    asks = (intake.pending, intake.totals, intake.position, intake.lag, intake.check)
+    asker = threading.Thread(target=lambda: seen.extend(ask() for ask in asks), daemon=True)
+    asker.start()
+    asker.join(DEADLINE_S / 3)
+    assert not windows
+    letters.answers.set()
+    cutter.join()
+    assert len(seen) == len(asks), "it waited for the broker"
+    assert (seen[0][0], seen[1].records) == (expected, expected)
+    assert seen[2] == Position({"a": {0: expected, 1: 0}})
+    assert windows[0].counts.seen == 31
+
+
 def test_gaps_are_part_of_the_window(intakes):
     source = MemorySource(records(100), most=10)
     source.events[2] = lambda: source.trimmed.update({("a", 1): 60})
