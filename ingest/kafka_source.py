@@ -169,9 +169,10 @@ class KafkaSource:
 
     def _step_over(self, offsets: Mapping[TopicPartition, int]) -> None:
         beginning = self._consumer.beginning_offsets(list(offsets), ANSWER_MS)
+        end = self._consumer.end_offsets(list(offsets), ANSWER_MS)
         for tp, offset in offsets.items():
             first = beginning[tp]
-            if offset > first:
+            if offset > end[tp]:
                 raise SourceError(
                     f"{tp.topic}[{tp.partition}]: the position {offset} lies past the end of the"
                     " partition; was the topic deleted and made anew? Use another"
@@ -183,7 +184,11 @@ class KafkaSource:
                     *(tp.topic, tp.partition, offset, first - 1),
                 )
                 self._gaps.append(Gap(tp.topic, tp.partition, offset, first))
-            self._consumer.seek(tp, first)
+            else:
+                log.warning(
+                    "%s[%d]: the broker refused offset %d, which it has; asking again", *tp, offset
+                )
+            self._consumer.seek(tp, max(offset, first))
 
     def _offsets(self) -> dict[TopicPartition, int]:
         """Next offsets as the consumer holds them, without asking the broker."""

@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+from kafka import TopicPartition
 
 from ingest import (
     Gap,
@@ -172,6 +173,22 @@ def test_a_position_past_the_end_is_an_error(two, servers):
         pytest.raises(SourceError, match=r"\[1\]: the position 101 lies past the end"),
     ):
         read_all(source, at(two, 100, 101 + 1))
+
+
+def test_a_position_that_is_there_after_all_is_read_again(two, servers):
+    """The broker may refuse an offset once that a moment later it has, as on a new leader."""
+    delete_before(servers, two, 40, 1)
+    with opened(two, servers, at(two, 20, 60)) as source:
+        source._step_over({TopicPartition(two, 0): 20, TopicPartition(two, 1): 60})
+        assert source.position() == at(two, 20, 60)
+        assert source.take_gaps() == ()
+        assert len(read_all(source)) == 80 + 40
+
+
+def test_a_position_at_the_end_is_not_past_it(two, servers):
+    with opened(two, servers, at(two, 100, 100)) as source:
+        source._step_over({TopicPartition(two, 1): 100})
+        assert source.position() == at(two, 100, 100)
 
 
 def test_a_position_of_a_partition_that_is_not_there_is_an_error(two, servers):
