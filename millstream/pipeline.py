@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import ingest
 import registry
 from millstream.board import Board
-from millstream.config import Config
+from millstream.config import Config, FieldSpec, LabelSpec
 from millstream.durable import make_folder, write_json
 from millstream.recipe import fingerprint, make_recipe, round_seed
 from millstream.round_store import RoundStore
@@ -52,15 +52,24 @@ def make_schema(config: Config) -> ingest.Schema:
         ingest.SchemaError: its fields do not fit together.
     """
     section = config.schema_
-    fields = [
-        ingest.Field(name, spec.type, "feature", spec.vocabulary, spec.buckets)
-        for name, spec in section.features.items()
-    ]
+    fields = [make_field(name, spec, "feature") for name, spec in section.features.items()]
     label = section.label
-    fields.append(ingest.Field(label.name, label.type, "label", label.vocabulary))
+    if config.train.task == "binary" and label.type not in {"bool", "category"}:
+        label = label.model_copy(update={"min": 0.0, "max": 1.0})
+    fields.append(make_field(label.name, label, "label"))
     if section.weight is not None:
         fields.append(ingest.Field(section.weight, "float32", "weight"))
     return ingest.Schema(tuple(fields))
+
+
+def make_field(
+    name: str, spec: FieldSpec | LabelSpec, role: Literal["feature", "label", "weight"]
+) -> ingest.Field:
+    """One field of the schema."""
+    buckets = spec.buckets if isinstance(spec, FieldSpec) else 0
+    return ingest.Field(
+        name, spec.type, role, spec.vocabulary, buckets, minimum=spec.min, maximum=spec.max
+    )
 
 
 def make_sample_settings(config: Config) -> ingest.SampleSettings:
