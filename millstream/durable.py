@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["make_folder", "read_json", "sync_folder", "write_bytes", "write_json"]
+import msgspec
+
+from millstream.errors import ConfigError
+
+__all__ = ["make_folder", "read_as", "read_json", "sync_folder", "write_bytes", "write_json"]
+
+T = TypeVar("T")
 
 
 def sync_folder(folder: Path) -> None:
@@ -20,11 +27,27 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder (and its parents) durably; an existing one is left as it is."""
+    """Create a folder (and its parents) durably; an existing one is left as it is.
+
+    Raises:
+        ConfigError: it cannot be made, or nothing can be written into it.
+    """
+    try:
+        _make_folder(folder)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: expected a folder that can be made and written to, got:"
+            f" {error.strerror or error}; choose another service.state_dir, or correct its rights"
+        ) from error
+
+
+def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
-        make_folder(folder.parent)
+        _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         sync_folder(folder.parent)
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -49,3 +72,11 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
 def read_json(path: Path) -> Any:
     """Parse a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_as(path: Path, kind: type[T]) -> T | None:
+    """A dataclass from a JSON file, or None when the file is absent or not of that form."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, ValueError):
+        return None

@@ -6,14 +6,20 @@ other commands attach to them while its process lives.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import ingest
+from ingest.kafka_client import open_client
+from ingest.kafka_errors import translated
 from millstream.config import Config
-from millstream.durable import make_folder, read_json, write_json
+from millstream.config_text import public_uri
+from millstream.durable import make_folder, read_as, write_json
 from millstream.errors import StackError
 from millstream.processes import is_alive
 from millstream.stack.kafka import EmbeddedKafka
@@ -25,6 +31,7 @@ __all__ = [
     "ensure_topics",
     "find_addresses",
     "open_broker",
+    "open_kafka",
     "open_registry",
     "require_broker",
 ]
@@ -34,7 +41,10 @@ PARTITIONS = 4
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where `millstream up` serves; `pid` is its process."""
+    """Where a broker and MLflow are served; `pid` is the process that keeps them running.
+
+    `mlflow_url` is empty when that process serves no page.
+    """
 
     pid: int
     bootstrap_servers: str
@@ -54,18 +64,15 @@ def announced(state_dir: Path, addresses: Addresses) -> Iterator[None]:
 
 
 def find_addresses(state_dir: Path) -> Addresses | None:
-    """The addresses of a `millstream up` that is alive on this state folder, or None."""
-    path = state_dir / "up.json"
-    if not path.exists():
+    """The addresses that a live process announces on this state folder, or None."""
+    addresses = read_as(state_dir / "up.json", Addresses)
+    if addresses is None or not is_alive(addresses.pid):
         return None
-    addresses = Addresses(**read_json(path))
     host, _, port = addresses.bootstrap_servers.split(",")[0].rpartition(":")
-    if not is_alive(addresses.pid):
-        return None
     try:
         # The process may be another one by now; then nobody answers.
         socket.create_connection((host, int(port)), timeout=5).close()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return addresses
 
@@ -74,8 +81,11 @@ def find_addresses(state_dir: Path) -> Addresses | None:
 def open_broker(config: Config) -> Iterator[str]:
     """The bootstrap servers to use; an embedded broker is started if there is no other.
 
+    While it runs, it is announced, so that `millstream publish` finds it.
+
     Raises:
         StackError: the embedded broker cannot be started.
+        ingest.SourceError: a topic cannot be created on it.
     """
     configured = config.kafka.bootstrap_servers
     running = find_addresses(config.state_dir)
@@ -86,23 +96,26 @@ def open_broker(config: Config) -> Iterator[str]:
         yield running.bootstrap_servers
     else:
         with EmbeddedKafka(config.state_dir / "kafka") as broker:
-            ensure_topics({"bootstrap_servers": broker.bootstrap_servers}, config.kafka.topics)
-            yield broker.bootstrap_servers
+            servers = broker.bootstrap_servers
+            ensure_topics({"bootstrap_servers": servers}, config.kafka.topics)
+            page = public_uri(config.registry.tracking_uri or "")
+            with announced(config.state_dir, Addresses(os.getpid(), servers, page)):
+                yield servers
 
 
 def require_broker(config: Config) -> str:
     """The bootstrap servers of a broker that runs already.
 
     Raises:
-        StackError: none is configured and no `millstream up` is alive.
+        StackError: none is configured, and no `millstream up` or `millstream run` is alive.
     """
     if config.kafka.bootstrap_servers is not None:
         return config.kafka.bootstrap_servers
     running = find_addresses(config.state_dir)
     if running is None:
         raise StackError(
-            "no broker: kafka.bootstrap_servers is not set and no `millstream up` runs on"
-            f" {config.state_dir}; start `millstream up` in another terminal"
+            "no broker: kafka.bootstrap_servers is not set and no `millstream up` or `run` runs"
+            f" on {config.state_dir}; start `millstream up` in another terminal"
         )
     return running.bootstrap_servers
 
@@ -115,6 +128,39 @@ def open_registry(config: Config) -> str:
     return prepare_store(config.state_dir)
 
 
+@contextmanager
+def open_kafka(
+    kind: Any,
+    what: str,
+    options: Mapping[str, object],
+    defaults: Mapping[str, object] | None = None,
+) -> Iterator[Any]:
+    """One of kafka-python's clients, closed at the end.
+
+    Args:
+        kind: KafkaProducer or KafkaAdminClient.
+        what: what it is for, as its errors begin.
+        options: kafka-python's connection options, bootstrap_servers among them.
+        defaults: options that these may change.
+
+    Raises:
+        ingest.SourceError: the broker cannot be reached or refuses, also within the body, or an
+            option is wrong.
+    """
+    with translated(what, options):
+        try:
+            client = open_client(kind, options, {}, defaults)
+        except (TypeError, ValueError, OSError) as error:
+            raise ingest.SourceError(
+                f"{what}: kafka-python refuses its options: {error or type(error).__name__};"
+                " correct kafka.bootstrap_servers or kafka.options"
+            ) from error
+        try:
+            yield client
+        finally:
+            client.close()
+
+
 def ensure_topics(
     options: Mapping[str, object], topics: Sequence[str], partitions: int = PARTITIONS
 ) -> None:
@@ -123,21 +169,15 @@ def ensure_topics(
     Args:
         options: kafka-python's connection options, bootstrap_servers among them.
         topics: names.
-        partitions: of each new topic; its replication factor is 1.
+        partitions: of each new topic; how often it is replicated is the broker's default.
 
     Raises:
-        StackError: the broker cannot be reached.
+        ingest.SourceError: the broker cannot be reached, an option is wrong, or it refuses a topic.
     """
     from kafka.admin import KafkaAdminClient, NewTopic
     from kafka.errors import TopicAlreadyExistsError
 
-    admin = KafkaAdminClient(**options)
-    try:
-        missing = sorted(set(topics) - set(admin.list_topics()))
-        for topic in missing:
-            try:
-                admin.create_topics([NewTopic(topic, partitions, 1)])
-            except TopicAlreadyExistsError:
-                continue
-    finally:
-        admin.close()
+    with open_kafka(KafkaAdminClient, f"create topics {', '.join(topics)}", options) as admin:
+        for topic in sorted(set(topics) - set(admin.list_topics())):
+            with suppress(TopicAlreadyExistsError):
+                admin.create_topics([NewTopic(topic, partitions, -1)])

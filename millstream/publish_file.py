@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,26 @@ import msgspec
 import pyarrow as pa
 
 from millstream.errors import UsageError
+from millstream.local import open_kafka
 
-__all__ = ["read_rows", "send_rows"]
+__all__ = ["check_file", "read_rows", "send_rows"]
 
 CHUNK = 4096
+TOLD_EVERY = 256
+
+
+def check_file(path: Path) -> None:
+    """See whether a file is there, and of a kind that can be read.
+
+    Raises:
+        UsageError: it is missing, or has another suffix.
+    """
+    if path.suffix not in _readers():
+        raise UsageError(
+            f"{path}: expected a file named .csv, .jsonl or .parquet, got {path.suffix!r}"
+        )
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
 
 
 def read_rows(path: Path) -> Iterator[bytes]:
@@ -27,28 +44,17 @@ def read_rows(path: Path) -> Iterator[bytes]:
     Raises:
         UsageError: the file is missing, cannot be parsed, or has another suffix.
     """
-    readers: dict[str, Callable[[Path], Iterator[bytes]]] = {
-        ".csv": _csv_rows,
-        ".jsonl": _jsonl_rows,
-        ".ndjson": _jsonl_rows,
-        ".parquet": _parquet_rows,
-    }
-    if path.suffix not in readers:
-        raise UsageError(
-            f"{path}: expected a file named .csv, .jsonl or .parquet, got {path.suffix!r}"
-        )
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file")
+    check_file(path)
     try:
-        yield from readers[path.suffix](path)
-    except pa.ArrowInvalid as error:
+        yield from _readers()[path.suffix](path)
+    except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
 
 
 def send_rows(
     rows: Iterator[bytes],
     topic: str,
-    options: dict[str, object],
+    options: Mapping[str, object],
     rate: float | None = None,
     on_progress: Callable[[int], object] = int,
 ) -> int:
@@ -59,31 +65,39 @@ def send_rows(
     Args:
         rows: values, UTF-8 JSON.
         topic: where to.
-        options: kafka-python's producer options, bootstrap_servers among them.
-        rate: rows per second at most; None for as fast as it goes.
+        options: kafka-python's connection options, bootstrap_servers among them.
+        rate: rows per second at most, kept within a tenth of a second; None for as fast as it goes.
         on_progress: told the count now and then.
+
+    Raises:
+        UsageError: a row is larger than the producer or the broker takes; names it.
+        ingest.SourceError: the broker cannot be reached or refuses, or an option is wrong.
     """
     from kafka import KafkaProducer
+    from kafka.errors import MessageSizeTooLargeError
 
-    producer = KafkaProducer(**{"linger_ms": 20, "acks": "all", **options})
-    try:
+    defaults = {"linger_ms": 20, "acks": "all"}
+    pause_every = TOLD_EVERY if rate is None else max(1, min(TOLD_EVERY, int(rate / 10)))
+    with open_kafka(KafkaProducer, f"publish to topic {topic}", options, defaults) as producer:
         partitions = sorted(producer.partitions_for(topic))
         begun, sent = time.monotonic(), 0
         failures: list[BaseException] = []
         for row in rows:
-            future = producer.send(topic, row, partition=partitions[sent % len(partitions)])
-            future.add_errback(failures.append)
+            partition = partitions[sent % len(partitions)]
             sent += 1
-            if sent % 256 == 0:
+            note = partial(_note, failures, sent, len(row))
+            try:
+                producer.send(topic, row, partition=partition).add_errback(note)
+            except MessageSizeTooLargeError as error:
+                note(error)
+            if failures:
+                break
+            if sent % pause_every == 0:
                 on_progress(sent)
                 _pace(begun, sent, rate)
-                if failures:
-                    break
         producer.flush()
-    finally:
-        producer.close()
-    if failures:
-        raise UsageError(f"{topic}: a row was not accepted: {failures[0]}")
+        if failures:
+            raise failures[0]
     on_progress(sent)
     return sent
 
@@ -93,6 +107,30 @@ def _pace(begun: float, sent: int, rate: float | None) -> None:
         ahead = sent / rate - (time.monotonic() - begun)
         if ahead > 0:
             time.sleep(ahead)
+
+
+def _note(failures: list[BaseException], number: int, size: int, error: BaseException) -> None:
+    """Keep why a row was not accepted; one that is too large is told with its number."""
+    from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
+
+    if isinstance(error, (MessageSizeTooLargeError, RecordListTooLargeError)):
+        told = UsageError(
+            f"row {number} has {size:,} bytes, which is more than the broker or the producer"
+            " takes (1 MB by default); shorten it, or raise the topic's max.message.bytes and"
+            " kafka.options.max_request_size"
+        )
+        told.__cause__ = error
+        error = told
+    failures.append(error)
+
+
+def _readers() -> dict[str, Callable[[Path], Iterator[bytes]]]:
+    return {
+        ".csv": _csv_rows,
+        ".jsonl": _jsonl_rows,
+        ".ndjson": _jsonl_rows,
+        ".parquet": _parquet_rows,
+    }
 
 
 def _jsonl_rows(path: Path) -> Iterator[bytes]:

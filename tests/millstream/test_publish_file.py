@@ -9,8 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ingest import SourceError
 from millstream.errors import UsageError
-from millstream.publish_file import read_rows
+from millstream.local import ensure_topics
+from millstream.publish_file import read_rows, send_rows
+from millstream.stack.kafka import EmbeddedKafka
 
 TABLE = pa.table({"a": [1, 2, 3], "b": [0.5, None, 1.5], "c": ["x", "ü", ""]})
 
@@ -52,3 +55,46 @@ def test_a_file_that_cannot_be_sent(
         path.write_bytes(content)
     with pytest.raises(UsageError, match=message):
         list(read_rows(path))
+
+
+def test_a_row_that_is_too_large_is_named(kafka: EmbeddedKafka, topic: str) -> None:
+    options = {"bootstrap_servers": kafka.bootstrap_servers}
+    ensure_topics(options, [topic], partitions=2)
+    rows = [b"{}", b'{"a": "' + b"x" * 2_000_000 + b'"}', b"{}"]
+    with pytest.raises(UsageError, match=r"^row 2 has 2,000,009 bytes") as caught:
+        send_rows(iter(rows), topic, options)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_row_that_only_the_broker_finds_too_large(kafka: EmbeddedKafka, topic: str) -> None:
+    kafka.create_topic(topic, max_message_bytes=1000)
+    rows = [b"{}", b'"' + b"x" * 5000 + b'"']
+    with pytest.raises(UsageError, match="has 5,002 bytes"):
+        send_rows(
+            iter(rows), topic, {"bootstrap_servers": kafka.bootstrap_servers, "batch_size": 0}
+        )
+
+
+def test_a_slow_rate_does_not_send_in_lumps(
+    kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    options = {"bootstrap_servers": kafka.bootstrap_servers}
+    ensure_topics(options, [topic], partitions=1)
+    monkeypatch.setattr("millstream.publish_file._pace", lambda begun, sent, rate: None)
+    assert send_rows(iter([b"{}"] * 20), topic, options, rate=50.0, on_progress=told.append) == 20
+    assert told == [5, 10, 15, 20, 20]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"bootstrap_servers": "127.0.0.1:1", "max_block_ms": 300}, {"acks": "some"}],
+    ids=["no broker", "a bad option"],
+)
+def test_what_kafka_refuses_is_one_line(
+    kafka: EmbeddedKafka, topic: str, options: dict[str, object]
+) -> None:
+    given = {"bootstrap_servers": kafka.bootstrap_servers, **options}
+    with pytest.raises(SourceError, match=f"^publish to topic {topic}: ") as caught:
+        send_rows(iter([b"{}"]), topic, given)
+    assert len(str(caught.value).splitlines()) == 1
