@@ -72,6 +72,8 @@ def _trainer_exit_code(error: BaseException) -> int | None:
         return None
     if isinstance(error, trainer.ModelError):
         return 2
+    if isinstance(error, trainer.CheckpointError):
+        return 6
     return 1 if isinstance(error, trainer.TrainerError) else None
 
 
