@@ -44,7 +44,9 @@ def versions(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 def pull(
-    name: Annotated[str, typer.Argument(help="NAME, NAME@alias or NAME/version.")],
+    name: Annotated[
+        str, typer.Argument(help="NAME, NAME@alias or NAME/version, models:/ before it or not.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")],
     tracking_uri: Annotated[
         str | None, typer.Option(help="An MLflow store, instead of the configuration's.")
@@ -54,10 +56,10 @@ def pull(
     """Download a version: the small model, its schema, and an MLflow model that loads it."""
     from millstream.config import load_config
     from millstream.local import open_registry
-    from registry import ModelRegistry
+    from registry import ModelRegistry, Reference
 
+    base = Reference.parse(name).name
     uri = tracking_uri or open_registry(load_config(config))
-    base = name.split("@")[0].split("/")[0]
     version = ModelRegistry(base, uri).pull(name, out)
     console.print(
         f"{base} version {version.version} ({version.rung}, {version.gzip_bytes:,} bytes,"
