@@ -18,7 +18,7 @@ from millstream.cli.signals import stop_on_signals
 from millstream.cli.terminal import console, logging_to_terminal
 from millstream.cli.view import live_view, round_line
 from millstream.config import Config, load_config
-from millstream.durable import make_folder, read_json
+from millstream.durable import make_folder, read_as
 from millstream.native_log import native_log
 from millstream.processes import is_alive
 from millstream.round_store import RoundFolder, RoundStore
@@ -33,7 +33,9 @@ __all__ = ["run", "run_with_view", "status"]
 def run(
     stop_when_idle: Annotated[
         float | None,
-        typer.Option(help="End, after a last round, once no record came for so many seconds."),
+        typer.Option(
+            help="End, after a last round, once no record came for so many seconds.", min=0
+        ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="End after so many rounds.", min=1)] = None,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -88,8 +90,8 @@ def status(
     """One look: what the service does now, and its last rounds."""
     settings = load_config(config)
     store = RoundStore(settings.state_dir / "rounds")
-    path = settings.state_dir / "status.json"
-    live = LiveState(**read_json(path)) if path.exists() else LiveState(phase="never run", pid=0)
+    live = read_as(settings.state_dir / "status.json", LiveState)
+    live = live or LiveState(phase="never run", pid=0)
     if live.phase not in {"stopped", "never run"} and not is_alive(live.pid):
         live = replace(live, phase="died:", note=f"process {live.pid} is gone; run it again")
     rounds = summaries(store)
