@@ -37,6 +37,7 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from contextlib import ExitStack
 
     from millstream.config import load_config
+    from millstream.config_text import public_uri
     from millstream.local import Addresses, announced, ensure_topics, open_registry
     from millstream.stack.kafka import EmbeddedKafka
     from millstream.stack.mlflow import MlflowServer
@@ -55,6 +56,7 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
             console.print("starting MLflow ...")
             artifacts = settings.state_dir / "mlartifacts"
             url = stack.enter_context(MlflowServer(open_registry(settings), artifacts)).url
+        url = public_uri(url)
         addresses = Addresses(os.getpid(), servers, url)
         stack.enter_context(announced(settings.state_dir, addresses))
         console.print(f"Kafka   {servers}\nMLflow  {url}\nCtrl-C ends both.", markup=False)
