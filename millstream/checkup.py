@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,13 +14,23 @@ from packaging.requirements import Requirement
 import ingest
 from millstream.config import Config
 from millstream.config_text import public_uri
-from millstream.local import open_registry, require_broker
+from millstream.local import open_kafka, open_registry, require_broker
 from millstream.pipeline import make_registry, make_schema, source_options
 
 __all__ = ["Finding", "examine"]
 
 LOOKED_AT = 200
 MIN_FREE_BYTES = 1 << 30
+MENDS = {
+    "versions": "pip install -c constraints.txt millstream",
+    "disk": "choose another service.state_dir",
+    "model": "correct the model file, or train.model and [schema] in millstream.toml",
+    "holdout": "correct [trigger], [sample] and [registry]",
+    "broker": "start the broker (`millstream up`), or correct kafka.bootstrap_servers and"
+    " kafka.options",
+    "records": "once the broker is well, run it again; else correct kafka.topics and [schema]",
+    "registry": "start the MLflow server, or correct registry.tracking_uri",
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ def examine(config: Config) -> Iterator[Finding]:
         "versions": check_versions,
         "disk": check_disk,
         "model": check_model,
+        "holdout": check_holdout,
         "broker": check_broker,
         "records": check_records,
         "registry": check_registry,
@@ -60,7 +72,13 @@ def examine(config: Config) -> Iterator[Finding]:
         except UnwellError as problem:
             yield Finding(name, problem.found, problem.mend)
         except Exception as error:  # noqa: BLE001 - whatever breaks a check is its finding
-            yield Finding(name, str(error).splitlines()[0], "see the message")
+            yield Finding(name, describe(error), MENDS[name])
+
+
+def describe(error: Exception) -> str:
+    """The first line of what an error says, or else its name."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def check_versions(_: Config) -> str:
@@ -104,16 +122,33 @@ def check_model(config: Config) -> str:
     return f"{config.train.model}: {model.count_params():,} parameters, inputs fit the schema"
 
 
+def check_holdout(config: Config) -> str:
+    """Whether a round of the usual size has test rows enough for a promotion."""
+    records, wanted = config.trigger.records, config.registry.min_rows
+    share, most = config.sample.holdout / 2, config.sample.holdout_rows
+    if records is None:
+        return f"trigger.records is not set; a promotion needs {wanted / share:,.0f} records"
+    rows = min(records * share, most)
+    found = f"about {rows:,.0f} test rows a round, registry.min_rows is {wanted:,}"
+    if rows < wanted:
+        raise UnwellError(
+            f"{found}: nothing will ever be promoted",
+            f"raise trigger.records to {math.ceil(wanted / share):,} or sample.holdout, or lower"
+            " registry.min_rows"
+            if most >= wanted
+            else f"raise sample.holdout_rows to {wanted:,}, or lower registry.min_rows",
+        )
+    return found
+
+
 def check_broker(config: Config) -> str:
     """Whether the broker answers and has the topics."""
     from kafka.admin import KafkaAdminClient
 
     servers = require_broker(config)
-    admin = KafkaAdminClient(**source_options(config, servers))
-    try:
+    options = source_options(config, servers)
+    with open_kafka(KafkaAdminClient, "look for the topics", options) as admin:
         missing = sorted(set(config.kafka.topics) - set(admin.list_topics()))
-    finally:
-        admin.close()
     if missing:
         raise UnwellError(
             f"{servers}: no topic {', '.join(missing)}",

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import trainer
+from millstream.checkup import UnwellError, check_holdout, describe
+from millstream.cli.app import exit_code
+from millstream.config import load_config
+
 from .project import make_project
 
 
@@ -124,3 +129,51 @@ def test_help_is_quick_to_load_and_names_all_commands(tmp_path: Path) -> None:
     ]
     assert all(command in done.stdout for command in commands)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_publish_notices_a_missing_file_first(tmp_path: Path) -> None:
+    arguments = ("publish", "gone.csv", "--topic", "t", "--bootstrap-servers", "127.0.0.1:1")
+    check_error(millstream(*arguments, cwd=tmp_path), 2, "gone.csv: no such file")
+
+
+def test_pull_takes_a_models_address(tmp_path: Path) -> None:
+    arguments = ("pull", "models:/fraud@champion", "--out", "o", "--tracking-uri")
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    check_error(millstream(*arguments, store, cwd=tmp_path), 4, "fraud")
+
+
+def test_a_state_folder_that_is_a_file(tmp_path: Path) -> None:
+    make_project(tmp_path, "127.0.0.1:1", "t")
+    (tmp_path / ".millstream").write_text("mine")
+    check_error(millstream("run", cwd=tmp_path), 2, "service.state_dir")
+
+
+def test_a_damaged_status_is_none(tmp_path: Path) -> None:
+    make_project(tmp_path, "127.0.0.1:1", "t")
+    (tmp_path / ".millstream").mkdir()
+    (tmp_path / ".millstream" / "status.json").write_text('{"phase": "run')
+    done = millstream("status", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "never run" in done.stdout
+
+
+def test_an_idle_time_below_zero_is_usage(tmp_path: Path) -> None:
+    assert millstream("run", "--stop-when-idle", "-1", cwd=tmp_path).returncode == 2
+
+
+def test_a_checkpoint_that_does_not_fit_has_its_exit_code() -> None:
+    error = trainer.CheckpointError("weights", expected="a", got="b", mend="c")
+    assert exit_code(error) == 6
+
+
+def test_doctor_says_what_to_change_when_nothing_can_be_promoted(tmp_path: Path) -> None:
+    project = make_project(tmp_path, "127.0.0.1:1", "t", records=100)
+    config = load_config(project.directory / "millstream.toml")
+    with pytest.raises(UnwellError, match="nothing will ever be promoted") as caught:
+        check_holdout(config)
+    assert caught.value.mend.startswith("raise trigger.records to 134 ")
+
+
+def test_doctor_survives_an_error_without_text() -> None:
+    assert describe(RuntimeError()) == "RuntimeError"
+    assert describe(RuntimeError("one\ntwo")) == "one"
