@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from ingest.decoder import BadRecord
 from ingest.errors import DeadLetterError
@@ -19,9 +20,10 @@ __all__ = ["DeadLetters", "KafkaDeadLetters", "NoDeadLetters"]
 MAX_BYTES = 900_000
 MAX_KEY_BYTES = 100_000
 MAX_WAITING = 10_000
-ANSWER_S = 150.0
+ANSWER_S = 30.0
+CLOSE_S = 5.0
 OURS = {"acks": "all"}
-DEFAULTS = {"linger_ms": 20, "bootstrap_timeout_ms": 10_000}
+DEFAULTS = {"linger_ms": 20, "bootstrap_timeout_ms": 10_000, "max_block_ms": 20_000}
 
 
 class DeadLetters(Protocol):
@@ -65,14 +67,21 @@ class KafkaDeadLetters:
     Args:
         options: kafka-python's connection options, `bootstrap_servers` among them.
         topic: name of the dead-letter topic; `{topic}` stands for the record's.
+        answer_s: seconds that a flush waits for all the letters together.
 
     Raises:
         SourceError: the broker cannot be reached.
     """
 
-    def __init__(self, options: Mapping[str, object], topic: str = "{topic}.dead-letters") -> None:
+    def __init__(
+        self,
+        options: Mapping[str, object],
+        topic: str = "{topic}.dead-letters",
+        answer_s: float = ANSWER_S,
+    ) -> None:
         self._options = options
         self._topic = topic
+        self._answer_s = answer_s
         self._waiting: list[Any] = []
         with translated("open the dead letters", options):
             self._producer: Any = open_client(KafkaProducer, options, OURS, DEFAULTS)
@@ -82,10 +91,12 @@ class KafkaDeadLetters:
 
         Raises:
             SourceError: the broker refused.
-            DeadLetterError: an earlier one was not delivered.
+            DeadLetterError: there is no such topic, or an earlier one was not delivered.
         """
         target = self._topic.replace("{topic}", batch.topic)
         with translated(f"send to {target}", self._options):
+            if bad:
+                self._check_topic(target)
             for record in bad:
                 key, value, headers = make_letter(batch, record)
                 self._waiting.append(
@@ -98,9 +109,11 @@ class KafkaDeadLetters:
         """Wait until all are delivered; see `DeadLetters`.
 
         Raises:
-            DeadLetterError: one was not delivered; it stays so, and every later flush raises.
+            DeadLetterError: one was not delivered, and every later flush raises; or the broker
+                did not answer in time, and a later flush waits again.
         """
-        failed = [error for future in self._waiting if (error := self._failure(future))]
+        until = time.monotonic() + self._answer_s
+        failed = [told for future in self._waiting if (told := self._failure(future, until))]
         if failed:
             raise DeadLetterError(
                 f"{len(failed)} of {len(self._waiting)} dead letters were not delivered:"
@@ -108,18 +121,33 @@ class KafkaDeadLetters:
             )
         self._waiting = []
 
-    def _failure(self, future: Any) -> Exception | None:
+    def _check_topic(self, name: str) -> None:
+        try:
+            self._producer.partitions_for(name)
+        except KafkaTimeoutError as error:
+            raise DeadLetterError(
+                f"topic {name} for the dead letters: the broker at"
+                f" {self._options.get('bootstrap_servers')} does not have it and did not create"
+                " it; create it, allow auto-creation (auto.create.topics.enable), or change"
+                " kafka.dead_letter_topic"
+            ) from error
+
+    def _failure(self, future: Any, until: float) -> str | None:
         """Wait for one letter; kafka-python's own flush gives up on batches that it splits."""
         try:
-            future.get(timeout=ANSWER_S)
+            future.get(timeout=max(0.0, until - time.monotonic()))
         except KafkaError as error:
-            failure: Exception = error
-            return failure
+            return str(error) if future.is_done else f"no answer within {self._answer_s:g} s"
         return None
 
     def close(self) -> None:
-        """See `DeadLetters`."""
-        self._producer.close(timeout=5)
+        """See `DeadLetters`; what the broker does not take within 5 s is given up."""
+        try:
+            self._producer.close(timeout=CLOSE_S)
+        except KafkaTimeoutError:
+            self._producer._sender.force_close()
+            self._producer._sender.join(CLOSE_S)
+            self._producer.close(timeout=CLOSE_S)
 
 
 def make_letter(

@@ -16,6 +16,7 @@ from ingest import (
     read_window,
 )
 from ingest.decoder import BadRecord
+from millstream.stack.kafka import EmbeddedKafka
 from tests.ingest.broker import opened, produce
 from tests.ingest.samples import SCHEMA, encoded
 from tests.ingest.test_json_decoder import BAD, GOOD
@@ -175,6 +176,37 @@ def test_an_unreachable_broker_is_one_clear_line():
     with pytest.raises(SourceError, match=r"no answer from the broker at 127\.0\.0\.1:1"):
         KafkaDeadLetters(options)
     assert threading.active_count() <= before
+
+
+@pytest.mark.slow
+def test_a_topic_that_nobody_creates_and_a_broker_that_is_gone(tmp_path, topic):
+    batch = RecordBatch.of(topic, 0, range(30), [b"x"] * 30)
+    bad = [BadRecord(n, "why", "not_json") for n in range(30)]
+    overrides = {"auto.create.topics.enable": "false"}
+    with EmbeddedKafka(tmp_path, overrides=overrides) as broker:
+        options = {
+            "bootstrap_servers": broker.bootstrap_servers,
+            "max_block_ms": 1_000,
+            "request_timeout_ms": 3_000,
+            "delivery_timeout_ms": 12_000,
+        }
+        letters = KafkaDeadLetters(options, answer_s=1.0)
+        try:
+            missing = rf"topic {topic}\.dead-letters .* does not have it .* create it, allow auto"
+            with pytest.raises(DeadLetterError, match=missing):
+                letters.send(batch, bad)
+            broker.create_topic(f"{topic}.dead-letters")
+            letters.send(batch, bad[:1])
+            letters.flush()
+            broker.stop()
+            letters.send(batch, bad)
+            with pytest.raises(DeadLetterError, match=r"30 of 30 .*: no answer within 1 s"):
+                letters.flush()
+            assert not any(future.is_done for future in letters._waiting), "each waited anew"
+        finally:
+            letters.close()
+        letters.close()
+        assert all(future.is_done for future in letters._waiting)
 
 
 def test_sources_and_letters_take_one_set_of_options(kafka, servers, topic):
