@@ -88,7 +88,10 @@ def test_a_slow_rate_does_not_send_in_lumps(
 
 @pytest.mark.parametrize(
     "options",
-    [{"bootstrap_servers": "127.0.0.1:1", "bootstrap_timeout_ms": 300}, {"compression_type": "zip"}],
+    [
+        {"bootstrap_servers": "127.0.0.1:1", "bootstrap_timeout_ms": 300},
+        {"compression_type": "zip"},
+    ],
     ids=["no broker", "a bad option"],
 )
 def test_what_kafka_refuses_is_one_line(
