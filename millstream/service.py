@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from ingest import GroupCommitter, Intake, KafkaDeadLetters, KafkaSource
 from millstream.board import Board
 from millstream.config import Config
 from millstream.config_text import public_uri
-from millstream.errors import NoProgressError, RoundStoreError, StackError
+from millstream.endings import Idleness, Silence, check_progress
+from millstream.errors import RoundStoreError
 from millstream.fault import fault_point
 from millstream.local import open_broker, open_registry
 from millstream.pipeline import Pipeline, make_builder, open_pipeline, source_options
@@ -26,9 +26,6 @@ from millstream.state_lock import state_lock
 __all__ = ["RunOptions", "run_service"]
 
 log = logging.getLogger("millstream")
-
-MOST_FAILURES = 3
-MOST_SILENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -201,7 +198,7 @@ def loop(
         if on_round is not None:
             on_round(latest)
         rounds += 1
-        check_progress(running.pipeline)
+        check_progress(running.pipeline.store)
         if rounds == options.max_rounds:
             break
 
@@ -228,58 +225,6 @@ def prune(pipeline: Pipeline) -> None:
     if len(pipeline.store.complete()) > keep:
         needed = {version.round for version in pipeline.registry.versions()}
         pipeline.store.prune(keep, needed)
-
-
-def check_progress(pipeline: Pipeline) -> None:
-    """End the service when no round can be trained any more.
-
-    Raises:
-        NoProgressError: the last rounds all failed.
-    """
-    last = pipeline.store.complete()[-MOST_FAILURES:]
-    reasons = [folder.report().get("training", {}).get("diverged") for folder in last]
-    if len(last) == MOST_FAILURES and all(reasons):
-        raise NoProgressError(
-            f"the last {MOST_FAILURES} rounds could not be trained, the latest because"
-            f" {reasons[-1]}; correct the model, the learning rate or the ranges in [schema]"
-        )
-
-
-class Silence:
-    """Ends the service when the broker has not answered for long."""
-
-    def __init__(self, servers: str) -> None:
-        self._servers = servers
-        self._heard = time.monotonic()
-
-    def check(self, lag: int | None) -> None:
-        """Take note of whether the broker told the lag.
-
-        Raises:
-            StackError: it has not for a minute.
-        """
-        if lag is not None:
-            self._heard = time.monotonic()
-        elif time.monotonic() - self._heard > MOST_SILENCE_S:
-            raise StackError(
-                f"the broker at {self._servers} has not answered for {MOST_SILENCE_S:.0f} s;"
-                " start it again, then this; no record is lost"
-            )
-
-
-class Idleness:
-    """Tells when all records have been read and none has come for a while."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
-        self._count = -1
-        self._since = time.monotonic()
-
-    def reached(self, count: int, lag: int | None) -> bool:
-        """Whether `count` has stayed the same, with nothing left to read, for so many seconds."""
-        if count != self._count or lag != 0:
-            self._count, self._since = count, time.monotonic()
-        return self._seconds is not None and time.monotonic() - self._since >= self._seconds
 
 
 @contextmanager

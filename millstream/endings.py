@@ -1,0 +1,71 @@
+"""When the service ends by itself: caught up and idle, no broker, no progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from millstream.errors import NoProgressError, StackError
+from millstream.round_store import RoundStore
+
+__all__ = ["Idleness", "Silence", "check_progress"]
+
+MOST_FAILURES = 3
+MOST_SILENCE_S = 60.0
+Clock = Callable[[], float]
+
+
+class Idleness:
+    """Tells when all records have been read and none has come for a while."""
+
+    def __init__(self, seconds: float | None, clock: Clock = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._count = -1
+        self._since = clock()
+
+    def reached(self, count: int, lag: int | None) -> bool:
+        """Whether `count` has stayed the same, with nothing left to read, for so many seconds."""
+        if count != self._count or lag != 0:
+            self._count, self._since = count, self._clock()
+        return self._seconds is not None and self._clock() - self._since >= self._seconds
+
+
+class Silence:
+    """Ends the service when the broker has not answered for long."""
+
+    def __init__(self, servers: str, clock: Clock = time.monotonic) -> None:
+        self._servers = servers
+        self._clock = clock
+        self._since: float | None = None
+
+    def check(self, lag: int | None) -> None:
+        """Take note of whether the broker told the lag.
+
+        Raises:
+            StackError: it has not for a minute of checks.
+        """
+        if lag is not None:
+            self._since = None
+        elif self._since is None:
+            self._since = self._clock()
+        elif self._clock() - self._since > MOST_SILENCE_S:
+            raise StackError(
+                f"the broker at {self._servers} has not answered for {MOST_SILENCE_S:.0f} s;"
+                " start it again, then this; no record is lost"
+            )
+
+
+def check_progress(store: RoundStore) -> None:
+    """End the service when no round can be trained any more.
+
+    Raises:
+        NoProgressError: the last rounds all failed.
+    """
+    last = store.complete()[-MOST_FAILURES:]
+    reasons = [folder.report().get("training", {}).get("diverged") for folder in last]
+    if len(last) == MOST_FAILURES and all(reasons):
+        raise NoProgressError(
+            f"the last {MOST_FAILURES} rounds could not be trained, the latest because"
+            f" {reasons[-1]}; correct the model, the learning rate or the ranges in [schema]"
+        )
