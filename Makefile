@@ -22,7 +22,7 @@ demo: $(STAMP)  ## stream the flights of 2013, train, register, pull
 	$(VENV)/bin/millstream demo $(ARGS)
 
 test: $(STAMP)  ## run the whole test suite
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP)  ## check style and types
 	$(VENV)/bin/ruff check .
