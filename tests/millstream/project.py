@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from kafka import KafkaConsumer
 
 from millstream.local import ensure_topics
 from millstream.publish_file import send_rows
@@ -137,3 +138,18 @@ def make_rows(count: int, seed: int) -> list[bytes]:
         json.dumps({"a": x, "b": z, "kind": k, "y": bool(t)}).encode()
         for x, z, k, t in zip(a.tolist(), b.tolist(), kind.tolist(), y.tolist(), strict=True)
     ]
+
+
+def read_all(servers: str, topic: str) -> list:
+    """All records of a topic."""
+    consumer = KafkaConsumer(
+        topic,
+        bootstrap_servers=servers,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=3000,
+        group_id=None,
+    )
+    try:
+        return list(consumer)
+    finally:
+        consumer.close()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kafka import KafkaConsumer
-
 from millstream.round_store import RoundStore
 
-from .project import create_topic, make_project, make_rows
+from .project import create_topic, make_project, make_rows, read_all
 
 BAD = [
     b"",
@@ -67,17 +65,3 @@ def test_too_many_bad_records_end_the_service(kafka, topic: str, tmp_path: Path)
     assert "kafka.max_bad_ratio" in ended.output
     assert "not_json" in ended.output
     assert len(RoundStore(project.state_dir / "rounds").complete()) == 1  # only the untrained one
-
-
-def read_all(servers: str, topic: str) -> list:
-    consumer = KafkaConsumer(
-        topic,
-        bootstrap_servers=servers,
-        auto_offset_reset="earliest",
-        consumer_timeout_ms=3000,
-        group_id=None,
-    )
-    try:
-        return list(consumer)
-    finally:
-        consumer.close()

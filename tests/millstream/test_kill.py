@@ -12,7 +12,7 @@ import pytest
 from millstream.round_store import RoundStore
 from registry import ModelRegistry
 
-from .project import Project, create_topic, make_project, make_rows
+from .project import Project, create_topic, make_project, make_rows, read_all
 
 POINTS = [
     "1.polling",
@@ -41,25 +41,34 @@ PER_RUN = 900
 def test_kills_at_every_step_lose_nothing(kafka, topic: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", kafka.bootstrap_servers, topic)
     create_topic(kafka.bootstrap_servers, topic)
-    sent = project.produce(make_rows(PER_RUN, seed=0))
+    sent = project.produce(mixed_rows(seed=0))
     chance = random.Random(5)
     for run, point in enumerate(POINTS, start=1):
         killed = project.command("run", "--stop-when-idle", "2", MILLSTREAM_FAULT=point)
         assert killed.code == -signal.SIGKILL, f"{point}: {killed.output}"
-        sent += project.produce(make_rows(PER_RUN, seed=run))
+        sent += project.produce(mixed_rows(seed=run))
     for run in range(RANDOM_KILLS):
         kill_after(project, chance.uniform(5.0, 12.0))
-        sent += project.produce(make_rows(PER_RUN, seed=100 + run))
+        sent += project.produce(mixed_rows(seed=100 + run))
     finished = project.command("run", "--stop-when-idle", "2")
     assert finished.code == 0, finished.output
 
     store = RoundStore(project.state_dir / "rounds")
     numbers = check_ranges_tile(store, topic, sent)
     check_one_version_a_round(project, store, numbers)
+    check_dead_letters(project, store, numbers)
     for number in chance.sample(numbers, 2):
         replayed = project.command("replay", str(number))
         assert replayed.code == 0, replayed.output
         assert "bit for bit the same" in replayed.output
+
+
+def mixed_rows(seed: int) -> list[bytes]:
+    """Good records with a few bad ones among them."""
+    rows = make_rows(PER_RUN, seed=seed)
+    for at in (7, 300, 301, 650):
+        rows.insert(at, b"not json")
+    return rows
 
 
 def kill_after(project: Project, seconds: float) -> None:
@@ -101,3 +110,13 @@ def check_one_version_a_round(project: Project, store: RoundStore, numbers: list
     champion = registry.champion()
     assert champion is not None
     assert champion.version == max(v.version for v in versions if v.promoted)
+
+
+def check_dead_letters(project: Project, store: RoundStore, numbers: list[int]) -> None:
+    """Each bad record is in the dead-letter topic, perhaps more than once, and nothing else is."""
+    bad = sum(store.folder(number).report()["counts"]["bad"] for number in numbers)
+    letters = read_all(project.servers, f"{project.topic}.dead-letters")
+    names = ("millstream.topic", "millstream.partition", "millstream.offset")
+    identities = {tuple(dict(letter.headers)[name] for name in names) for letter in letters}
+    assert len(identities) == bad == 4 * (1 + len(POINTS) + RANDOM_KILLS)
+    assert {letter.value for letter in letters} == {b"not json"}
