@@ -22,9 +22,9 @@ server = ServerProcess(
     [sys.executable, "-c", sys.argv[2]], log_file=Path(sys.argv[1]), grace_s=0.2
 )
 if sys.argv[3] == "fork" and os.fork() == 0:
-    os.write(1, b"%d\n" % os.getpid())
+    os.write(1, b"%d\\n" % os.getpid())
     time.sleep(600)
-os.write(1, b"%d\n" % server.pid)
+os.write(1, b"%d\\n" % server.pid)
 time.sleep(600)
 """
 
