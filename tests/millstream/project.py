@@ -45,8 +45,8 @@ name = "{name}"
 min_rows = 20
 min_gain = -1.0
 [compress]
-max_loss = 0.5
-max_output_difference = 1.0
+max_loss = 0.05
+max_output_difference = 0.2
 [service]
 keep_rounds = {keep_rounds}
 """

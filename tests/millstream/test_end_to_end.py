@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
 from ingest import Rows
 from millstream.round_store import RoundStore
@@ -19,6 +21,7 @@ from registry import LiteModel, ModelRegistry
 
 from .project import Project, create_topic, make_project, make_rows
 
+TOLERANCE = 0.2  # max_output_difference of the project, which the gate holds each rung to
 CONSUMER = """
 import sys
 
@@ -112,9 +115,14 @@ def test_a_pulled_model_predicts_what_the_gate_measured(
     predictions = np.array(json.loads(pulled.stdout.splitlines()[-1]), np.float32)
     exported = LiteModel(registry.tflite(champion)).predict(lite_features(rows))
     np.testing.assert_array_equal(predictions, exported)
+    client = MlflowClient(uri)
+    path = client.download_artifacts(champion.run_id, "float32/model.tflite.gz", str(tmp_path))
+    float32 = LiteModel(gzip.decompress(Path(path).read_bytes())).predict(lite_features(rows))
+    apart = float(np.abs(predictions - float32).max())
     published = folder.published()
     assert published is not None
-    assert published["output_difference"] <= 1.0
+    assert 0.0 < apart <= TOLERANCE
+    assert apart == pytest.approx(published["output_difference"], abs=1e-6)
 
 
 def test_pull_writes_a_model_that_loads(finished: Project, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def project(kafka, topic: str, folder: Path, task: str, label: str, model: str) 
     text = path.read_text().replace('task = "binary"', f'task = "{task}"')
     text = text.replace('label = { name = "y", type = "bool" }', f'{label}\nweight = "importance"')
     text = text.replace('kind = { type = "category", vocabulary = ["p", "q", "r"] }\n', "")
-    path.write_text(text.replace("max_output_difference = 1.0\n", ""))
+    path.write_text(text.replace("max_output_difference = 0.2\n", ""))
     (made.directory / "model.py").write_text(model)
     return made
 
