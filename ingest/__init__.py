@@ -8,7 +8,6 @@ Importing it does not import TensorFlow.
 from ingest.checks import check_decoder, check_sampler, check_source
 from ingest.dataset import steps_per_epoch, training_dataset
 from ingest.dead_letters import DeadLetters, KafkaDeadLetters, NoDeadLetters
-from ingest.decoder import BadRecord, Decoded, Decoder
 from ingest.errors import (
     BadRatioExceeded,
     DeadLetterError,
@@ -22,17 +21,19 @@ from ingest.errors import (
     SettingsError,
     SourceError,
 )
-from ingest.group_commit import GroupCommitter
+from ingest.field import Field
+from ingest.formats.decoder import BadRecord, Decoded, Decoder
+from ingest.formats.json_decoder import JsonDecoder
 from ingest.identity import hash64, unit
 from ingest.intake import Intake, IntakeTotals
-from ingest.json_decoder import JsonDecoder
-from ingest.kafka_source import KafkaSource
+from ingest.kafka.group_commit import GroupCommitter
+from ingest.kafka.source import KafkaSource
 from ingest.position import Gap, OffsetRange, Position
 from ingest.read_window import read_window
 from ingest.records import RecordBatch
 from ingest.rows import Rows
 from ingest.sampling import BottomK, Sampler, SamplerState
-from ingest.schema import Field, Schema
+from ingest.schema import Schema
 from ingest.source import Source
 from ingest.split import TEST, TRAIN, VALIDATION, split
 from ingest.window import Counts, SampleSettings, Window, WindowBuilder

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ingest.decoder import Decoder
+from ingest.formats.decoder import Decoder
 from ingest.position import Position
+from ingest.ragged import Column, Ragged
 from ingest.records import RecordBatch
 from ingest.rows import Rows
 from ingest.sampling.sampler import Sampler
@@ -160,12 +161,17 @@ def _decode(
         _require(bool(record.kind) and bool(record.reason.strip()), "a kind and a reason")
         _require(len(record.reason) <= LONGEST_REASON, "a short reason")
     for name, column in decoded.columns.items():
-        _require(column.shape == (len(good),), f"column {name} with a value per good record")
+        _require(len(column) == len(good), f"column {name} with a value per good record")
     rows = {
-        place: {n: (str(c.dtype), c[at].tobytes()) for n, c in decoded.columns.items()}
+        place: {n: (str(c.dtype), row_bytes(c, at)) for n, c in decoded.columns.items()}
         for at, place in enumerate(good)
     }
     return {record.index: record.kind for record in decoded.bad}, rows
+
+
+def row_bytes(column: Column, at: int) -> bytes:
+    """The bytes of one row."""
+    return (column.row(at) if isinstance(column, Ragged) else column[at]).tobytes()
 
 
 def _read(source: Source, end: Position) -> list[tuple[Position, list[tuple[Any, ...]]]]:

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from ingest.decoder import BadRecord
 from ingest.errors import DeadLetterError
-from ingest.kafka_client import open_client
-from ingest.kafka_errors import translated
+from ingest.formats.decoder import BadRecord
+from ingest.kafka.client import open_client
+from ingest.kafka.errors import translated
 from ingest.records import RecordBatch
 
 __all__ = ["DeadLetters", "KafkaDeadLetters", "NoDeadLetters"]

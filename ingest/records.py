@@ -116,6 +116,12 @@ class RecordBatch:
         """The value of a record; None for a null."""
         return _span(self.buffer, self.value_start[index], self.value_length[index])
 
+    def take(self, indices: NDArray[np.int64]) -> RecordBatch | None:
+        """The records at growing indices, over the same buffer; None when there are none."""
+        if len(indices) == 0:
+            return None
+        return self if len(indices) == len(self) else self._part(indices)
+
     def between(self, start: int, end: int) -> RecordBatch | None:
         """The records with offsets in `[start, end)`; None when there are none."""
         low, high = np.searchsorted(self.offsets, [start, end])
@@ -123,8 +129,10 @@ class RecordBatch:
             return self
         if low >= high:
             return None
-        part = slice(int(low), int(high))
-        columns = {name: getattr(self, name)[part] for name in COLUMNS}
+        return self._part(slice(int(low), int(high)))
+
+    def _part(self, chosen: slice | NDArray[np.int64]) -> RecordBatch:
+        columns = {name: getattr(self, name)[chosen] for name in COLUMNS}
         return RecordBatch(self.topic, self.partition, **columns, buffer=self.buffer)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest.errors import RowsError
+from ingest.ragged import Column, Ragged, concat_columns, take_rows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -29,7 +30,7 @@ class Rows:
         partition: int32[n].
         offset: int64[n].
         timestamp: int64[n], milliseconds since the epoch; -1 when a record has none.
-        columns: one array[n] per field of the schema, in its dtype.
+        columns: one per field of the schema, in its dtype: array[n], array[n, length] or `Ragged`.
 
     Raises:
         RowsError: the columns do not fit together.
@@ -40,7 +41,7 @@ class Rows:
     partition: NDArray[np.int32]
     offset: NDArray[np.int64]
     timestamp: NDArray[np.int64]
-    columns: Mapping[str, NDArray[Any]]
+    columns: Mapping[str, Column]
 
     def __post_init__(self) -> None:
         if list(self.topics) != sorted(set(self.topics)):
@@ -58,7 +59,8 @@ class Rows:
         for name in expected:
             self._check_shape(name, getattr(self, name))
         for name, column in self.columns.items():
-            self._check_shape(name, column)
+            if len(column) != len(self):
+                raise RowsError(f"rows: expected {name}[{len(self)}], got {len(column)} rows")
         if len(self) and not 0 <= self.topic.min() <= self.topic.max() < len(self.topics):
             raise RowsError("rows: a topic index is outside the topics")
 
@@ -77,16 +79,13 @@ class Rows:
         return (
             self.topics == other.topics
             and mine.keys() == theirs.keys()
-            and all(
-                mine[name].dtype == theirs[name].dtype and np.array_equal(mine[name], theirs[name])
-                for name in mine
-            )
+            and all(_same(mine[name], theirs[name]) for name in mine)
         )
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _arrays(self) -> dict[str, NDArray[Any]]:
-        identity: dict[str, NDArray[Any]] = {
+    def _arrays(self) -> dict[str, Column]:
+        identity: dict[str, Column] = {
             "topic": self.topic,
             "partition": self.partition,
             "offset": self.offset,
@@ -98,14 +97,15 @@ class Rows:
         }
 
     @classmethod
-    def _of(cls, topics: tuple[str, ...], arrays: Mapping[str, NDArray[Any]]) -> Rows:
+    def _of(cls, topics: tuple[str, ...], arrays: Mapping[str, Column]) -> Rows:
+        plain: Mapping[str, Any] = arrays
         names = [n.removeprefix("column.") for n in arrays if n.startswith("column.")]
         return cls(
             topics=topics,
-            topic=arrays["identity.topic"],
-            partition=arrays["identity.partition"],
-            offset=arrays["identity.offset"],
-            timestamp=arrays["identity.timestamp"],
+            topic=plain["identity.topic"],
+            partition=plain["identity.partition"],
+            offset=plain["identity.offset"],
+            timestamp=plain["identity.timestamp"],
             columns={name: arrays[f"column.{name}"] for name in names},
         )
 
@@ -118,7 +118,7 @@ class Rows:
             partition=np.zeros(0, np.int32),
             offset=np.zeros(0, np.int64),
             timestamp=np.zeros(0, np.int64),
-            columns={field.name: np.zeros(0, field.numpy_dtype) for field in schema.fields},
+            columns={field.name: field.empty_column() for field in schema.fields},
         )
 
     @classmethod
@@ -136,7 +136,7 @@ class Rows:
         if any(kind != kinds[0] for kind in kinds):
             raise RowsError("rows: expected parts with the same columns and dtypes")
         return cls._of(
-            topics, {name: np.concatenate([part[name] for part in aligned]) for name in kinds[0]}
+            topics, {name: concat_columns([part[name] for part in aligned]) for name in kinds[0]}
         )
 
     def _with_topics(self, topics: tuple[str, ...]) -> Rows:
@@ -149,7 +149,7 @@ class Rows:
         """The rows at `indices` (integers or a mask), copied."""
         chosen = np.asarray(indices)
         chosen = chosen.astype(np.intp) if chosen.size == 0 and chosen.dtype != bool else chosen
-        return Rows._of(self.topics, {n: array[chosen] for n, array in self._arrays().items()})
+        return Rows._of(self.topics, {n: take_rows(a, chosen) for n, a in self._arrays().items()})
 
     def sorted_by_identity(self) -> Rows:
         """The rows by topic name, partition and offset."""
@@ -164,16 +164,20 @@ class Rows:
         return found
 
     def features(self, schema: Schema) -> dict[str, NDArray[Any]]:
-        """What a model may look at, by name."""
-        return {field.name: self.columns[field.name] for field in schema.features}
+        """What a model may look at, by name.
+
+        Raises:
+            RowsError: a column is ragged.
+        """
+        return {field.name: _plain(self.columns[field.name]) for field in schema.features}
 
     def labels(self, schema: Schema) -> NDArray[Any]:
         """What a model learns to predict."""
-        return self.columns[schema.label.name]
+        return _plain(self.columns[schema.label.name])
 
     def weights(self, schema: Schema) -> NDArray[np.float32] | None:
         """What each row weighs; None when all weigh the same."""
-        return self.columns[schema.weight.name] if schema.weight else None
+        return _plain(self.columns[schema.weight.name]) if schema.weight else None
 
     def save(self, path: Path) -> None:
         """Write an Arrow IPC file, durably: after this it is there whole, or not at all."""
@@ -191,3 +195,16 @@ class Rows:
         from ingest.rows_file import read_rows_file
 
         return cls._of(*read_rows_file(path))
+
+
+def _plain(column: Column) -> NDArray[Any]:
+    """A column whose rows have one shape, which a label and a weight always are."""
+    if isinstance(column, Ragged):
+        raise RowsError("rows: expected rows of one shape, got a ragged column")
+    return column
+
+
+def _same(one: Column, other: Column) -> bool:
+    if isinstance(one, Ragged) or isinstance(other, Ragged):
+        return one == other
+    return one.dtype == other.dtype and np.array_equal(one, other)

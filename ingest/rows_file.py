@@ -8,25 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from ingest.errors import RowsError
+from ingest.ragged import Column, Ragged
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["read_rows_file", "write_rows_file"]
+__all__ = ["from_arrow", "read_rows_file", "to_arrow", "write_rows_file"]
 
 FORMAT = 1
 KEY = b"millstream"
 
 
-def write_rows_file(
-    path: Path, topics: tuple[str, ...], arrays: Mapping[str, NDArray[np.generic]]
-) -> None:
+def write_rows_file(path: Path, topics: tuple[str, ...], arrays: Mapping[str, Column]) -> None:
     """Write topics and arrays of one length, durably."""
-    table = pa.table({name: pa.array(array) for name, array in arrays.items()})
+    table = pa.table({name: to_arrow(array) for name, array in arrays.items()})
     about = json.dumps({"format": FORMAT, "topics": list(topics)})
     table = table.replace_schema_metadata({KEY: about.encode()})
     unfinished = path.with_name(path.name + ".tmp")
@@ -43,7 +42,7 @@ def write_rows_file(
         os.close(folder)
 
 
-def read_rows_file(path: Path) -> tuple[tuple[str, ...], dict[str, NDArray[Any]]]:
+def read_rows_file(path: Path) -> tuple[tuple[str, ...], dict[str, Column]]:
     """Read topics and arrays.
 
     Raises:
@@ -53,12 +52,41 @@ def read_rows_file(path: Path) -> tuple[tuple[str, ...], dict[str, NDArray[Any]]
         with pa.OSFile(str(path), "rb") as file:
             table = pa.ipc.open_file(file).read_all()
         about = json.loads((table.schema.metadata or {}).get(KEY, b"{}"))
-        arrays = {
-            name: table[name].combine_chunks().to_numpy(zero_copy_only=False).copy()
-            for name in table.column_names
-        }
+        arrays = {name: from_arrow(table[name].combine_chunks()) for name in table.column_names}
     except (OSError, pa.ArrowException, ValueError) as error:
         raise RowsError(f"{path}: expected a file of rows: {error}") from error
     if about.get("format") != FORMAT:
         raise RowsError(f"{path}: expected rows of format {FORMAT}, got {about.get('format')!r}")
     return tuple(about["topics"]), arrays
+
+
+def to_arrow(column: Column) -> pa.Array:
+    """A column as an Arrow array: plain, fixed-size lists, large lists, or large binaries."""
+    if isinstance(column, Ragged):
+        if column.dtype == np.uint8:
+            buffers = [None, pa.py_buffer(column.splits), pa.py_buffer(column.values)]
+            return pa.Array.from_buffers(pa.large_binary(), len(column), buffers)
+        return pa.LargeListArray.from_arrays(pa.array(column.splits), pa.array(column.values))
+    if column.ndim == 2:
+        return pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), column.shape[1])
+    return pa.array(column)
+
+
+def from_arrow(array: pa.Array) -> Column:
+    """The inverse of `to_arrow`, copied."""
+    if pa.types.is_large_binary(array.type):
+        _, splits, values = array.buffers()
+        ends = np.frombuffer(splits, np.int64)[array.offset : array.offset + len(array) + 1]
+        whole = np.frombuffer(values or b"", np.uint8)
+        return Ragged(whole[ends[0] : ends[-1]].copy(), ends - ends[0])
+    if pa.types.is_large_list(array.type):
+        splits = array.offsets.to_numpy()
+        return Ragged(_copied(array.flatten()), splits - splits[0])
+    if pa.types.is_fixed_size_list(array.type):
+        return _copied(array.flatten()).reshape(len(array), array.type.list_size)
+    return _copied(array)
+
+
+def _copied(array: pa.Array) -> NDArray[Any]:
+    copied: NDArray[Any] = array.to_numpy(zero_copy_only=False).copy()
+    return copied

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ingest.dead_letters import DeadLetters
-from ingest.decoder import Decoder
 from ingest.errors import SettingsError
+from ingest.formats.decoder import Decoder
 from ingest.position import Gap, Position
+from ingest.ragged import Column
 from ingest.records import RecordBatch
 from ingest.rows import Rows
 from ingest.sampling import BottomK
@@ -237,9 +238,7 @@ class WindowBuilder:
             self.start = self.start.advance(topic, partition, 0)
             self.end = self.end.advance(topic, partition, 0)
 
-    def _rows(
-        self, batch: RecordBatch, good: np.ndarray, columns: Mapping[str, np.ndarray]
-    ) -> Rows:
+    def _rows(self, batch: RecordBatch, good: np.ndarray, columns: Mapping[str, Column]) -> Rows:
         topic = self._recipe.topics.index(batch.topic)
         return Rows(
             self._recipe.topics,

@@ -22,7 +22,10 @@ def raw_columns(rows: Rows, schema: Schema) -> dict[str, list[Any]]:
             f.name: ["" if f.dtype == "category" else f.numpy_dtype.type(0).item()]
             for f in schema.features
         }
-    return {f.name: _raw(f, rows.columns[f.name].tolist()) for f in schema.features}
+    return {
+        f.name: _raw(f, column.tolist())
+        for f, column in zip(schema.features, rows.features(schema).values(), strict=True)
+    }
 
 
 def _raw(field: Field, values: list[Any]) -> list[Any]:

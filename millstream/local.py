@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import ingest
-from ingest.kafka_client import open_client
-from ingest.kafka_errors import translated
+from ingest.kafka.client import open_client
+from ingest.kafka.errors import translated
 from millstream.config import Config
 from millstream.config_text import public_uri
 from millstream.durable import make_folder, read_as, write_json

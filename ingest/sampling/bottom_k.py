@@ -123,7 +123,7 @@ class BottomK:
         keys = np.log(-np.log1p(-unit(bits)))
         if self._weight is not None:
             with np.errstate(divide="ignore"):
-                keys -= np.log(rows.columns[self._weight].astype(np.float64))
+                keys -= np.log(np.asarray(rows.columns[self._weight], np.float64))
         return keys
 
     def _hold(self, rows: Rows) -> None:

@@ -15,7 +15,7 @@ from ingest import (
     WindowBuilder,
     read_window,
 )
-from ingest.decoder import BadRecord
+from ingest.formats.decoder import BadRecord
 from millstream.stack.kafka import EmbeddedKafka
 from tests.ingest.broker import opened, produce
 from tests.ingest.samples import SCHEMA, encoded

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingest import Field, JsonDecoder, RecordBatch, Schema
 from ingest.checks import check_decoder
-from ingest.json_record import BadValueError, RecordParser
+from ingest.formats.json_record import BadValueError, RecordParser
 from tests.ingest.samples import SCHEMA, encoded, record
 
 BAD = {

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from ingest.schema import Field, Schema
+from ingest.field import Field
+from ingest.schema import Schema
 
 __all__ = ["MAX_DEPTH", "BadKind", "BadValueError", "RecordParser"]
 

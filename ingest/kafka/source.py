@@ -10,8 +10,8 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
 from ingest.errors import SourceError
-from ingest.kafka_client import open_client
-from ingest.kafka_errors import translated
+from ingest.kafka.client import open_client
+from ingest.kafka.errors import translated
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from ingest.ragged import Column
 from ingest.records import RecordBatch
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ class Decoded:
     """A decoded batch: each record is either good or bad.
 
     Attributes:
-        columns: one array[g] per field of the schema, in its dtype, for the good records.
+        columns: one of g rows per field of the schema, in its dtype, for the good records:
+            array[g], array[g, length] or `Ragged`.
         good: int64[g], growing indices of the good records in the batch.
         bad: the others, by index.
     """
 
-    columns: Mapping[str, NDArray[Any]]
+    columns: Mapping[str, Column]
     good: NDArray[np.int64]
     bad: tuple[BadRecord, ...]
 

@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pa_json
 
-from ingest.decoder import BadRecord, Decoded
-from ingest.json_record import MAX_DEPTH, BadValueError, RecordParser
+from ingest.field import Field
+from ingest.formats.decoder import BadRecord, Decoded
+from ingest.formats.json_record import MAX_DEPTH, BadValueError, RecordParser
 from ingest.records import RecordBatch
-from ingest.schema import Field, Schema
+from ingest.schema import Schema
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,8 +41,8 @@ ARROW_TYPES = {
 class JsonDecoder:
     """A `Decoder` for JSON objects that have the schema's fields at their top level.
 
-    `ingest.json_record` says what is good. A chunk in which every record is beyond doubt goes
-    through pyarrow's parser as a whole; all others record by record, with the same outcome.
+    `ingest.formats.json_record` says what is good. A chunk in which every record is beyond doubt
+    goes through pyarrow's parser as a whole; all others record by record, with the same outcome.
 
     Args:
         schema: the fields.
@@ -89,7 +90,7 @@ class JsonDecoder:
         self, batch: RecordBatch, rows: NDArray[np.int64], parts: list[Part], bad: list[BadRecord]
     ) -> None:
         """Decode some rows: as a whole if that works, else in halves, else one by one."""
-        from ingest.lines import join_lines  # numba is slow to import
+        from ingest.formats.lines import join_lines  # numba is slow to import
 
         lines, taken = join_lines(batch.buffer, batch.value_start[rows], batch.value_length[rows])
         odd, rows = rows[~taken], rows[taken]

@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from ingest.kafka_client import open_client
+from ingest.kafka.client import open_client
 from ingest.position import Position
 
 __all__ = ["GroupCommitter"]
