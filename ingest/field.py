@@ -195,7 +195,7 @@ class Field:
             return Ragged(np.empty(0, self.numpy_dtype), np.zeros(1, np.int64))
         return np.empty((0, *self.shape), self.numpy_dtype)
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float | None, float | None]:
         """The smallest and the largest good value; whole numbers for integers."""
         low, high = self.minimum, self.maximum
@@ -215,14 +215,15 @@ class Field:
             return len(self.vocabulary)
         return 1 + (self.buckets or self.grow or len(self.vocabulary))
 
-    def codes(self, strings: Iterable[str]) -> NDArray[np.int32]:
-        """The codes of some strings by the fixed vocabulary or buckets; -1 for an unknown label."""
+    def code(self, word: str) -> int:
+        """The code of a string by the fixed vocabulary or buckets; -1 for an unknown label."""
         if self.buckets:
-            found = [1 + zlib.crc32(s.encode()) % self.buckets if s else 0 for s in strings]
-        else:
-            unknown = -1 if self.role == "label" else 0
-            found = [self._places.get(s, unknown) for s in strings]
-        return np.array(found, np.int32)
+            return 1 + zlib.crc32(word.encode()) % self.buckets if word else 0
+        return self._places.get(word, -1 if self.role == "label" else 0)
+
+    def codes(self, strings: Iterable[str]) -> NDArray[np.int32]:
+        """The codes of some strings, as `code` has them."""
+        return np.array([self.code(string) for string in strings], np.int32)
 
     @cached_property
     def _places(self) -> dict[str, int]:

@@ -11,7 +11,8 @@ import pyarrow.json as pa_json
 
 from ingest.field import Field
 from ingest.formats.decoder import BadRecord, Decoded
-from ingest.formats.json_record import MAX_DEPTH, BadValueError, RecordParser
+from ingest.formats.json_record import MAX_DEPTH, RecordParser
+from ingest.formats.values import BadValueError
 from ingest.records import RecordBatch
 from ingest.schema import Schema
 
