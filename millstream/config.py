@@ -14,8 +14,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     ValidationError,
@@ -28,42 +26,32 @@ from millstream.config_checks import (
     check_dead_letters,
     check_model_name,
     check_options,
-    check_range,
     check_servers,
     check_topics,
 )
+from millstream.config_format import FormatConfig
+from millstream.config_schema import SchemaConfig
+from millstream.config_section import Count, Section, Share
 from millstream.config_text import expand, explain
 from millstream.errors import ConfigError
 
 __all__ = [
     "CompressConfig",
     "Config",
-    "FieldSpec",
     "KafkaConfig",
-    "LabelSpec",
     "RegistryConfig",
     "SampleConfig",
-    "SchemaConfig",
     "ServiceConfig",
     "TrainConfig",
     "TriggerConfig",
     "load_config",
 ]
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Count = Annotated[int, Field(ge=1)]
 METRICS = {
     "binary": ("auc", "accuracy", "log_loss"),
     "multiclass": ("accuracy", "log_loss"),
     "regression": ("rmse", "mae", "r2"),
 }
-FieldType = Literal["float32", "int32", "int64", "bool", "category"]
-
-
-class Section(BaseModel):
-    """What every section is: immutable, and strict about its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class KafkaConfig(Section):
@@ -85,52 +73,6 @@ class KafkaConfig(Section):
     @classmethod
     def _names_another_topic(cls, value: str, info: ValidationInfo) -> str:
         return check_dead_letters(value, info.data.get("topics", ()))
-
-
-class FieldSpec(Section):
-    """One field of a record: `distance = "float32"` for short, or a table.
-
-    A category is a string that becomes an integer: by a fixed vocabulary, or hashed into buckets.
-    """
-
-    type: FieldType
-    vocabulary: tuple[str, ...] = ()
-    buckets: Annotated[int, Field(ge=0)] = 0
-    min: float | None = None
-    max: float | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: object) -> object:
-        return {"type": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _range_fits(self) -> FieldSpec:
-        check_range(self.type, self.min, self.max)
-        return self
-
-
-class LabelSpec(Section):
-    """The field that the model learns to predict; a category needs its vocabulary."""
-
-    name: str
-    type: FieldType = "float32"
-    vocabulary: tuple[str, ...] = ()
-    min: float | None = None
-    max: float | None = None
-
-    @model_validator(mode="after")
-    def _range_fits(self) -> LabelSpec:
-        check_range(self.type, self.min, self.max)
-        return self
-
-
-class SchemaConfig(Section):
-    """The fields of a record: what is learned from, what is learned, what weighs a row."""
-
-    features: dict[str, FieldSpec] = Field(min_length=1)
-    label: LabelSpec
-    weight: str | None = None
 
 
 class SampleConfig(Section):
@@ -201,6 +143,7 @@ class Config(Section):
     """One millstream.toml. `directory` is the folder it lies in; relative paths start there."""
 
     kafka: KafkaConfig
+    format: FormatConfig = FormatConfig()
     schema_: SchemaConfig = Field(alias="schema")
     sample: SampleConfig = SampleConfig()
     train: TrainConfig
@@ -242,8 +185,10 @@ class Config(Section):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of all settings but connection options, which may hold secrets."""
-        plain = self.model_dump_json(exclude={"kafka": {"options"}})
+        """SHA-256 (hex) of all settings but those that may hold secrets."""
+        plain = self.model_dump_json(
+            exclude={"kafka": {"options"}, "format": {"schema_registry": True}}
+        )
         return hashlib.sha256(plain.encode()).hexdigest()
 
     @property

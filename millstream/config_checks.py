@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 __all__ = [
     "check_dead_letters",
+    "check_length",
     "check_model_name",
     "check_options",
     "check_range",
@@ -96,13 +97,27 @@ def check_model_name(name: str) -> str:
     return name
 
 
+def check_length(length: object) -> int | Literal["ragged"]:
+    """Return the length of a list if it can be one.
+
+    Raises:
+        ValueError: it is neither a whole number from 1 nor "ragged".
+    """
+    if length == "ragged":
+        return "ragged"
+    if isinstance(length, int) and not isinstance(length, bool) and length >= 1:
+        return length
+    raise ValueError('expected a whole number from 1 or "ragged"')
+
+
 def check_range(kind: str, lowest: float | None, highest: float | None) -> None:
     """Refuse a range that is empty, or that a field of this type cannot have.
 
     Raises:
         ValueError: says which of the two.
     """
-    if kind in {"bool", "category"} and (lowest, highest) != (None, None):
+    numbers = {"float32", "float64", "int32", "int64"}
+    if kind not in numbers and (lowest, highest) != (None, None):
         raise ValueError(f"only a number has min or max, and this is a {kind}; remove them")
     if lowest is not None and highest is not None and lowest > highest:
         raise ValueError(f"expected min to be at most max, got min {lowest:g}, max {highest:g}")

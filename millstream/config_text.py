@@ -17,7 +17,8 @@ from millstream.errors import ConfigError
 __all__ = ["expand", "explain", "is_secret", "public_uri"]
 
 _REFERENCE = re.compile(r"\$\{(file:)?([^}]+)\}")
-_SECRET = re.compile(r"password|secret|token|credential|api_?key", re.IGNORECASE)
+_SECRET = re.compile(r"password|secret|token|credential|api_?key|^auth$", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"//[^/@:]*:(?!\$\{)[^/@]*@")
 
 
 def is_secret(key: str) -> bool:
@@ -46,6 +47,11 @@ def expand(value: Any, source: str, place: str = "") -> Any:
         raise ConfigError(
             f"{source}: {place}: a secret must not stand in the file;"
             " write ${NAME} (environment) or ${file:PATH}"
+        )
+    if place.endswith(".schema_registry.url") and _PASSWORD_IN_URL.search(value):
+        raise ConfigError(
+            f"{source}: {place}: a password must not stand in the file; write it as"
+            ' auth = "${NAME}", which holds user:password'
         )
     return _REFERENCE.sub(lambda match: _resolve(match, source, place), value)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import ingest
 import registry
 from millstream.board import Board
-from millstream.config import Config, FieldSpec, LabelSpec
+from millstream.config import Config
+from millstream.config_schema import FieldSpec, LabelSpec
 from millstream.durable import make_folder, write_json
 from millstream.recipe import fingerprint, make_recipe, round_seed
 from millstream.round_store import RoundStore
@@ -66,10 +67,8 @@ def make_field(
     name: str, spec: FieldSpec | LabelSpec, role: Literal["feature", "label", "weight"]
 ) -> ingest.Field:
     """One field of the schema."""
-    buckets = spec.buckets if isinstance(spec, FieldSpec) else 0
-    return ingest.Field(
-        name, spec.type, role, spec.vocabulary, buckets, minimum=spec.min, maximum=spec.max
-    )
+    own = spec.model_dump(exclude={"name", "type", "min", "max"})
+    return ingest.Field(name, spec.type, role, minimum=spec.min, maximum=spec.max, **own)
 
 
 def make_sample_settings(config: Config) -> ingest.SampleSettings:

@@ -12,8 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from millstream.config import Config
+from millstream.errors import ConfigError
 
 __all__ = ["differences", "fingerprint", "make_recipe", "round_seed"]
+
+FILES = ("avro_schema", "descriptor")
+LATER = {"length": None, "default": None, "grow": 0}
 
 
 def make_recipe(config: Config, model_digest: str) -> dict[str, Any]:
@@ -27,11 +31,57 @@ def make_recipe(config: Config, model_digest: str) -> dict[str, Any]:
         "topics": sorted(config.kafka.topics),
         "max_record_bytes": config.kafka.max_record_bytes,
         "isolation_level": config.kafka.options.get("isolation_level"),
-        "schema": config.schema_.model_dump(mode="json"),
+        "schema": without_unset(config.schema_.model_dump(mode="json")),
         "sample": config.sample.model_dump(mode="json"),
         "train": config.train.model_dump(mode="json", exclude={"metric"}),
         "model_source": model_digest,
+        **format_recipe(config),
     }
+
+
+def format_recipe(config: Config) -> dict[str, Any]:
+    """How records are written, with the digests of the format's files; nothing for plain JSON.
+
+    Where a schema registry is does not belong to it: what it holds under an id never changes.
+
+    Raises:
+        ConfigError: a file cannot be read.
+    """
+    section = config.format
+    described: dict[str, Any] = section.model_dump(
+        mode="json", exclude_defaults=True, exclude={"schema_registry", *FILES}
+    )
+    for key in FILES:
+        if getattr(section, key) is not None:
+            described[key] = digest_of(config, key)
+    return {"format": described} if described else {}
+
+
+def digest_of(config: Config, key: str) -> str:
+    """SHA-256 (hex) of a file of the format.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    path = config.directory / getattr(config.format, key)
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"format.{key}: {path} cannot be read: {error.strerror}") from error
+
+
+def without_unset(schema: dict[str, Any]) -> dict[str, Any]:
+    """The section without those keys of a field that are not set and came after the first rounds.
+
+    So the recipes of rounds that knew nothing of these keys stay the same.
+    """
+    features = {
+        name: {
+            key: value for key, value in spec.items() if key not in LATER or value is not LATER[key]
+        }
+        for name, spec in schema["features"].items()
+    }
+    return {**schema, "features": features}
 
 
 def fingerprint(recipe: Mapping[str, Any]) -> str:
