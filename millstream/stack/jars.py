@@ -1,4 +1,8 @@
-"""The jars of an Apache Kafka broker, pinned: each one's Maven coordinate, size and SHA-256."""
+"""The jars of an Apache Kafka broker, pinned: each one's Maven coordinate, size and SHA-256.
+
+`KAFKA` is the broker that this release runs; `KAFKA_3` is the last one that TensorFlow I/O can
+talk to.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,20 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Jar", "format_lock", "kafka_version", "matches", "parse_lock", "read_lock"]
+__all__ = [
+    "KAFKA",
+    "KAFKA_3",
+    "Jar",
+    "format_lock",
+    "kafka_version",
+    "matches",
+    "parse_lock",
+    "read_lock",
+]
 
-LOCK = Path(__file__).with_name("kafka.lock")
-KAFKA = "org.apache.kafka:kafka_2.13"
+KAFKA = Path(__file__).with_name("kafka.lock")
+KAFKA_3 = Path(__file__).with_name("kafka-3.9.lock")
+BROKER = "org.apache.kafka:kafka_2.13"
 
 
 @dataclass(frozen=True)
@@ -45,14 +59,14 @@ def format_lock(jars: tuple[Jar, ...]) -> str:
     return "# Written by python -m millstream.stack.resolve VERSION\n" + "\n".join(lines) + "\n"
 
 
-def read_lock() -> tuple[Jar, ...]:
-    """The jars of the Kafka that this release of millstream runs."""
-    return parse_lock(LOCK.read_text(encoding="utf-8"))
+def read_lock(path: Path = KAFKA) -> tuple[Jar, ...]:
+    """The jars that a lock file lists."""
+    return parse_lock(path.read_text(encoding="utf-8"))
 
 
 def kafka_version(jars: tuple[Jar, ...]) -> str:
     """The version of the broker among the jars."""
-    return next(jar.version for jar in jars if f"{jar.group}:{jar.artifact}" == KAFKA)
+    return next(jar.version for jar in jars if f"{jar.group}:{jar.artifact}" == BROKER)
 
 
 def matches(path: Path, jar: Jar) -> bool:

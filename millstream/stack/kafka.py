@@ -15,6 +15,7 @@ from millstream.durable import make_folder, read_json, write_json
 from millstream.errors import StackError
 from millstream.stack.broker_settings import broker_properties
 from millstream.stack.data_lock import hold_folder
+from millstream.stack.jars import KAFKA
 from millstream.stack.java import find_java
 from millstream.stack.maven import WAYS_OUT, kafka_libraries
 from millstream.stack.ports import choose_ports
@@ -47,6 +48,7 @@ class EmbeddedKafka:
         heap: str = "512m",
         overrides: Mapping[str, object] | None = None,
         start_timeout_s: float = 60.0,
+        lock: Path = KAFKA,
     ) -> None:
         """Nothing is started or written yet.
 
@@ -57,6 +59,7 @@ class EmbeddedKafka:
             heap: Java's -Xmx.
             overrides: Kafka's own broker settings.
             start_timeout_s: seconds that a start may take, without a download.
+            lock: the file that pins the jars: `KAFKA`, or `KAFKA_3` of `stack.jars`.
         """
         self.data_dir = Path(data_dir).absolute()
         self.host = host
@@ -65,6 +68,7 @@ class EmbeddedKafka:
         self._heap = heap
         self._overrides = dict(overrides or {})
         self._start_timeout_s = start_timeout_s
+        self._lock = lock
         self._ports: tuple[int, ...] = ()
         self._process: ServerProcess | None = None
 
@@ -167,7 +171,7 @@ class EmbeddedKafka:
 
     def _java(self) -> list[str]:
         """The command up to the name of the class to run."""
-        libraries = kafka_libraries()
+        libraries = kafka_libraries(self._lock)
         flags = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"]
         flags += [f"-Xmx{self._heap}", f"-Dlog4j2.configurationFile={LOGGING}"]
         return [str(find_java()), *flags, "-cp", f"{libraries}/*"]

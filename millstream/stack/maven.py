@@ -1,8 +1,8 @@
 """Where the broker's jars come from: KAFKA_HOME, or Maven Central by way of a local cache.
 
-The cache holds one folder per Kafka version. It appears under its name only when every jar in it
-has the pinned SHA-256, so a kill at any instant, or two processes at once, leave it whole or not
-there.
+The cache holds one folder per lock file and version. It appears under its name only when every jar
+in it has the pinned SHA-256, so a kill at any instant, or two processes at once, leave it whole or
+not there.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from millstream.errors import StackError
 from millstream.stack.cache import cache_folder, locked
-from millstream.stack.jars import Jar, kafka_version, matches, read_lock
+from millstream.stack.jars import KAFKA, Jar, kafka_version, matches, read_lock
 
-__all__ = ["WAYS_OUT", "kafka_libraries"]
+__all__ = ["WAYS_OUT", "cached_libraries", "kafka_libraries"]
 
 DOWNLOADS_AT_ONCE = 8
 ATTEMPTS = 3
@@ -28,20 +28,29 @@ WAYS_OUT = (
 )
 
 
-def kafka_libraries() -> Path:
-    """A folder with the jars of an Apache Kafka 4.x broker; downloaded when it is not there yet.
+def kafka_libraries(lock: Path = KAFKA) -> Path:
+    """A folder with the jars of an Apache Kafka broker; downloaded when it is not there yet.
 
-    KAFKA_HOME wins over the cache. MILLSTREAM_MAVEN names a Maven repository to use instead of
-    Maven Central.
+    KAFKA_HOME wins over the cache for the Kafka that millstream runs, but not for another lock.
+    MILLSTREAM_MAVEN names a Maven repository to use instead of Maven Central.
 
     Raises:
         StackError: KAFKA_HOME is not a Kafka 4.x, or the jars cannot be downloaded.
     """
     home = os.environ.get("KAFKA_HOME")
-    if home:
+    if home and lock == KAFKA:
         return _libraries_of_home(Path(home).absolute())
-    jars = read_lock()
-    folder = cache_folder() / f"kafka-{kafka_version(jars)}"
+    jars = read_lock(lock)
+    return cached_libraries(jars, f"kafka-{kafka_version(jars)}")
+
+
+def cached_libraries(jars: tuple[Jar, ...], name: str) -> Path:
+    """The cache's folder of that name, with exactly these jars in it; downloaded if need be.
+
+    Raises:
+        StackError: they cannot be downloaded.
+    """
+    folder = cache_folder() / name
     if not _complete(folder, jars):
         with locked(folder.with_name(f"{folder.name}.lock")):
             if not _complete(folder, jars):
@@ -81,10 +90,8 @@ def _download(folder: Path, jars: tuple[Jar, ...]) -> None:
             for done in [pool.submit(_fetch, context, jar, part) for jar in missing]:
                 done.result()
     except (OSError, RuntimeError) as error:
-        version = kafka_version(jars)
         raise StackError(
-            f"Apache Kafka {version} could not be downloaded from Maven Central: {error};"
-            f" {WAYS_OUT}"
+            f"{folder.name} could not be downloaded from Maven Central: {error}; {WAYS_OUT}"
         ) from error
     finally:
         shutil.rmtree(repository, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Resolve the jars of a Kafka version anew: `python -m millstream.stack.resolve 4.4.0`.
+"""Resolve the jars of a Kafka version anew: `python -m millstream.stack.resolve 4.4.0 [ARTIFACT]`.
 
 Prints the lock file. Only for people who move millstream to another Kafka; a broker's start reads
 the lock and downloads nothing but what it lists.
@@ -12,28 +12,37 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from millstream.stack.jars import KAFKA, Jar, format_lock
+from millstream.stack.jars import Jar, format_lock, read_lock
 
 __all__ = ["main", "resolve"]
 
-LOG_BINDING = ("org.apache.logging.log4j", "log4j-slf4j-impl")
+LOGGING = "org.apache.logging.log4j"
+LOG4J_2 = ("log4j-slf4j-impl",)
+LOG4J_1 = ("log4j-slf4j-impl", "log4j-api", "log4j-core", "log4j-1.2-api")
 
 
-def resolve(version: str, folder: Path) -> tuple[Jar, ...]:
+def resolve(version: str, folder: Path, artifact: str = "kafka_2.13") -> tuple[Jar, ...]:
     """The runtime jars of a Kafka broker, and the binding that makes it write its log.
+
+    Kafka 3.x asks for Log4j 1; it gets the bridge to Log4j 2, so that one configuration serves all.
 
     Args:
         version: of Kafka, for example "4.4.0".
         folder: where the jars are downloaded to, as a Maven repository.
+        artifact: of Kafka, for example "kafka-tools" for its command line tools.
     """
     from jgo.maven import MavenContext, PythonResolver
 
     context = MavenContext(resolver=PythonResolver(), repo_cache=folder, timeout=60)
-    inputs, transitive = context.resolver.resolve([context.create_dependency(f"{KAFKA}:{version}")])
+    wanted = context.create_dependency(f"org.apache.kafka:{artifact}:{version}")
+    inputs, transitive = context.resolver.resolve([wanted])
     artifacts = [dependency.artifact for dependency in (*inputs, *transitive)]
-    api = next(item.version for item in artifacts if item.artifactId == "log4j-api")
-    artifacts.append(context.project(*LOG_BINDING).at_version(api).artifact())
-    return tuple(_measure(artifact) for artifact in artifacts)
+    own = [item.version for item in artifacts if item.artifactId == "log4j-api"]
+    ours = [jar.version for jar in read_lock() if jar.artifact == "log4j-api"]
+    api = (own or ours)[0]
+    bridge = LOG4J_2 if own else LOG4J_1
+    artifacts += [context.project(LOGGING, name).at_version(api).artifact() for name in bridge]
+    return tuple(_measure(item) for item in artifacts)
 
 
 def _measure(artifact: Any) -> Jar:
@@ -43,9 +52,10 @@ def _measure(artifact: Any) -> Jar:
 
 
 def main() -> None:
-    """Print the lock of the version named on the command line."""
+    """Print the lock of the version, and artifact, named on the command line."""
+    version, *artifact = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        sys.stdout.write(format_lock(resolve(sys.argv[1], Path(folder))))
+        sys.stdout.write(format_lock(resolve(version, Path(folder), *artifact)))
 
 
 if __name__ == "__main__":
