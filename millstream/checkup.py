@@ -16,6 +16,7 @@ from millstream.config import Config
 from millstream.config_text import public_uri
 from millstream.local import open_kafka, open_registry, require_broker
 from millstream.pipeline import make_registry, make_schema, source_options
+from millstream.trainable import check_fits, check_trainable
 
 __all__ = ["Finding", "examine"]
 
@@ -117,8 +118,9 @@ def check_model(config: Config) -> str:
     import trainer
 
     schema = make_schema(config)
+    check_trainable(schema)
     model = trainer.build_model(config.train.model, config.directory)
-    trainer.check_inputs(model, [field.name for field in schema.features])
+    check_fits(model, schema)
     return f"{config.train.model}: {model.count_params():,} parameters, inputs fit the schema"
 
 

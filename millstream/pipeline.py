@@ -13,6 +13,7 @@ from millstream.config_schema import FieldSpec, LabelSpec
 from millstream.durable import make_folder, write_json
 from millstream.recipe import fingerprint, make_recipe, round_seed
 from millstream.round_store import RoundStore
+from millstream.trainable import check_fits, check_trainable
 
 if TYPE_CHECKING:
     import trainer
@@ -108,13 +109,16 @@ def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
     Raises:
         trainer.ModelError: the model file or the model cannot be used.
         ingest.SchemaError: the fields do not fit together.
+        ConfigError: a field is of a type that the service cannot train on, or a file of the format
+            cannot be read.
     """
     import trainer
 
     schema = make_schema(config)
+    check_trainable(schema)
     seed = round_seed(config.sample.seed, 0)
     model = trainer.build_model(config.train.model, config.directory, seed=seed)
-    trainer.check_inputs(model, [field.name for field in schema.features])
+    check_fits(model, schema)
     recipe = make_recipe(config, trainer.source_digest(config.train.model, config.directory))
     make_folder(config.state_dir / "rounds")
     keep_recipe(config, recipe)

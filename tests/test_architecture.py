@@ -21,18 +21,19 @@ FORBIDDEN = {
 }
 PUBLIC = {
     "ingest": """
-        TEST TRAIN VALIDATION BadRatioExceeded BadRecord BottomK Counts DeadLetterError
+        TEST TRAIN VALIDATION BadRatioExceeded BadRecord BottomK CorruptBatchError Counts DeadLetterError
         DeadLetters Decoded Decoder Field Gap GroupCommitter IngestError Intake IntakeTotals
         JsonDecoder KafkaDeadLetters KafkaSource MissingOffsets NoDeadLetters OffsetRange
+        PackedDecoder
         Position PositionError RecordBatch RecordBatchError Rows RowsError SampleSettings
         Sampler SamplerError SamplerState Schema SchemaError SettingsError Source
         SourceError Window WindowBuilder check_decoder check_sampler check_source hash64
         read_window split steps_per_epoch training_dataset unit
     """,
     "trainer": """
-        METRICS AnyTrigger Baselines CheckpointError Evidence Gate Learner MetricError ModelError
-        RecordsTrigger RefusedError ScoreGate SecondsTrigger SettingsError Task TrainReport
-        TrainSettings TrainerError TrainingAborted TrainingError Trigger Verdict build_model
+        METRICS AnyTrigger Baselines CheckpointError Evidence FeatureSpec Gate Learner MetricError
+        ModelError RecordsTrigger RefusedError ScoreGate SecondsTrigger SettingsError Task
+        TrainReport TrainSettings TrainerError TrainingAborted TrainingError Trigger Verdict build_model
         check_gate check_inputs check_model check_trigger digest higher_is_better input_names load
         load_builder predict_majority predict_no_change save score score_baselines source_digest
         update

@@ -24,7 +24,7 @@ from trainer.errors import (
     TrainingError,
 )
 from trainer.gate import Evidence, Gate, ScoreGate, Verdict
-from trainer.inputs import check_inputs, input_names
+from trainer.inputs import FeatureSpec, check_inputs, input_names
 from trainer.learner import Learner
 from trainer.metrics import METRICS, Task, higher_is_better, score
 from trainer.model import build_model, check_model, load_builder, source_digest
@@ -38,6 +38,7 @@ __all__ = [
     "Baselines",
     "CheckpointError",
     "Evidence",
+    "FeatureSpec",
     "Gate",
     "Learner",
     "MetricError",

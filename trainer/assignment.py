@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.errors import TrainingError
-from trainer.inputs import check_inputs, input_names, input_structure, select
+from trainer.inputs import check_inputs, input_names, input_structure, select, shapes_of
 from trainer.settings import TrainSettings
 
 Validation = tuple[Mapping[str, np.ndarray], np.ndarray, np.ndarray | None]
@@ -61,7 +61,7 @@ def _validation(model: keras.Model, validation: Validation | None) -> tuple[Any,
     if validation is None or len(validation[1]) == 0:
         return None
     features, labels, weights = validation
-    check_inputs(model, features)
+    check_inputs(model, shapes_of(features))
     used = {name: tf.constant(features[name]) for name in input_names(model)}
     rows = (select(model, used), tf.constant(labels))
     return rows if weights is None else (*rows, tf.constant(weights))
@@ -93,7 +93,7 @@ def _batches(model: keras.Model, dataset: tf.data.Dataset) -> tf.data.Dataset:
             got=str(spec),
             mend="see ingest.training_dataset",
         )
-    check_inputs(model, spec[0])
+    check_inputs(model, shapes_of(spec[0]))
     as_it_is = isinstance(input_structure(model), dict)
     if as_it_is and set(spec[0]) == set(input_names(model)):
         return dataset

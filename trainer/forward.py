@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.inputs import check_inputs, select
+from trainer.inputs import as_inputs, check_inputs, row_shape, select, shapes_of
 
 CHUNK = 8192
 
@@ -21,7 +21,10 @@ class Forward:
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
-        spec = {tensor.name: tf.TensorSpec((None,), tensor.dtype) for tensor in model.inputs}
+        spec = {
+            tensor.name: tf.TensorSpec((None, *row_shape(tensor)), tensor.dtype)
+            for tensor in model.inputs
+        }
         self._run = tf.function(
             lambda features: model(select(model, features), training=False),
             input_signature=[spec],
@@ -29,19 +32,16 @@ class Forward:
         )
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the predictions for `features` (arrays [n] by name; unused ones are ignored).
+        """Return the predictions for `features` (arrays [n] or [n, k] by name; others are ignored).
 
         Returns:
             float32 [n] for an output of one value, else [n, c].
 
         Raises:
-            ModelError: An input of the model is not among the features.
+            ModelError: An input of the model is not among the features, or is another.
         """
-        check_inputs(self._model, features)
-        inputs = {
-            tensor.name: np.asarray(features[tensor.name]).astype(tensor.dtype)
-            for tensor in self._model.inputs
-        }
+        check_inputs(self._model, shapes_of(features))
+        inputs = as_inputs(self._model, features)
         rows = len(next(iter(inputs.values())))
         parts = [
             self._run({name: array[at : at + CHUNK] for name, array in inputs.items()}).numpy()

@@ -54,7 +54,7 @@ class Learner:
         """Return the model's predictions, with Dropout and its like off.
 
         Args:
-            features: Arrays [n] by name; those that the model does not use are ignored.
+            features: Arrays [n] or [n, k] by name; those that the model does not use are ignored.
 
         Returns:
             float32 [n] for an output of one value, else [n, c].
@@ -87,8 +87,8 @@ class Learner:
         """Train one round with early stopping.
 
         Args:
-            dataset: Batches (dict of features [b], label [b][, weight [b]]), the epochs one after
-                another; at least `steps_per_epoch` times as many as there are epochs.
+            dataset: Batches (dict of features [b] or [b, k], label [b][, weight [b]]), the epochs
+                one after another; at least `steps_per_epoch` times as many as there are epochs.
             steps_per_epoch: Batches of an epoch; with 0 nothing is done, and the report says so.
             validation: (features, labels, weights or None), arrays [n]. With no row and a monitor
                 that needs one, `settings.unmonitored_epochs` are trained instead and nothing

@@ -1,0 +1,69 @@
+"""Which schemas the service can train on, and whether a model takes their features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ingest
+from millstream.errors import ConfigError
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["check_fits", "check_trainable"]
+
+ELSEWHERE = "or train with millstream.dataset, which gives it to a model of your own"
+
+
+def check_trainable(schema: ingest.Schema) -> None:
+    """Refuse fields that a model of the service cannot take: it needs rows of one shape.
+
+    Raises:
+        ConfigError: names each such field, and what to change.
+    """
+    found = [
+        f"schema.features.{field.name}: {problem}"
+        for field in schema.fields
+        if (problem := _problem(field))
+    ]
+    if found:
+        raise ConfigError("\n".join(found))
+
+
+def _problem(field: ingest.Field) -> str:
+    if field.dtype in {"string", "bytes"}:
+        return (
+            f"the service cannot train on {field.dtype}; make it a category with a vocabulary or"
+            f" buckets, {ELSEWHERE}"
+        )
+    if field.length == "ragged":
+        return (
+            "the service cannot train on lists that differ in length; give it a fixed length,"
+            f" {ELSEWHERE}"
+        )
+    if field.grow:
+        return (
+            "the service cannot train on a vocabulary that grows; write the vocabulary out, use"
+            f" buckets, {ELSEWHERE}"
+        )
+    return ""
+
+
+def check_fits(model: keras.Model, schema: ingest.Schema) -> None:
+    """Check that each input of a model is a feature of the schema, in its shape and type.
+
+    Raises:
+        trainer.ModelError: one is not.
+    """
+    import trainer
+
+    trainer.check_inputs(
+        model,
+        {
+            field.name: trainer.FeatureSpec(
+                field.shape,
+                "timestamp" if field.dtype == "timestamp" else field.numpy_dtype.name,
+            )
+            for field in schema.features
+        },
+    )
