@@ -10,6 +10,7 @@ from ingest.dataset import steps_per_epoch, training_dataset
 from ingest.dead_letters import DeadLetters, KafkaDeadLetters, NoDeadLetters
 from ingest.errors import (
     BadRatioExceeded,
+    CorruptBatchError,
     DeadLetterError,
     IngestError,
     MissingOffsets,
@@ -24,6 +25,7 @@ from ingest.errors import (
 from ingest.field import Field
 from ingest.formats.decoder import BadRecord, Decoded, Decoder
 from ingest.formats.json_decoder import JsonDecoder
+from ingest.formats.packed import PackedDecoder
 from ingest.identity import hash64, unit
 from ingest.intake import Intake, IntakeTotals
 from ingest.kafka.group_commit import GroupCommitter
@@ -36,7 +38,8 @@ from ingest.sampling import BottomK, Sampler, SamplerState
 from ingest.schema import Schema
 from ingest.source import Source
 from ingest.split import TEST, TRAIN, VALIDATION, split
-from ingest.window import Counts, SampleSettings, Window, WindowBuilder
+from ingest.window import Counts, SampleSettings, Window
+from ingest.window_builder import WindowBuilder
 
 __all__ = [
     "TEST",
@@ -45,6 +48,7 @@ __all__ = [
     "BadRatioExceeded",
     "BadRecord",
     "BottomK",
+    "CorruptBatchError",
     "Counts",
     "DeadLetterError",
     "DeadLetters",
@@ -62,6 +66,7 @@ __all__ = [
     "MissingOffsets",
     "NoDeadLetters",
     "OffsetRange",
+    "PackedDecoder",
     "Position",
     "PositionError",
     "RecordBatch",

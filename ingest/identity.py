@@ -16,9 +16,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Purpose", "hash64", "unit"]
+__all__ = ["PLACES", "Purpose", "hash64", "sequence", "unit"]
 
 Purpose = Literal["split", "sample", "shuffle"]
+
+PLACES = 2**52  # `unit` tells so many numbers apart
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST = np.uint64(0xBF58476D1CE4E5B9)
@@ -58,6 +60,13 @@ def hash64(
             bases[np.asarray(topic_index)] if len(bases) else np.uint64(0)
         )
         return _mix(_mix(parts) + (_unsigned(offset) + np.uint64(1)) * GOLDEN)
+
+
+def sequence(seed: int, purpose: Purpose, topic: str, partition: int, *, epoch: int = 0) -> int:
+    """Where the sequence of one partition starts: the part of `hash64` that its records share."""
+    with np.errstate(over="ignore"):
+        start = _unsigned(partition) * GOLDEN + np.uint64(_base(seed, purpose, topic, epoch))
+        return int(_mix(start)[0])
 
 
 def unit(bits: NDArray[np.uint64]) -> NDArray[np.float64]:

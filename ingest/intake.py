@@ -15,7 +15,8 @@ from ingest.errors import SourceError
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
 from ingest.source import Source
-from ingest.window import Window, WindowBuilder
+from ingest.window import Window
+from ingest.window_builder import WindowBuilder
 
 __all__ = ["Intake", "IntakeTotals"]
 
@@ -27,10 +28,11 @@ LAG_S = 1.0
 
 @dataclass(frozen=True)
 class IntakeTotals:
-    """Records since the start of the intake: all, bad ones, and bad ones by kind."""
+    """Records since the start of the intake: all, bad ones, those not checked, and bad by kind."""
 
     records: int = 0
     bad: int = 0
+    unchecked: int = 0
     kinds: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -59,6 +61,8 @@ class Intake:
         max_bad_ratio: share of bad records past which the intake fails.
         bad_ratio_min_records: about how many of the last records that share is of, whatever
             windows they are in; nothing is said before there were so many.
+        backlog_records: while more records than this wait in the topics, only those are decoded
+            that could enter a sample; the samples are the same. None decodes all, always.
     """
 
     def __init__(
@@ -67,15 +71,18 @@ class Intake:
         builder: WindowBuilder,
         max_bad_ratio: float = 0.5,
         bad_ratio_min_records: int = 1000,
+        backlog_records: int | None = None,
     ) -> None:
         self._source = source
         self._builder = builder
         self._ratio = BadRatio(max_bad_ratio, bad_ratio_min_records)
+        self._backlog = backlog_records
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._failure: BaseException | None = None
         self._before = IntakeTotals()
         self._first: float | None = None
+        self._end: Position | None = None
         self._lag: int | None = None
         self._progress = self._now()
         self._thread = threading.Thread(target=self._run, name="millstream-intake", daemon=True)
@@ -132,13 +139,14 @@ class Intake:
             self._thread.join()
 
     def _run(self) -> None:
-        looked = 0.0
         with suppress(BaseException), self._noting_failure():
+            self._look_ahead()
+            looked = time.monotonic()
             while not self._ended.is_set():
                 self._step()
                 if time.monotonic() - looked > LAG_S:
+                    self._look_ahead()
                     looked = time.monotonic()
-                    self._lag = self._look_ahead()
 
     def _step(self) -> None:
         batches = self._source.poll(POLL_S)
@@ -159,22 +167,30 @@ class Intake:
             self._failure = self._failure or error
             raise
 
-    def _look_ahead(self) -> int | None:
-        """Records not read yet; None while the broker does not say."""
+    def _look_ahead(self) -> None:
+        """Find out how many records are not read yet; nobody knows while the broker is silent."""
         try:
-            return self._source.position().records_to(self._source.end())
+            self._end = self._source.end()
+            self._lag = self._source.position().records_to(self._end)
         except SourceError as error:
+            self._end = self._lag = None
             log.warning("the lag is unknown: %s", error)
-            return None
+
+    def _is_behind(self, to: Position) -> bool:
+        """Whether so much is left to read after `to` that only candidates are decoded."""
+        if self._backlog is None or self._end is None:
+            return False
+        return to.records_to(self._end) > self._backlog
 
     def _take(self, batches: Sequence[RecordBatch], gaps: Sequence[Gap], to: Position) -> None:
         before, kinds = self._builder.counts, Counter(self._builder.kinds)
-        self._builder.add_all(batches, gaps)
+        self._builder.add_all(batches, gaps, check_all=not self._is_behind(to))
         self._builder.advance(to)
-        seen = self._builder.counts.seen
-        if self._first is None and seen:
+        after = self._builder.counts
+        if self._first is None and after.seen:
             self._first = time.monotonic()
-        self._ratio.add(seen - before.seen, Counter(self._builder.kinds) - kinds)
+        checked = after.seen - before.seen - (after.unchecked - before.unchecked)
+        self._ratio.add(checked, Counter(self._builder.kinds) - kinds)
         if error := self._ratio.exceeded():
             self._builder.dead_letters.flush()
             raise error
@@ -184,8 +200,10 @@ class Intake:
         return Progress(seen, self._first, self._totals(), end)
 
     def _totals(self) -> IntakeTotals:
-        counts = self._builder.counts
-        kinds = Counter(self._before.kinds) + Counter(self._builder.kinds)
+        counts, before = self._builder.counts, self._before
         return IntakeTotals(
-            self._before.records + counts.seen, self._before.bad + counts.bad, dict(kinds)
+            records=before.records + counts.seen,
+            bad=before.bad + counts.bad,
+            unchecked=before.unchecked + counts.unchecked,
+            kinds=dict(Counter(before.kinds) + Counter(self._builder.kinds)),
         )

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from ingest.errors import MissingOffsets
 from ingest.position import Gap, OffsetRange, Position
 from ingest.source import Source
-from ingest.window import Window, WindowBuilder
+from ingest.window import Window
+from ingest.window_builder import WindowBuilder
 
 __all__ = ["read_window"]
 
@@ -17,17 +18,24 @@ POLL_S = 1.0
 
 
 def read_window(
-    source: Source, builder: WindowBuilder, end: Position, known_gaps: Sequence[Gap] = ()
+    source: Source,
+    builder: WindowBuilder,
+    end: Position,
+    known_gaps: Sequence[Gap] = (),
+    *,
+    check_all: bool = True,
 ) -> Window:
     """The window of exactly the records from the builder's start to `end`.
 
-    It equals the window that was cut there first, unless the topic was compacted in between.
+    Its samples equal those of the window that was cut there first, unless the topic was compacted
+    in between; so do its counts if both decoded every record.
 
     Args:
         source: positioned at the builder's start.
         builder: empty.
         end: where to stop; records from it on are left out.
         known_gaps: gaps that were there when the window was read first.
+        check_all: decode every record, not only those that could enter a sample.
 
     Raises:
         MissingOffsets: the broker no longer has some of the records, or gives none for 30 s.
@@ -41,7 +49,7 @@ def read_window(
         fitting = [part for batch, limit in limits if (part := batch.between(0, limit))]
         gaps = [clip for gap in source.take_gaps() if (clip := _clip(gap, end))]
         _refuse(gaps, known_gaps)
-        builder.add_all(fitting, gaps)
+        builder.add_all(fitting, gaps, check_all=check_all)
         if source.position() != position:
             heard, position = time.monotonic(), source.position()
         elif time.monotonic() - heard > STALL_S:

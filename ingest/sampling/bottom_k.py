@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.errors import SamplerError, SettingsError
-from ingest.identity import hash64, unit
+from ingest.identity import PLACES, hash64, sequence, unit
 from ingest.rows import Rows
 from ingest.sampling.sampler import Sampler, SamplerState
 from ingest.schema import Schema
@@ -29,7 +29,7 @@ class BottomK:
     """A `Sampler` of at most `capacity` rows; see the module for the method.
 
     A row whose key is above the k-th smallest so far is dropped by one comparison. Up to 2k rows
-    are held between compactions.
+    are held between compactions. Without weights the candidates are told by identity.
 
     Args:
         capacity: rows of the sample at most, k.
@@ -58,7 +58,6 @@ class BottomK:
         self.capacity = capacity
         self.seed = seed
         self.seen = 0
-        self.threshold = np.inf
         self._weight = weight
         self._empty = Rows.empty(schema, topics)
         self._settings: dict[str, object] = {
@@ -68,7 +67,13 @@ class BottomK:
             "weight": weight,
             "schema": schema.fingerprint(),
         }
+        self._begin()
+
+    def _begin(self) -> None:
+        self.threshold = np.inf
+        self._last_place = PLACES - 1
         self._parts: list[Rows] = []
+        self._part_keys: list[NDArray[np.float64]] = []
         self._held = 0
 
     def __len__(self) -> int:
@@ -82,7 +87,17 @@ class BottomK:
         # Rows at the threshold itself may tie with the k-th; compaction decides by identity.
         entering = keys <= self.threshold if np.isfinite(self.threshold) else np.isfinite(keys)
         if entering.any():
-            self._hold(rows.take(np.flatnonzero(entering)))
+            self._hold(rows.take(np.flatnonzero(entering)), keys[entering])
+
+    def candidates(
+        self, topic: str, partition: int, offsets: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Which records could enter; see `Sampler`."""
+        from ingest.identity_scan import at_most
+
+        if self._weight is not None or np.isinf(self.threshold):
+            return np.ones(len(offsets), np.bool_)
+        return at_most(sequence(self.seed, "sample", topic, partition), offsets, self._last_place)
 
     def sample(self) -> Rows:
         """The sample; see `Sampler`."""
@@ -104,7 +119,7 @@ class BottomK:
     def set_state(self, state: SamplerState) -> None:
         """See `Sampler`."""
         self._check(state)
-        self._parts, self._held, self.threshold = [], 0, np.inf
+        self._begin()
         self.offer(state.rows)
         self.seen = state.seen
 
@@ -126,8 +141,9 @@ class BottomK:
                 keys -= np.log(np.asarray(rows.columns[self._weight], np.float64))
         return keys
 
-    def _hold(self, rows: Rows) -> None:
+    def _hold(self, rows: Rows, keys: NDArray[np.float64]) -> None:
         self._parts.append(rows)
+        self._part_keys.append(keys)
         self._held += len(rows)
         if self._held > 2 * self.capacity:
             self._compact()
@@ -135,28 +151,40 @@ class BottomK:
     def _compact(self) -> None:
         if not self._parts:
             return
-        rows = Rows.concat(self._parts)
-        keys = self._keys(rows)
-        order = np.lexsort((rows.offset, rows.partition, rows.topic, keys))
+        rows, keys = Rows.concat(self._parts), np.concatenate(self._part_keys)
+        order = np.argsort(keys)
+        if (np.diff(keys[order]) == 0).any():  # a row that was offered twice, or a rare tie
+            order = np.lexsort((rows.offset, rows.partition, rows.topic, keys))
+            order = order[~_same_as_before(rows, order)]
+        order = order[: self.capacity]
         rows, keys = rows.take(order), keys[order]
-        fresh = ~_same_as_before(rows)
-        rows, keys = rows.take(fresh), keys[fresh]
-        if len(rows) >= self.capacity:
-            rows, keys = rows.take(np.arange(self.capacity)), keys[: self.capacity]
+        if len(rows) == self.capacity:
             self.threshold = float(keys[-1])
-        self._parts, self._held = [rows], len(rows)
+            self._last_place = self._place_beyond(rows)
+        self._parts, self._part_keys, self._held = [rows], [keys], len(rows)
+
+    def _place_beyond(self, rows: Rows) -> int:
+        """A place such that no key beyond it is as small as the key of the last row.
+
+        Keys grow with places, but for rounding: where keys differ by d, places differ by a share
+        of at least d. Keys are below 37 and right to 2**-45, so a share of 2**-40 is enough.
+        """
+        last = (rows.topic[-1:], rows.partition[-1:], rows.offset[-1:])
+        place = int(hash64(self.seed, "sample", rows.topics, *last)[0]) >> 12
+        return place + (place >> 40) + 2
 
 
 def _numeric(schema: Schema) -> set[str]:
     return {f.name for f in schema.fields if f.dtype in ("float32", "int32", "int64")}
 
 
-def _same_as_before(rows: Rows) -> NDArray[np.bool_]:
-    """Bool [n]: whether a row has the identity of the row before it."""
-    same = np.zeros(len(rows), np.bool_)
+def _same_as_before(rows: Rows, order: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Bool [n]: whether a row, in this order, has the identity of the row before it."""
+    same = np.zeros(len(order), np.bool_)
+    now, before = order[1:], order[:-1]
     same[1:] = (
-        (rows.offset[1:] == rows.offset[:-1])
-        & (rows.partition[1:] == rows.partition[:-1])
-        & (rows.topic[1:] == rows.topic[:-1])
+        (rows.offset[now] == rows.offset[before])
+        & (rows.partition[now] == rows.partition[before])
+        & (rows.topic[now] == rows.topic[before])
     )
     return same

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ingest.rows import Rows
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["Sampler", "SamplerState"]
 
@@ -31,12 +35,25 @@ class Sampler(Protocol):
 
     Guarantee: the sample is a function of the seed and the set of rows offered, however they were
     cut into offers, ordered, or spread over samplers that are merged later; a row offered twice
-    counts once. Memory is bounded by the capacity. `ingest.checks.check_sampler` proves it for an
-    implementation.
+    counts once. A row that was no candidate when `candidates` was asked need not be offered: the
+    sample is the same. Memory is bounded by the capacity. `ingest.checks.check_sampler` proves it
+    for an implementation.
     """
 
     def offer(self, rows: Rows) -> None:
         """Consider some rows."""
+
+    def candidates(
+        self, topic: str, partition: int, offsets: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Which records of a partition could enter the sample as it is now, by identity alone.
+
+        This is asked before records are decoded, so that only candidates need to be. A sampler
+        that has to know what is in a record says that all are.
+
+        Returns:
+            bool[n]: False for records that cannot enter whatever they hold, and never will.
+        """
 
     def sample(self) -> Rows:
         """The sample, sorted by identity."""
