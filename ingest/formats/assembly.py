@@ -1,0 +1,80 @@
+"""How a decoder puts a batch together: what cannot be read, what was odd, what went through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ingest.formats.decoder import BadRecord, Decoded
+from ingest.formats.values import BadValueError, ColumnsBuilder
+from ingest.ragged import Column, concat_columns, take_rows
+from ingest.records import RecordBatch
+from ingest.schema import Schema
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["assemble", "decode_rows", "readable"]
+
+NULL = -1
+
+
+def readable(batch: RecordBatch, max_bytes: int) -> tuple[NDArray[np.int64], list[BadRecord]]:
+    """int64[r], the records whose value is there and not too large; and the others, as bad."""
+    length = batch.value_length
+    bad = [
+        BadRecord(int(index), "the record has no value (a tombstone)", "null_value")
+        for index in np.flatnonzero(length == NULL)
+    ]
+    for index in np.flatnonzero(length > max_bytes):
+        reason = (
+            f"the value has {length[index]} bytes, more than the {max_bytes} of"
+            " kafka.max_record_bytes"
+        )
+        bad.append(BadRecord(int(index), reason, "too_large"))
+    return np.flatnonzero((length != NULL) & (length <= max_bytes)), bad
+
+
+def decode_rows(
+    schema: Schema, rows: NDArray[np.int64], read: Callable[[int], list[Any]]
+) -> tuple[NDArray[np.int64], Mapping[str, Column], list[BadRecord]]:
+    """Records one by one.
+
+    Args:
+        schema: the fields.
+        rows: int64[r], indices of records.
+        read: the checked values of the record at an index, in the order of the fields, or
+            BadValueError.
+
+    Returns:
+        Indices and columns of the good ones, and the bad ones.
+    """
+    builder, good, bad = ColumnsBuilder(schema), [], []
+    for index in rows.tolist():
+        try:
+            builder.append(read(index))
+            good.append(index)
+        except BadValueError as error:
+            bad.append(BadRecord(index, str(error), error.kind))
+    return np.array(good, np.int64), builder.columns(), bad
+
+
+def assemble(
+    parts: Sequence[tuple[NDArray[np.int64], Mapping[str, Column]]], bad: list[BadRecord]
+) -> Decoded:
+    """A decoded batch from parts of (indices, columns), in the order of the records."""
+    parts = [part for part in parts if len(part[0])] or parts[:1]
+    good, columns = parts[0]
+    if len(parts) > 1:
+        good = np.concatenate([rows for rows, _ in parts])
+        order = np.argsort(good)
+        good = good[order]
+        columns = {
+            name: take_rows(concat_columns([part[name] for _, part in parts]), order)
+            for name in columns
+        }
+    return Decoded(
+        columns=columns, good=good, bad=tuple(sorted(bad, key=lambda record: record.index))
+    )
