@@ -42,6 +42,7 @@ def check_sampler(make_sampler: Callable[[], Sampler], rows: Rows, capacity: int
         _require(_sampled(make_sampler, parts) == whole, f"the same sample from {len(cut)} offers")
     twice = [rows, rows.take(order)]
     _require(_sampled(make_sampler, twice) == whole, "a repeated row to count once")
+    _check_candidates(make_sampler, cuts[2], rows, whole)
     _check_merge(make_sampler, rows, whole)
     _check_state(make_sampler, [rows.take(part) for part in np.array_split(order, 9)], whole)
 
@@ -113,6 +114,28 @@ def _sampled(make_sampler: Callable[[], Sampler], parts: Sequence[Rows]) -> Rows
         sampler.offer(part)
         _require(part == before, "rows that are offered to stay as they are")
     return sampler.sample()
+
+
+def _check_candidates(
+    make_sampler: Callable[[], Sampler], cut: Sequence[Any], rows: Rows, whole: Rows
+) -> None:
+    """Who is no candidate is never in the sample, and need not be offered."""
+    sampler = make_sampler()
+    for part in cut:
+        offered = rows.take(part)
+        could = _candidates(sampler, offered)
+        sampler.offer(offered.take(np.flatnonzero(could)))
+    _require(sampler.sample() == whole, "the same sample when only candidates are offered")
+    left = rows.take(np.flatnonzero(~_candidates(sampler, rows)))
+    _require(not set(_names(left)) & set(_names(whole)), "who is in the sample to be a candidate")
+
+
+def _candidates(sampler: Sampler, rows: Rows) -> Any:
+    could = np.zeros(len(rows), np.bool_)
+    for topic, partition in {(int(t), int(p)) for t, p, _ in _names(rows)}:
+        there = np.flatnonzero((rows.topic == topic) & (rows.partition == partition))
+        could[there] = sampler.candidates(rows.topics[topic], partition, rows.offset[there])
+    return could
 
 
 def _check_merge(make_sampler: Callable[[], Sampler], rows: Rows, whole: Rows) -> None:

@@ -35,7 +35,8 @@ class LiveState:
         step: 1 to 7 as in the round's commit order; 0 while starting.
         epoch: epochs done in the round in progress.
         losses: the epoch's logs, such as loss and val_loss.
-        records: records read since the start of this process; `bad` of them were dead-lettered.
+        records: records read since the start of this process; `bad` of them were dead-lettered,
+            `unchecked` were not decoded because a backlog had to be worked off.
         records_per_s: over about the last two seconds.
         lag: records in the topics that were not read yet; None when unknown.
         pending: records read that wait for the next round.
@@ -53,6 +54,7 @@ class LiveState:
     losses: dict[str, float] = field(default_factory=dict)
     records: int = 0
     bad: int = 0
+    unchecked: int = 0
     records_per_s: float = 0.0
     lag: int | None = None
     pending: int = 0

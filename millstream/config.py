@@ -64,6 +64,8 @@ class KafkaConfig(Section):
     dead_letter_topic: str = Field("{topic}.dead-letters", validate_default=True)
     max_bad_ratio: Share = 0.5
     bad_ratio_min_records: Count = 1000
+    check: Literal["auto", "all"] = "auto"
+    backlog_records: Count = 1_000_000
     max_record_bytes: Count = 1_000_000
     options: Annotated[dict[str, JsonValue], AfterValidator(check_options)] = Field(
         default_factory=dict

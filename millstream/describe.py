@@ -65,6 +65,7 @@ def make_metrics(report: dict[str, Any], chosen: Measured) -> dict[str, float]:
     return metrics | {
         "records": counts["seen"],
         "bad_records": counts["bad"],
+        "unchecked_records": counts.get("unchecked", 0),
         "sampled": report["sampled"],
         "epochs": training["epochs"],
         "train_seconds": training["seconds"],

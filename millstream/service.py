@@ -139,6 +139,7 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
             make_builder(config, dead_letters, latest.plan().end),
             max_bad_ratio=config.kafka.max_bad_ratio,
             bad_ratio_min_records=config.kafka.bad_ratio_min_records,
+            backlog_records=config.kafka.backlog_records if config.kafka.check == "auto" else None,
         )
         stack.callback(intake.close)
         intake.start()
@@ -237,7 +238,7 @@ def ticking(running: Running, interval_s: float = 0.25) -> Iterator[None]:
         while not ended.wait(interval_s):
             totals = intake.totals()
             board.count(totals.records, totals.bad, intake.pending()[0])
-            board.update(lag=intake.lag())
+            board.update(lag=intake.lag(), unchecked=totals.unchecked)
             board.save()
 
     thread = threading.Thread(target=tick, name="millstream-board", daemon=True)

@@ -21,7 +21,8 @@ class RoundSummary:
     Attributes:
         number: the round.
         ranges: offset range per partition.
-        records: records in the ranges; `bad` of them were dead-lettered, `sampled` trained on.
+        records: records in the ranges; `bad` of them were dead-lettered, `unchecked` not decoded,
+            `sampled` trained on.
         epochs: epochs trained; `stopped_early` when early stopping ended them.
         prequential: scores by who (learner, majority_class, ...) and metric.
         float32_bytes: size of the float32 export.
@@ -36,6 +37,7 @@ class RoundSummary:
     ranges: tuple[OffsetRange, ...]
     records: int
     bad: int
+    unchecked: int
     sampled: int
     epochs: int
     stopped_early: bool
@@ -56,6 +58,7 @@ class RoundSummary:
             ranges=folder.plan().ranges,
             records=report["counts"]["seen"],
             bad=report["counts"]["bad"],
+            unchecked=report["counts"].get("unchecked", 0),
             sampled=report["sampled"],
             epochs=report["training"]["epochs"],
             stopped_early=report["training"]["stopped_early"],

@@ -74,7 +74,7 @@ class BottomK:
         self._last_place = PLACES - 1
         self._parts: list[Rows] = []
         self._part_keys: list[NDArray[np.float64]] = []
-        self._held = 0
+        self._held = self._fresh = 0
 
     def __len__(self) -> int:
         """Rows in the sample."""
@@ -145,10 +145,24 @@ class BottomK:
         self._parts.append(rows)
         self._part_keys.append(keys)
         self._held += len(rows)
+        self._fresh += len(rows)
         if self._held > 2 * self.capacity:
             self._compact()
+        elif self._held >= self.capacity and 4 * self._fresh >= self.capacity:
+            self._tighten()
+
+    def _tighten(self) -> None:
+        """Lower the threshold without moving rows, as decoding what cannot enter is dearer."""
+        keys = np.concatenate(self._part_keys)
+        keys.sort()
+        smallest = keys[: self.capacity]
+        if (np.diff(smallest) == 0).any():  # perhaps a row that was offered twice
+            self._compact()
+        else:
+            self._set_threshold(smallest[-1])
 
     def _compact(self) -> None:
+        """Drop all rows that are not in the sample."""
         if not self._parts:
             return
         rows, keys = Rows.concat(self._parts), np.concatenate(self._part_keys)
@@ -158,20 +172,20 @@ class BottomK:
             order = order[~_same_as_before(rows, order)]
         order = order[: self.capacity]
         rows, keys = rows.take(order), keys[order]
-        if len(rows) == self.capacity:
-            self.threshold = float(keys[-1])
-            self._last_place = self._place_beyond(rows)
         self._parts, self._part_keys, self._held = [rows], [keys], len(rows)
+        if len(rows) == self.capacity:
+            self._set_threshold(keys[-1])
 
-    def _place_beyond(self, rows: Rows) -> int:
-        """A place such that no key beyond it is as small as the key of the last row.
+    def _set_threshold(self, key: np.float64) -> None:
+        """Take the k-th smallest key, and a place such that no key beyond it is as small.
 
-        Keys grow with places, but for rounding: where keys differ by d, places differ by a share
-        of at least d. Keys are below 37 and right to 2**-45, so a share of 2**-40 is enough.
+        Keys grow with places, but for rounding: keys that differ by d have places that differ by
+        a share of d at least. Keys are below 37 in size and right to 2**-45, so 2**-40 is enough.
         """
-        last = (rows.topic[-1:], rows.partition[-1:], rows.offset[-1:])
-        place = int(hash64(self.seed, "sample", rows.topics, *last)[0]) >> 12
-        return place + (place >> 40) + 2
+        self.threshold = float(key)
+        self._fresh = 0
+        place = int(-np.expm1(-np.exp(key)) * PLACES)
+        self._last_place = place + (place >> 40) + 2
 
 
 def _numeric(schema: Schema) -> set[str]:

@@ -22,7 +22,8 @@ def live_view(state: LiveState, rounds: list[RoundSummary], metric: str) -> Rend
     facts.add_row(
         "records",
         f"{state.records:,} read · {state.records_per_s:,.0f}/s · lag {lag} ·"
-        f" {state.pending:,} wait for the next round · {state.bad:,} dead-lettered",
+        f" {state.pending:,} wait for the next round · {state.bad:,} dead-lettered"
+        + (f" · {state.unchecked:,} not checked" if state.unchecked else ""),
     )
     losses = "  ".join(f"{name} {value:.4f}" for name, value in state.losses.items())
     facts.add_row("training", f"round {state.round} · epoch {state.epoch}  {losses}")
@@ -39,8 +40,9 @@ def round_line(item: RoundSummary, metric: str) -> str:
     version = f"version {item.version}" if item.version else "no version"
     verdict = "promoted" if item.promoted else "not promoted"
     early = ", stopped early" if item.stopped_early else ""
+    unchecked = f" ({item.unchecked:,} not checked)" if item.unchecked else ""
     return (
-        f"round {item.number}: {item.records:,} records, {item.sampled:,} sampled,"
+        f"round {item.number}: {item.records:,} records{unchecked}, {item.sampled:,} sampled,"
         f" {item.epochs} epochs{early}, {told} before training{shipped};"
         f" {version} {verdict}: {item.reason}"
     )
