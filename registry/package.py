@@ -107,8 +107,9 @@ def make_signature(
 ) -> ModelSignature:
     """Raw values in, float32 out, found by predicting the example.
 
-    float32 columns are typed `any`: MLflow would refuse whole numbers for a `double`, and float64
-    for a `float`; the predictor itself checks and casts them.
+    Columns of floats, moments, lists, and those with a default are typed `any`: MLflow would refuse
+    whole numbers for a `double`, float64 for a `float`, and `[rows, k]` for an array; the predictor
+    itself checks and casts them. A column with a default may be missing.
 
     Raises:
         PublicationError: the example cannot be predicted.
@@ -123,10 +124,12 @@ def make_signature(
         output = model.predict(encoded)
     except InputError as e:
         raise PublicationError(f"example: {e}") from e
-    columns: list[ColSpec | TensorSpec] = [
-        ColSpec(SIGNATURE_TYPES.get(field["dtype"], AnyType()), name)  # type: ignore[no-untyped-call]
-        for name, field in fields.items()
-    ]
+    columns: list[ColSpec | TensorSpec] = []
+    for name, field in fields.items():
+        given = field.get("default") is None
+        plain = given and field.get("length") is None
+        kind = SIGNATURE_TYPES.get(field["dtype"]) if plain else None
+        columns.append(ColSpec(kind or AnyType(), name, required=given))  # type: ignore[no-untyped-call]
     result = TensorSpec(np.dtype(np.float32), (-1, *output.shape[1:]))
     return ModelSignature(inputs=Schema(columns), outputs=Schema([result]))
 

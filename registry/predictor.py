@@ -5,8 +5,11 @@ requires: mlflow, pandas, numpy and ai-edge-litert. The registry scores candidat
 `LiteRuntime`, so what is measured is what is served.
 
 `Predictor.predict` takes raw values: a pandas DataFrame, a dict of columns, or a list of dicts.
-Category columns hold strings. It returns float32 `[rows]`, or `[rows, classes]` for a softmax,
-whose columns follow the label's vocabulary in `schema.json`.
+Category columns hold strings. A list is a Python list or an array in each row of a DataFrame, or a
+row of an array `[rows, k]`. A moment is an integer of milliseconds since the epoch, a text such as
+`2026-01-01T00:00:00Z`, a datetime with a zone, or a `datetime64` (UTC). Where a field has a
+default, a missing value, or the whole column, may be left out. It returns float32 `[rows]`, or
+`[rows, classes]` for a softmax, whose columns follow the label's vocabulary in `schema.json`.
 """
 
 import gzip
@@ -14,6 +17,7 @@ import json
 import threading
 import zlib
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
 BATCH = 1024
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class InputError(ValueError):
@@ -97,10 +102,10 @@ class LiteRuntime:
             )
         array = np.asarray(features[name], dtype=self._inputs[name]["dtype"])
         shape = self.input_shape(name)
-        if array.ndim == 1 and shape[1:] == (1,):
-            array = array.reshape(-1, 1)
-        if array.ndim == 2 and len(shape) == 1 and array.shape[1] == 1:
-            array = array.reshape(-1)
+        if array.ndim == len(shape) - 1 and shape[-1] == 1:
+            array = array[..., None]
+        if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
+            array = array[..., 0]
         fits = array.ndim == len(shape) and all(
             want in (-1, got) for want, got in zip(shape[1:], array.shape[1:], strict=True)
         )
@@ -113,36 +118,112 @@ def encode(field: Mapping[str, Any], values: Any) -> np.ndarray:
     """Raw values of one field as the numbers that the model was trained on.
 
     Args:
-        field: one of `schema.json`'s fields: name, dtype, vocabulary, buckets.
-        values: the column, `[rows]` or `[rows, ...]`.
+        field: one of `schema.json`'s fields: name, dtype, vocabulary, buckets, length, default.
+        values: the column, `[rows]` or `[rows, ...]`; for a list `[rows]` of lists, or `[rows, k]`.
 
     Returns:
-        An array of the same shape: float32, int32, int64 or bool; int32 for a category.
+        `[rows, ...]`, of a list `[rows, k]`, in the field's dtype: int32 for a category, int64 for
+        a timestamp.
 
     Raises:
         InputError: a value is missing, not finite, out of range or of another kind.
     """
-    column = array_of(values)
-    if field["dtype"] == "category":
+    column, kind, length = array_of(values), field["dtype"], field.get("length")
+    dtype = np.dtype({"category": "int32", "timestamp": "int64"}.get(kind, kind))
+    if field.get("default") is not None:
+        column = fill(field, column)
+    if not column.size:
+        return np.zeros((0, length) if length else column.shape, dtype)
+    if length:
+        column = encode_lists(field, column)
+    if kind == "category":
         return encode_category(field, column)
+    if kind == "timestamp" and column.dtype.kind not in "iuf":
+        return encode_moments(field, column)
     if column.dtype == object:
         column = np.asarray(column.tolist())
-    name, dtype, kind = field["name"], np.dtype(field["dtype"]), column.dtype.kind
+    return encode_numbers(field["name"], dtype, column)
+
+
+def fill(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
+    """The column with the field's default where a row has no value."""
+    missing = pd.isna(column) if column.ndim == 1 else np.zeros(0, bool)
+    if not missing.any():
+        return column
+    filled = column.astype(object)
+    length = field.get("length")
+    for row in np.flatnonzero(missing):
+        filled[row] = [field["default"]] * length if length else field["default"]
+    return filled
+
+
+def encode_lists(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
+    """Lists as an array `[rows, k]` of their elements, which are checked later.
+
+    Raises:
+        InputError: a row is no list, or has another length.
+    """
+    name, length = field["name"], field["length"]
+    kind = object if field["dtype"] in {"category", "timestamp"} else None
+    for row, value in enumerate(column if column.ndim == 1 else column[:1]):
+        if not isinstance(value, (list, tuple, np.ndarray)) or len(value) != length:
+            raise InputError(
+                f'column "{name}", row {row}: expected a list of {length}, got {value!r:.100}'
+            )
+    try:
+        return np.array([list(value) for value in column], kind).reshape(-1, length)
+    except ValueError as e:
+        raise InputError(f'column "{name}": expected lists of {field["dtype"]}') from e
+
+
+def encode_numbers(name: str, dtype: np.dtype[Any], column: np.ndarray) -> np.ndarray:
+    """Numbers or booleans in a field's dtype.
+
+    Raises:
+        InputError: a value is missing, not finite, out of range or of another kind.
+    """
+    kind = column.dtype.kind
     if dtype.kind == "b" and kind == "b":
         return column
     if dtype.kind == "b" or kind not in "iuf":
-        raise InputError(f'column "{name}": expected {dtype}, got {example_of(column)}')
-    whole = column.astype(np.float64)
-    if dtype.kind == "f":
-        limit = float(np.finfo(np.float32).max)
-        fits = np.abs(whole) <= limit
-    else:
-        limits = np.iinfo(dtype)
-        fits = (whole >= limits.min) & (whole <= limits.max) & (whole == np.floor(whole))
+        raise InputError(f'column "{name}": expected {dtype}, got {column.flat[0]!r:.100}')
+    limits: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    whole = column.astype(np.float64) if kind == "f" else column
+    fits = (whole >= limits.min) & (whole <= limits.max)
+    if kind == "f" and dtype.kind == "i":
+        fits &= whole == np.floor(whole)
     if not fits.all():
         row = int(np.argmin(fits.reshape(len(column), -1).all(axis=1)))
         raise InputError(f'column "{name}", row {row}: expected {dtype}, got {column[row]!r}')
     return column.astype(dtype)
+
+
+def encode_moments(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
+    """Moments as int64 milliseconds since the epoch (UTC); what is finer is dropped.
+
+    Raises:
+        InputError: a value is missing, names no moment, or has no zone.
+    """
+    if column.dtype.kind == "M" and not np.isnat(column).any():
+        return column.astype("datetime64[ms]").astype(np.int64)
+    codes, found = pd.factorize(column.astype(object).reshape(-1))
+    moments = [milliseconds(value) for value in found]
+    strange = [value for value, moment in zip(found, moments, strict=True) if moment is None]
+    if strange or (codes < 0).any():
+        got = repr(strange[0])[:100] if strange else "a missing value"
+        raise InputError(f'column "{field["name"]}": expected milliseconds or a moment, got {got}')
+    return np.asarray(np.asarray(moments, np.int64)[codes].reshape(column.shape))
+
+
+def milliseconds(value: Any) -> int | None:
+    """The moment of an integer, a text or a datetime with a zone; None of anything else."""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    try:
+        moment = datetime.fromisoformat(value.upper()) if isinstance(value, str) else value
+        return int((moment - EPOCH) // timedelta(milliseconds=1))
+    except (ValueError, TypeError):
+        return None
 
 
 def encode_category(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
@@ -151,9 +232,9 @@ def encode_category(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
     Raises:
         InputError: a value is missing or not a string.
     """
-    if column.dtype == object and len(column) == 1 and isinstance(column[0], (list, np.ndarray)):
+    if column.shape == (1,) and isinstance(column[0], (list, np.ndarray)):
         column = np.asarray(column[0], dtype=object)  # MLflow wraps a dict of string lists so
-    codes, found = pd.factorize(column.astype(object))
+    codes, found = pd.factorize(column.astype(object).reshape(-1))
     wrong = [value for value in found if not isinstance(value, str)]
     if wrong or (codes < 0).any():
         got = repr(wrong[0]) if wrong else "a missing value"
@@ -164,14 +245,7 @@ def encode_category(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
     else:
         places = {value: i + 1 for i, value in enumerate(field["vocabulary"])}
         numbers = [places.get(value, 0) for value in found]
-    return np.asarray(numbers, dtype=np.int32)[codes] if len(codes) else np.zeros(0, np.int32)
-
-
-def example_of(column: np.ndarray) -> str:
-    """The first value of a column, cut short, for an error message."""
-    return (
-        repr(column.reshape(-1)[0])[:100] if column.size else f"an empty column of {column.dtype}"
-    )
+    return np.asarray(np.asarray(numbers, np.int32)[codes].reshape(column.shape))
 
 
 def array_of(values: Any) -> np.ndarray:
@@ -209,6 +283,9 @@ class Predictor(PythonModel):
         """
         columns = columns_of(model_input)
         needed = self.runtime.input_names
+        rows = max((len(column) for column in columns.values()), default=0)
+        optional = [name for name in needed if self.fields[name].get("default") is not None]
+        columns = {name: [None] * rows for name in optional} | columns
         missing = [name for name in needed if name not in columns]
         if missing:
             raise InputError(f"columns {missing} are missing; the model needs {list(needed)}")
