@@ -135,16 +135,26 @@ def test_one_pass_says_what_split_and_hash64_say(seed, holdout, topic, partition
         assert at_most(start, offsets, limit).tolist() == [p <= limit for p in places.tolist()]
 
 
-@pytest.mark.parametrize("place", [0, 1, 5, 2**20, 2**39 + 7, 2**51, PLACES - 2**20, PLACES - 2])
-def test_the_last_place_is_beyond_every_key_at_the_threshold(place):
-    """Neighbours of a place, near enough for their keys to be equal or swapped by rounding."""
-    steps = np.concatenate([np.arange(-3_000, 3_000), place // 2**47 * np.arange(-40, 40)])
-    near = np.clip(place + steps, 0, PLACES - 1).astype(np.uint64)
+def test_the_last_place_is_beyond_every_key_at_the_threshold():
+    """Places of every size; the key of each, and of its neighbours, by the same rounding."""
+    random = np.random.default_rng(0)
+    places = (2.0 ** random.uniform(0, 52, 20_000)).astype(np.int64)
+    places = np.concatenate([places, PLACES - 1 - places]).astype(np.uint64)
+    keys = np.log(-np.log1p(-unit(places << np.uint64(12))))
+    sampler = BottomK(1, 0, SCHEMA, TOPICS)
+    for place, key in zip(places.tolist(), keys, strict=True):
+        sampler._set_threshold(key)
+        assert place <= sampler._last_place <= place * (1 + 2.0**-39) + 4
+
+
+@pytest.mark.parametrize("place", [0, 5, 2**39 + 7, 2**45, 2**49 + 1, 2**51, PLACES - 2**14])
+def test_keys_that_rounding_makes_equal_or_swaps_stay_below_the_last_place(place):
+    near = np.clip(place + np.arange(-3_000, 3_000), 0, PLACES - 1).astype(np.uint64)
     keys = np.log(-np.log1p(-unit(near << np.uint64(12))))
     sampler = BottomK(1, 0, SCHEMA, TOPICS)
-    for key in {keys[np.searchsorted(near[:6_000], place)], keys.min(), keys.max()}:
+    for key in keys[2_900:3_100]:
         sampler._set_threshold(key)
-        assert (near[keys <= sampler.threshold] <= np.uint64(sampler._last_place)).all()
+        assert near[keys <= key].max() <= sampler._last_place
 
 
 def test_few_but_the_sample_are_candidates():
