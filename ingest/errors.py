@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "BadRatioExceeded",
+    "CorruptBatchError",
     "DeadLetterError",
     "IngestError",
     "MissingOffsets",
@@ -12,6 +13,7 @@ __all__ = [
     "RowsError",
     "SamplerError",
     "SchemaError",
+    "SchemaRegistryError",
     "SettingsError",
     "SourceError",
 ]
@@ -47,6 +49,14 @@ class SamplerError(IngestError):
 
 class SourceError(IngestError):
     """Records cannot be read: the broker, the topic or an option is at fault."""
+
+
+class SchemaRegistryError(IngestError):
+    """The schema registry cannot be asked, or answers what it should not; no record's fault."""
+
+
+class CorruptBatchError(SourceError):
+    """The bytes of a record batch are not what Kafka's format says: damaged, or hostile."""
 
 
 class MissingOffsets(SourceError):  # noqa: N818 - it states what happened

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
-from ingest.errors import SourceError
+from ingest.errors import CorruptBatchError, SourceError
+from ingest.kafka.backlog import Backlog
 from ingest.kafka.client import open_client
 from ingest.kafka.errors import translated
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
+from ingest.wire.settings import ReadSettings
 
 __all__ = ["KafkaSource"]
 
@@ -22,7 +25,7 @@ log = logging.getLogger("millstream.ingest")
 ANSWER_MS = 10_000
 DEFAULTS: Mapping[str, object] = {
     "isolation_level": "read_committed",
-    "max_poll_records": 20_000,
+    "max_poll_records": 100_000,
     "fetch_max_bytes": 32 << 20,
     "max_partition_fetch_bytes": 4 << 20,
     "check_crcs": True,
@@ -44,10 +47,17 @@ class KafkaSource:
     transactions are not given (`isolation_level` may be changed). When the broker has deleted what
     the position points to, that is a `Gap`, and reading goes on at what there is.
 
+    Record batches are decoded as columns, straight from the bytes of a fetch, while the next one
+    is on its way. Memory is bounded: by two fetches (`fetch_max_bytes`), and by what is decoded at
+    a time, which is a poll (`max_poll_records`) but not less than one of Kafka's batches.
+
     Args:
         topics: names.
         options: kafka-python's consumer options, `bootstrap_servers` among them.
         start: a position, or where every partition begins.
+        headers: whether record batches get the headers of their records.
+        max_batch_bytes: most bytes that one of Kafka's batches may have decompressed.
+        columnar: False to have kafka-python read record by record: the same, and slower.
 
     Raises:
         SourceError: the broker cannot be reached, a topic does not exist, or an option is wrong.
@@ -58,14 +68,25 @@ class KafkaSource:
         topics: Sequence[str],
         options: Mapping[str, object],
         start: Position | Literal["earliest", "latest"] = "earliest",
+        *,
+        headers: bool = False,
+        max_batch_bytes: int = 128 << 20,
+        columnar: bool = True,
     ) -> None:
+        from ingest.kafka.seam import Seam  # numba takes its time
+
         self.topics = tuple(sorted(topics))
         self._options = options
         self._gaps: list[Gap] = []
         self._closed = False
+        self._backlog = Backlog()
         with translated("open the topics", options):
             self._consumer: Any = open_client(KafkaConsumer, options, OURS, DEFAULTS)
         try:
+            crcs = self._consumer.config["check_crcs"]
+            self._seam = Seam(
+                self._consumer, columnar, ReadSettings(crcs, headers, max_batch_bytes)
+            )
             with translated("open the topics", options):
                 self._open(start)
         except BaseException:
@@ -73,19 +94,21 @@ class KafkaSource:
             raise
 
     def poll(self, timeout_s: float) -> list[RecordBatch]:
-        """The next batches, one at most per partition; see `Source`.
+        """The next batches, `max_poll_records` at most in all; see `Source`.
 
         Raises:
+            CorruptBatchError: the next record batch is damaged. The position stays before it, and
+                the next poll asks the broker for it again.
             SourceError: the broker refused, or the topic was made anew and is shorter now.
         """
+        deadline = time.monotonic() + timeout_s
         with translated("read records", self._options):
             self._add_new_partitions()
-            try:
-                found = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
-            except OffsetOutOfRangeError as error:
-                self._step_over(error.args[0])
-                return []
-        return [to_batch(tp, records) for tp, records in sorted(found.items()) if records]
+            while True:
+                if not self._backlog:
+                    self._fetch(max(0.0, deadline - time.monotonic()))
+                if (found := self._take()) or time.monotonic() >= deadline:
+                    return found
 
     def position(self) -> Position:
         """See `Source`."""
@@ -95,7 +118,7 @@ class KafkaSource:
     def seek(self, position: Position) -> None:
         """See `Source`."""
         for topic, partition, offset in position.items():
-            self._consumer.seek(TopicPartition(topic, partition), offset)
+            self._seek(TopicPartition(topic, partition), offset)
 
     def beginning(self) -> Position:
         """See `Source`."""
@@ -126,7 +149,7 @@ class KafkaSource:
         if isinstance(start, Position):
             self._check_known(start, partitions)
             for tp in partitions:
-                self._consumer.seek(tp, start.get(tp.topic, tp.partition) or 0)
+                self._seek(tp, start.get(tp.topic, tp.partition) or 0)
         else:
             at = self.beginning() if start == "earliest" else self.end()
             self.seek(at)
@@ -158,13 +181,13 @@ class KafkaSource:
         new = sorted(
             TopicPartition(topic, number)
             for topic in self.topics
-            for number in self._consumer._cluster.partitions_for_topic(topic) or ()
+            for number in self._seam.known_partitions(topic)
             if (topic, number) not in before
         )
         if new:
             self._consumer.assign([*sorted(before), *new])
             for tp in new:
-                self._consumer.seek(tp, 0)
+                self._seek(tp, 0)
             log.info("reading new partitions: %s", ", ".join(f"{t}[{p}]" for t, p in new))
 
     def _step_over(self, offsets: Mapping[TopicPartition, int]) -> None:
@@ -188,11 +211,40 @@ class KafkaSource:
                 log.warning(
                     "%s[%d]: the broker refused offset %d, which it has; asking again", *tp, offset
                 )
-            self._consumer.seek(tp, max(offset, first))
+            self._seek(tp, max(offset, first))
+
+    def _fetch(self, timeout_s: float) -> None:
+        """Put into the backlog what the consumer has or gets in time."""
+        try:
+            found = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        except OffsetOutOfRangeError as error:
+            self._step_over(error.args[0])
+            return
+        for tp, items in sorted(found.items()):
+            for reader in self._seam.readers(tp, items):
+                self._backlog.add(tp, reader)
+
+    def _take(self) -> list[RecordBatch]:
+        try:
+            return self._backlog.take(self._consumer.config["max_poll_records"])
+        except CorruptBatchError:
+            for tp, offset in self._backlog.rewind().items():
+                self._consumer.seek(tp, offset)
+            raise
+
+    def _seek(self, tp: TopicPartition, offset: int) -> None:
+        self._backlog.forget(tp)
+        self._consumer.seek(tp, offset)
 
     def _offsets(self) -> dict[TopicPartition, int]:
-        """Next offsets as the consumer holds them, without asking the broker."""
-        return {tp: self._consumer.position(tp, timeout_ms=0) for tp in self._partitions()}
+        """Next offsets to hand out, without asking the broker."""
+        return {tp: self._offset(tp) for tp in self._partitions()}
+
+    def _offset(self, tp: TopicPartition) -> int:
+        waiting = self._backlog.position(tp)
+        if waiting is None:
+            return int(self._consumer.position(tp, timeout_ms=0))
+        return waiting
 
     def _partitions(self) -> list[TopicPartition]:
         return sorted(self._consumer.assignment())
@@ -202,15 +254,3 @@ class KafkaSource:
         for tp, offset in offsets.items():
             plain.setdefault(tp.topic, {})[tp.partition] = offset
         return Position(plain)
-
-
-def to_batch(tp: TopicPartition, records: Sequence[Any]) -> RecordBatch:
-    """kafka-python's records of one partition as columns."""
-    return RecordBatch.of(
-        tp.topic,
-        tp.partition,
-        [record.offset for record in records],
-        [record.value for record in records],
-        keys=[record.key for record in records],
-        timestamps=[record.timestamp for record in records],
-    )

@@ -1,0 +1,103 @@
+"""What was fetched and not yet handed out."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from kafka import TopicPartition
+
+from ingest.errors import CorruptBatchError
+from ingest.records import RecordBatch
+
+__all__ = ["Backlog", "Reader"]
+
+
+class Reader(Protocol):
+    """Gives records of one partition, in order."""
+
+    @property
+    def position(self) -> int:
+        """The next offset to read."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left."""
+
+    def read(self, most: int) -> RecordBatch | None:
+        """The next records, about `most` of them, if there are any."""
+
+
+class Backlog:
+    """Hands out fetches in the order they came in, piece by piece, and knows the positions.
+
+    What it holds is bounded by the fetches that are given to it.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Reading] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, tp: TopicPartition, reader: Reader) -> None:
+        """Add what was fetched of a partition."""
+        self._waiting.append(_Reading(tp, reader))
+
+    def take(self, most: int) -> list[RecordBatch]:
+        """The next batches, with `most` records at most in all; may be none.
+
+        Raises:
+            CorruptBatchError: what comes next is damaged; what came before has been handed out.
+        """
+        found: list[RecordBatch] = []
+        while self._waiting and most > 0:
+            try:
+                batch = self._waiting[0].read(most)
+            except CorruptBatchError:
+                if found:
+                    break
+                raise
+            if batch is not None:
+                found.append(batch)
+                most -= len(batch)
+            if self._waiting[0].ended:
+                self._waiting.popleft()
+        return found
+
+    def position(self, tp: TopicPartition) -> int | None:
+        """The next offset that will be handed out of a partition; None if nothing waits."""
+        return next((item.position for item in self._waiting if item.tp == tp), None)
+
+    def forget(self, tp: TopicPartition) -> None:
+        """Drop what waits of a partition."""
+        self._waiting = deque(item for item in self._waiting if item.tp != tp)
+
+    def rewind(self) -> dict[TopicPartition, int]:
+        """Drop everything; returns from where to fetch it again."""
+        waiting, self._waiting = list(self._waiting), deque()
+        return {item.tp: item.position for item in reversed(waiting)}
+
+
+class _Reading:
+    def __init__(self, tp: TopicPartition, reader: Reader) -> None:
+        self.tp = tp
+        self._reader = reader
+        self._rest: RecordBatch | None = None
+
+    @property
+    def position(self) -> int:
+        return self._reader.position if self._rest is None else int(self._rest.offsets[0])
+
+    @property
+    def ended(self) -> bool:
+        return self._rest is None and self._reader.ended
+
+    def read(self, most: int) -> RecordBatch | None:
+        batch = self._reader.read(most) if self._rest is None else self._rest
+        self._rest = None
+        if batch is None or len(batch) <= most:
+            return batch
+        cut = int(batch.offsets[most])
+        self._rest = batch.between(cut, batch.next_offset)
+        return batch.between(0, cut)

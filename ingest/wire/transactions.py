@@ -1,0 +1,83 @@
+"""Which batches a reader is not given: transaction markers, and what was aborted."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ingest.wire.layout import (
+    CONTROL_BIT,
+    HEADER_BYTES,
+    TRANSACTIONAL_BIT,
+    read_int,
+    read_varint,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Transactions", "marker_type"]
+
+ABORT = 0
+MARKER_KEY_BYTES = 4
+
+
+class Transactions:
+    """Follows the transactions of one fetch, batch by batch; as kafka-python does.
+
+    A producer's transactional batches are left out from the first offset of its aborted
+    transaction, which the broker tells with the fetch, to the marker that ends it.
+
+    Args:
+        aborted: first offset and producer of each aborted transaction; None when everything is to
+            be read, committed or not.
+    """
+
+    def __init__(self, aborted: Iterable[tuple[int, int]] | None) -> None:
+        self._committed_only = aborted is not None
+        self._waiting = deque(sorted(aborted or ()))
+        self._aborted: set[int] = set()
+
+    def reads_marker(self, attributes: int, producer: int) -> bool:
+        """Whether `skips` needs the type of the marker that a batch holds."""
+        return self._committed_only and producer >= 0 and bool(attributes & CONTROL_BIT)
+
+    def skips(self, attributes: int, producer: int, last_offset: int, marker: int | None) -> bool:
+        """Whether the next batch holds nothing for a reader.
+
+        Args:
+            attributes: of the batch.
+            producer: of the batch, -1 for none.
+            last_offset: of the batch.
+            marker: the type of a transaction marker, where `reads_marker` asks for it.
+        """
+        if producer >= 0:
+            while self._waiting and self._waiting[0][0] <= last_offset:
+                self._aborted.add(self._waiting.popleft()[1])
+            if attributes & CONTROL_BIT and marker == ABORT:
+                self._aborted.discard(producer)
+            elif attributes & TRANSACTIONAL_BIT and producer in self._aborted:
+                return True
+        return bool(attributes & CONTROL_BIT)
+
+
+def marker_type(buffer: NDArray[np.uint8], start: int, end: int) -> int | None:
+    """The type of the transaction marker in a batch: 0 abort, 1 commit; None if it is not one.
+
+    Args:
+        buffer: uint8[m].
+        start: first byte of the batch.
+        end: the byte behind it.
+    """
+    length, at = read_varint(buffer, start + HEADER_BYTES, end, 5)
+    if at < 0 or not 0 < length <= end - at or buffer[at] >= 0x80:
+        return None
+    end = at + length
+    _, at = read_varint(buffer, at + 1, end, 10)
+    _, at = read_varint(buffer, at, end, 5)
+    key, at = read_varint(buffer, at, end, 5)
+    if at < 0 or key != MARKER_KEY_BYTES or key > end - at:
+        return None
+    return int(read_int(buffer, at + 2, 2))
