@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 import ingest
 from millstream.config import Config
 from millstream.config_text import public_uri
+from millstream.decoding import make_decoder
 from millstream.local import open_kafka, open_registry, require_broker
 from millstream.pipeline import make_registry, make_schema, source_options
 from millstream.trainable import check_fits, check_trainable
@@ -191,7 +192,7 @@ def decode_until(
     source: ingest.KafkaSource, end: ingest.Position, config: Config
 ) -> tuple[int, Counter[str]]:
     """Decode what lies before `end`: how many rows are good, and the reasons of the others."""
-    decoder = ingest.JsonDecoder(make_schema(config), config.kafka.max_record_bytes)
+    decoder = make_decoder(config, make_schema(config))
     good, reasons = 0, Counter[str]()
     while any((source.position().get(t, p) or 0) < offset for t, p, offset in end.items()):
         for batch in source.poll(1.0):

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
+from ingest import SchemaError
+from ingest.formats.packed_layout import packed_dtype
 from millstream.config_section import Section
 
 __all__ = ["FormatConfig", "RegistryAccess"]
@@ -28,14 +29,16 @@ NEEDED = {"protobuf": ("descriptor", "message"), "struct": ("fields",)}
 
 
 def check_url(url: str) -> str:
-    """Return the address if it is one of HTTP.
+    """Return the address if it is one of HTTP that holds no user or password.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not, or it does.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError('expected an address such as "https://registry:8081"')
+    if "@" in parts.netloc:
+        raise ValueError('expected no user and password in it; give them as auth = "${NAME}"')
     return url
 
 
@@ -43,24 +46,13 @@ def check_items(items: tuple[Item, ...]) -> tuple[Item, ...]:
     """Return the items of a struct, `(name, type)` or `(name, type, length)`, if they are such.
 
     Raises:
-        ValueError: numpy makes no dtype of them, or one leaves its byte order to the machine.
+        ValueError: they are not.
     """
-    for item in items:
-        try:
-            kind = np.dtype([item])[0].base
-        except (TypeError, ValueError, IndexError) as error:
-            raise ValueError(
-                f'expected items such as ["amount", "<f4"] or ["shape", "<f4", 16], got {item}'
-            ) from error
-        if kind.kind not in "biufSV":
-            raise ValueError(f'"{item[0]}": expected a type of fixed size, got "{item[1]}"')
-        if kind.itemsize > 1 and kind.kind in "iuf" and str(item[1])[:1] not in {"<", ">"}:
-            raise ValueError(
-                f'"{item[0]}": expected a type with its byte order, such as "<f4", got "{item[1]}"'
-            )
-    names = [item[0] for item in items]
-    if len(set(names)) != len(names):
-        raise ValueError("an item is there twice; name each once")
+    try:
+        if items:
+            packed_dtype(items)
+    except SchemaError as error:
+        raise ValueError(str(error).removeprefix("format.dtype: ")) from error
     return items
 
 

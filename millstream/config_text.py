@@ -18,7 +18,6 @@ __all__ = ["expand", "explain", "is_secret", "public_uri"]
 
 _REFERENCE = re.compile(r"\$\{(file:)?([^}]+)\}")
 _SECRET = re.compile(r"password|secret|token|credential|api_?key|^auth$", re.IGNORECASE)
-_PASSWORD_IN_URL = re.compile(r"//[^/@:]*:(?!\$\{)[^/@]*@")
 
 
 def is_secret(key: str) -> bool:
@@ -47,11 +46,6 @@ def expand(value: Any, source: str, place: str = "") -> Any:
         raise ConfigError(
             f"{source}: {place}: a secret must not stand in the file;"
             " write ${NAME} (environment) or ${file:PATH}"
-        )
-    if place.endswith(".schema_registry.url") and _PASSWORD_IN_URL.search(value):
-        raise ConfigError(
-            f"{source}: {place}: a password must not stand in the file; write it as"
-            ' auth = "${NAME}", which holds user:password'
         )
     return _REFERENCE.sub(lambda match: _resolve(match, source, place), value)
 
@@ -97,7 +91,7 @@ def _sentence(
     message = message[0].lower() + message[1:]
     got = fault.get("input")
     if isinstance(got, (str, int, float, bool)) and not (path and is_secret(path[-1])):
-        message += f"; got {got!r}"
+        message += f"; got {(public_uri(got) if isinstance(got, str) else got)!r}"
     return message
 
 

@@ -10,6 +10,7 @@ import registry
 from millstream.board import Board
 from millstream.config import Config
 from millstream.config_schema import FieldSpec, LabelSpec
+from millstream.decoding import make_decoder
 from millstream.durable import make_folder, write_json
 from millstream.recipe import fingerprint, make_recipe, round_seed
 from millstream.round_store import RoundStore
@@ -96,7 +97,7 @@ def make_builder(
     return ingest.WindowBuilder(
         schema=schema,
         topics=tuple(sorted(config.kafka.topics)),
-        decoder=ingest.JsonDecoder(schema, config.kafka.max_record_bytes),
+        decoder=make_decoder(config, schema),
         dead_letters=dead_letters,
         settings=make_sample_settings(config),
         start=start,
@@ -116,6 +117,7 @@ def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
 
     schema = make_schema(config)
     check_trainable(schema)
+    make_decoder(config, schema)  # what is wrong with the format is told before anything starts
     seed = round_seed(config.sample.seed, 0)
     model = trainer.build_model(config.train.model, config.directory, seed=seed)
     check_fits(model, schema)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from millstream.config import Config
-from millstream.errors import ConfigError
+from millstream.decoding import read_bytes
 
 __all__ = ["differences", "fingerprint", "make_recipe", "round_seed"]
 
@@ -52,22 +52,9 @@ def format_recipe(config: Config) -> dict[str, Any]:
         mode="json", exclude_defaults=True, exclude={"schema_registry", *FILES}
     )
     for key in FILES:
-        if getattr(section, key) is not None:
-            described[key] = digest_of(config, key)
+        if (content := read_bytes(config, key)) is not None:
+            described[key] = hashlib.sha256(content).hexdigest()
     return {"format": described} if described else {}
-
-
-def digest_of(config: Config, key: str) -> str:
-    """SHA-256 (hex) of a file of the format.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
-    path = config.directory / getattr(config.format, key)
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ConfigError(f"format.{key}: {path} cannot be read: {error.strerror}") from error
 
 
 def without_unset(schema: dict[str, Any]) -> dict[str, Any]:
