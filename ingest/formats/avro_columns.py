@@ -1,0 +1,195 @@
+"""The values that `avro_walk` noted, as columns; and which records are good beyond doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ingest.field import Field
+from ingest.formats.avro_program import OPERATIONS
+from ingest.formats.avro_schema import ITEMS, AvroSchema
+from ingest.formats.avro_values import FLOOR_TO_MS, MS_PER_DAY, kind_of, logical_of, path_of
+from ingest.formats.values import default_value
+from ingest.formats.whole_columns import check_numbers, check_words
+from ingest.ragged import Column
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Checked = tuple[Column, NDArray[np.bool_]]
+
+__all__ = ["ABSENT", "FieldPlan", "Noted", "column_of", "floats_of", "plan_field"]
+
+ABSENT, ODD = 255, 254
+NULL, BOOL, INT, LONG, FLOAT, DOUBLE = (
+    OPERATIONS[name] for name in ("null", "boolean", "int", "long", "float", "double")
+)
+BYTES, STRING, FIXED, ENUM = (OPERATIONS[name] for name in ("bytes", "string", "fixed", "enum"))
+ARRAY = OPERATIONS["array"]
+WHOLE = (INT, LONG)
+
+
+@dataclass(frozen=True)
+class FieldPlan:
+    """How the values of a field become a column.
+
+    Attributes:
+        field: the field.
+        logical: by operation, the logical type of its values; a type of which there are several
+            unlike each other is not there, and its values are left to the reader of records.
+        symbols: of its enum; none if it has none or several.
+        item: the operation of a list's elements, or ABSENT.
+    """
+
+    field: Field
+    logical: dict[int, str | None]
+    symbols: tuple[str, ...] = ()
+    item: int = ABSENT
+
+
+@dataclass(frozen=True, eq=False)
+class Noted:
+    """What the walk noted of one field: kinds uint8, values int64, lengths int64, [n] each."""
+
+    buffer: NDArray[np.uint8]
+    kinds: NDArray[np.uint8]
+    values: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+def plan_field(field: Field, schema: AvroSchema) -> FieldPlan:
+    """How the values of a field become a column, for records of a schema."""
+    path = path_of(field)
+    branches = schema.branches(path) or []
+    logical: dict[int, str | None] = {}
+    for operation, alike in _by_operation(branches).items():
+        if all(one == alike[0] for one in alike):
+            logical[operation] = logical_of(alike[0])
+    if len({logical.get(o) for o in WHOLE if o in logical}) > 1:
+        logical = {o: one for o, one in logical.items() if o not in WHOLE}
+    enums = [b for b in branches if kind_of(b) == "enum"]
+    symbols = tuple(enums[0]["symbols"]) if ENUM in logical else ()
+    items = schema.branches((*path, ITEMS)) or []
+    whole = _by_operation(branches).get(ARRAY, [])
+    simple = len(whole) == 1 and len(items) == 1 and not isinstance(whole[0]["items"], list)
+    item = OPERATIONS[kind_of(items[0])] if simple and logical_of(items[0]) is None else ABSENT
+    return FieldPlan(field, logical, symbols, item)
+
+
+def column_of(plan: FieldPlan, noted: Noted) -> Checked:
+    """A field's column, and bool[n]: which of its rows are good beyond doubt."""
+    field = plan.field
+    absent = (noted.kinds == ABSENT) | (noted.kinds == NULL)
+    understood = np.isin(noted.kinds, list(plan.logical))
+    kinds = np.where(understood, noted.kinds, ODD)
+    noted = replace(noted, kinds=np.where(absent, ABSENT, kinds).astype(np.uint8))
+    if field.length:
+        from ingest.formats.avro_lists import list_column  # numba is slow to import
+
+        return list_column(field, plan.item, noted)
+    if field.is_text:
+        return _texts(plan, noted)
+    if field.dtype == "category":
+        column, fine = _codes(plan, noted)
+    elif field.dtype in ("float32", "float64"):
+        column, fine = _floats(field, noted)
+    else:
+        column, fine = _integers(plan, noted)
+    if field.default is not None:
+        column[noted.kinds == ABSENT] = default_value(field)
+        fine |= noted.kinds == ABSENT
+    return column, fine
+
+
+def floats_of(values: NDArray[np.int64], operation: int) -> NDArray[np.float64]:
+    """Noted values of one operation as floats: what their bits say, or whole numbers."""
+    if operation == DOUBLE:
+        return np.ascontiguousarray(values).view(np.float64)
+    if operation == FLOAT:
+        with np.errstate(invalid="ignore"):  # signalling NaN
+            return values.astype(np.uint32).view(np.float32).astype(np.float64)
+    return values.astype(np.float64)
+
+
+def _floats(field: Field, noted: Noted) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    raw = np.zeros(len(noted.values), np.float64)
+    found = np.zeros(len(raw), np.bool_)
+    for operation in (DOUBLE, FLOAT, LONG, INT):
+        here = noted.kinds == operation
+        if here.any():
+            raw[here] = floats_of(noted.values[here], operation)
+            found |= here
+    column, fine = check_numbers(field, raw)
+    if field.role == "weight":
+        fine &= raw >= 0
+    return column, fine & found
+
+
+def _integers(plan: FieldPlan, noted: Noted) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Whole numbers, booleans and moments."""
+    field, values = plan.field, noted.values
+    if field.dtype == "bool":
+        column, fine = check_numbers(field, values)
+        return column, fine & (noted.kinds == BOOL)
+    found = (noted.kinds == INT) | (noted.kinds == LONG)
+    if field.dtype == "timestamp":
+        logical = next((plan.logical[o] for o in WHOLE if o in plan.logical), None)
+        if logical == "date":
+            values = np.where(found, values, 0) * MS_PER_DAY
+        elif logical in FLOOR_TO_MS:
+            values = values // FLOOR_TO_MS[logical]
+        elif logical is not None:
+            found = np.zeros_like(found)
+    column, fine = check_numbers(field, values)
+    return column, fine & found
+
+
+def _codes(plan: FieldPlan, noted: Noted) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """A category whose vocabulary is fixed, or with buckets."""
+    codes = np.full(len(noted.kinds), -1, np.int32)
+    enums = noted.kinds == ENUM
+    if enums.any():
+        codes[enums] = plan.field.codes(plan.symbols)[noted.values[enums]]
+    strings = np.flatnonzero(noted.kinds == STRING)
+    if len(strings):
+        from ingest.formats.gather import gather_spans  # numba is slow to import
+
+        words = gather_spans(noted.buffer, noted.values[strings], noted.lengths[strings])
+        codes[strings], _ = check_words(plan.field, words)
+    return codes, codes >= 0
+
+
+def _texts(plan: FieldPlan, noted: Noted) -> Checked:
+    """Strings, bytes and words whose vocabulary grows; a row that is not good is empty."""
+    from ingest.formats.gather import gather_spans  # numba is slow to import
+
+    field, kinds = plan.field, noted.kinds
+    fine = (kinds == BYTES) | (kinds == FIXED) if field.dtype == "bytes" else kinds == STRING
+    start, length = np.where(fine, noted.values, 0), np.where(fine, noted.lengths, 0)
+    extra = [b""]
+    if ENUM in plan.logical and field.dtype != "bytes":
+        extra = [symbol.encode() for symbol in plan.symbols]
+    ends = len(noted.buffer) + np.cumsum([len(one) for one in extra])
+    if extra != [b""]:
+        enums = kinds == ENUM
+        sizes = np.array([len(one) for one in extra])
+        length[enums] = sizes[noted.values[enums]]
+        start[enums] = (ends - sizes)[noted.values[enums]]
+        fine = fine | enums
+    if field.default is not None:
+        extra.append(default_value(field))
+        start[kinds == ABSENT], length[kinds == ABSENT] = ends[-1], len(extra[-1])
+        fine = fine | (kinds == ABSENT)
+    more = np.frombuffer(b"".join(extra), np.uint8)
+    buffer = np.concatenate([noted.buffer, more]) if len(more) else noted.buffer
+    return gather_spans(buffer, start, length), fine
+
+
+def _by_operation(branches: Sequence[Any]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for branch in branches:
+        found.setdefault(OPERATIONS[kind_of(branch)], []).append(branch)
+    return found

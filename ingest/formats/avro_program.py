@@ -1,0 +1,112 @@
+"""An Avro schema as a flat program that `avro_walk` runs, and where it keeps the fields' values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ingest.formats.avro_schema import AvroSchema
+
+__all__ = ["OPERATIONS", "Program", "compile_program"]
+
+NAMES = "null boolean int long float double bytes string fixed enum union record array map"
+OPERATIONS = {name: place for place, name in enumerate(NAMES.split())}
+OPERATIONS["error"] = OPERATIONS["record"]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """How to walk through the records of a schema.
+
+    Attributes:
+        nodes: int32 [p, 4]: operation, two arguments, slot or -1; the first is the record.
+        children: int32 [c]: nodes that records, unions, arrays and maps name by place.
+    """
+
+    nodes: NDArray[np.int32]
+    children: NDArray[np.int32]
+
+
+@dataclass
+class _Wanted:
+    """What is wanted of a value: itself, in a slot, or some of its fields."""
+
+    slot: int = -1
+    fields: dict[str, _Wanted] = field(default_factory=dict)
+
+
+def compile_program(schema: AvroSchema, paths: Sequence[tuple[str, ...]]) -> Program:
+    """Make the program of a schema.
+
+    Args:
+        schema: of the records.
+        paths: of the values that are wanted, each a slot: names of fields, of records in records.
+
+    Raises:
+        RecursionError: the schema is nested too deep.
+    """
+    wanted = _Wanted()
+    for slot, path in enumerate(paths):
+        place = wanted
+        for name in path:
+            place = place.fields.setdefault(name, _Wanted())
+        place.slot = slot
+    compiler = _Compiler(schema)
+    compiler.node(schema.plain, wanted)
+    return Program(
+        nodes=np.array(compiler.nodes, np.int32).reshape(-1, 4),
+        children=np.array(compiler.children, np.int32),
+    )
+
+
+class _Compiler:
+    def __init__(self, schema: AvroSchema) -> None:
+        self._schema = schema
+        self._shared: dict[str, int] = {}
+        self.nodes: list[list[int]] = []
+        self.children: list[int] = []
+
+    def node(self, avro: Any, wanted: _Wanted | None) -> int:
+        """The place of the node of a type; of one of which nothing is wanted there is only one."""
+        avro = self._schema.resolved(avro)
+        name = avro.get("name") if isinstance(avro, dict) else None
+        if wanted is None and name in self._shared:
+            return self._shared[name]
+        place = len(self.nodes)
+        self.nodes.append([])
+        if wanted is None and name is not None:
+            self._shared[name] = place
+        kind = (
+            "union" if isinstance(avro, list) else avro if isinstance(avro, str) else avro["type"]
+        )
+        operation = OPERATIONS[kind]
+        slot = -1 if wanted is None else wanted.slot
+        self.nodes[place] = [operation, *self._arguments(kind, avro, wanted), slot]
+        return place
+
+    def _arguments(self, kind: str, avro: Any, wanted: _Wanted | None) -> tuple[int, int]:
+        if kind == "fixed":
+            return avro["size"], 0
+        if kind == "enum":
+            return len(avro["symbols"]), 0
+        if kind in ("array", "map"):
+            return self.node(avro["items" if kind == "array" else "values"], None), 0
+        if kind == "union":
+            return self._children([self.node(branch, wanted) for branch in avro])
+        if kind in ("record", "error"):
+            inner = {} if wanted is None else wanted.fields
+            return self._children(
+                [self.node(one["type"], inner.get(one["name"])) for one in avro["fields"]]
+            )
+        return 0, 0
+
+    def _children(self, places: Sequence[int]) -> tuple[int, int]:
+        first = len(self.children)
+        self.children += places
+        return first, len(places)

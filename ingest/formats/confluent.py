@@ -1,0 +1,128 @@
+"""Confluent's wire format: which schema a value was written with, and where its payload is.
+
+A framed value is a zero byte (the magic byte), the schema's id in the registry as 4 bytes, most
+significant first, and the payload. Before a Protobuf payload also stands which of the file's
+messages it is; `protobuf_indexes` reads that.
+
+Producers may be told to put a schema's GUID into the record's headers instead
+(`schema.id.serializer`), with nothing before the payload. That form is refused: such a value does
+not begin with the magic byte, and the reason says which setting to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest.formats.decoder import BadRecord, Decoded, Decoder
+from ingest.records import RecordBatch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Frames", "Unframed", "framed", "unframe"]
+
+MAGIC, GUID_MAGIC = 0, 1
+HEADER = 5
+HINT = (
+    "; producers that put the schema's id into headers are not supported:"
+    " let them use schema.id.serializer = prefix"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """The framed records of a batch.
+
+    Attributes:
+        rows: int64[g], growing; the places in the batch of those that have a frame.
+        ids: int64[g], of their schemas, unsigned 32 bits.
+        payload: the records at `rows` with what follows the frame as their values, over the same
+            buffer; None when there are none.
+        bad: the others, by index.
+    """
+
+    rows: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    payload: RecordBatch | None
+    bad: tuple[BadRecord, ...]
+
+    def groups(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Each schema's id and int64[k], the places in `payload` of its records, growing."""
+        if len(self.ids) and (self.ids == self.ids[0]).all():
+            yield int(self.ids[0]), np.arange(len(self.ids))
+            return
+        for schema_id in np.unique(self.ids):
+            yield int(schema_id), np.flatnonzero(self.ids == schema_id)
+
+
+def framed(schema_id: int, payload: bytes) -> bytes:
+    """A payload in its frame."""
+    return bytes([MAGIC]) + schema_id.to_bytes(4, "big") + payload
+
+
+def unframe(batch: RecordBatch) -> Frames:
+    """Take the frames off the values of a batch."""
+    long_enough = batch.value_length >= HEADER
+    begins = np.zeros(len(batch), np.int64)
+    some = batch.value_length > 0
+    begins[some] = batch.buffer[batch.value_start[some]]
+    fine = long_enough & (begins == MAGIC)
+    rows = np.flatnonzero(fine).astype(np.int64, copy=False)
+    start = batch.value_start[rows]
+    big_endian = batch.buffer[start[:, None] + np.arange(1, HEADER)].astype(np.int64)
+    ids = big_endian @ np.array([1 << 24, 1 << 16, 1 << 8, 1], np.int64)
+    payload = batch.take(rows)
+    if payload is not None:
+        payload = replace(
+            payload, value_start=start + HEADER, value_length=payload.value_length - HEADER
+        )
+    bad = tuple(
+        _unframed(int(index), int(batch.value_length[index]), int(begins[index]))
+        for index in np.flatnonzero(~fine)
+    )
+    return Frames(rows, ids, payload, bad)
+
+
+class Unframed:
+    """A `Decoder` for values in Confluent's frame whose payload another decoder understands.
+
+    For payloads that say all by themselves, as JSON does: the schema is not looked up.
+
+    Args:
+        decoder: of the payloads.
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    def decode(self, batch: RecordBatch) -> Decoded:
+        """Decode a batch; see `Decoder`."""
+        frames = unframe(batch)
+        if frames.payload is None:
+            # No row is left, but the columns are still the inner decoder's to shape.
+            nothing = self._decoder.decode(replace(batch, value_length=np.full(len(batch), -1)))
+            return Decoded(nothing.columns, nothing.good, frames.bad)
+        inner = self._decoder.decode(frames.payload)
+        bad = [replace(record, index=int(frames.rows[record.index])) for record in inner.bad]
+        return Decoded(
+            columns=inner.columns,
+            good=frames.rows[inner.good],
+            bad=tuple(sorted([*bad, *frames.bad], key=lambda record: record.index)),
+        )
+
+
+def _unframed(index: int, length: int, begins: int) -> BadRecord:
+    """Why a value has no frame."""
+    if length < 0:
+        return BadRecord(index, "the record has no value (a tombstone)", "null_value")
+    if length and begins == GUID_MAGIC:
+        reason = "expected Confluent's magic byte 0, got 1, of a schema's GUID" + HINT
+    elif length and begins != MAGIC:
+        reason = f"expected Confluent's magic byte 0, got {begins}" + HINT
+    else:
+        reason = f"expected at least the {HEADER} bytes of Confluent's frame, got {length}"
+    return BadRecord(index, reason, "not_framed")
