@@ -48,27 +48,31 @@ def check_sampler(make_sampler: Callable[[], Sampler], rows: Rows, capacity: int
 
 
 def check_decoder(
-    make_decoder: Callable[[], Decoder], values: Sequence[bytes | None]
+    make_decoder: Callable[[], Decoder],
+    values: Sequence[bytes | None],
+    keys: Sequence[bytes | None] | None = None,
 ) -> dict[int, str]:
     """Prove what `Decoder` promises: each record good or bad, whatever its neighbours are.
 
     Args:
         make_decoder: makes a decoder.
         values: of records, good and bad ones.
+        keys: of the records, if the decoder reads them too; else all are null.
 
     Returns:
         The kind of each bad record, by its index in `values`.
     """
     decoder = make_decoder()
-    kinds, columns = _decode(decoder, values)
-    again, same = _decode(decoder, values)
+    records = list(zip(values, keys or [None] * len(values), strict=True))
+    kinds, columns = _decode(decoder, records)
+    again, same = _decode(decoder, records)
     _require((again, same) == (kinds, columns), "the same twice")
     for step in (-1, 1):
         places = list(range(len(values)))[::step]
         for cut in (1, 2, 3, len(values)):
             for part in np.array_split(np.array(places), cut):
                 chosen = part.tolist()
-                found, row = _decode(make_decoder(), [values[place] for place in chosen])
+                found, row = _decode(make_decoder(), [records[place] for place in chosen])
                 for at, place in enumerate(chosen):
                     text = repr(values[place])[:80]
                     _require(found.get(at) == kinds.get(place), f"one verdict on {text}")
@@ -168,12 +172,14 @@ def _check_state(make_sampler: Callable[[], Sampler], parts: Sequence[Rows], who
 
 
 def _decode(
-    decoder: Decoder, values: Sequence[bytes | None]
+    decoder: Decoder, records: Sequence[tuple[bytes | None, bytes | None]]
 ) -> tuple[dict[int, str], dict[int, dict[str, tuple[str, bytes]]]]:
     """Kinds of the bad records, and dtype and bytes of each column of the good ones."""
-    if not values:
+    if not records:
         return {}, {}
-    batch = RecordBatch.of("checked", 0, range(len(values)), values)
+    values = [value for value, _ in records]
+    keys = [key for _, key in records]
+    batch = RecordBatch.of("checked", 0, range(len(values)), values, keys=keys)
     before = batch.buffer.copy()
     decoded = decoder.decode(batch)
     good, bad = decoded.good.tolist(), [record.index for record in decoded.bad]

@@ -52,7 +52,8 @@ class Decoder(Protocol):
 
     Guarantees:
         Completeness: each record of a batch is either good or bad, never both, never neither.
-        Determinism: what becomes of a record depends on its value alone, not on its neighbours.
+        Determinism: what becomes of a record depends on its value (and key) alone, not on its
+            neighbours.
         It never raises for the content of a record.
 
     `ingest.checks.check_decoder` proves an implementation.
