@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, final
 
@@ -77,6 +77,18 @@ class Position:
                 _check(topic, partition, offset)
                 flat[topic, partition] = offset
         self._offsets = dict(sorted(flat.items()))
+
+    @classmethod
+    def of(cls, items: Iterable[tuple[str, int, int]]) -> Position:
+        """The inverse of `items`: from (topic, partition, next offset), the last one counts.
+
+        Raises:
+            PositionError: a partition or an offset is not an integer of at least 0.
+        """
+        offsets: dict[str, dict[int, int]] = {}
+        for topic, partition, offset in items:
+            offsets.setdefault(topic, {})[partition] = offset
+        return cls(offsets)
 
     def get(self, topic: str, partition: int) -> int | None:
         """The next offset of a partition; None when the position does not know it."""

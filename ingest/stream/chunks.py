@@ -1,0 +1,127 @@
+"""Rows of blocks as whole batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from ingest.errors import SettingsError
+from ingest.ragged import Column, Ragged
+from ingest.rows import Rows
+
+__all__ = ["BatchSettings", "Chunk", "chunks", "part_of"]
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How rows become batches.
+
+    Attributes:
+        size: rows of a batch.
+        drop_remainder: whether the last rows, when they are no whole batch, are not given.
+        linger_s: a batch that has waited for so long since its first row is given as it is; None
+            to wait until it is full.
+
+    Raises:
+        SettingsError: the size is not.
+    """
+
+    size: int
+    drop_remainder: bool = False
+    linger_s: float | None = None
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.size, int) and not isinstance(self.size, bool)
+        if not whole or self.size < 1:
+            raise SettingsError(f"batch_size: expected a number from 1, got {self.size!r}")
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Whole batches, one behind another.
+
+    Attributes:
+        rows: of all of them.
+        size: rows of each.
+        first: rows of the run before them.
+    """
+
+    rows: Rows
+    size: int
+    first: int
+
+
+def chunks(parts: Iterable[Rows | None], batches: BatchSettings) -> Iterator[Chunk | None]:
+    """All rows of some parts, in their order, as few chunks.
+
+    Args:
+        parts: None means that some time has passed without rows.
+        batches: how to cut.
+
+    Yields:
+        Chunks; None in answer to a None.
+    """
+    left: list[Rows] = []
+    count, given, since = 0, 0, 0.0
+    for rows in parts:
+        if rows is None:
+            late = batches.linger_s is not None and time.monotonic() - since > batches.linger_s
+            if not (count and late):
+                yield None
+                continue
+            yield Chunk(Rows.concat(left), count, given)
+            given, count, left = given + count, 0, []
+            continue
+        if not count:
+            since = time.monotonic()
+        for chunk in _whole([*left, rows] if len(rows) else left, count, batches.size):
+            yield replace(chunk, first=given)
+            given += len(chunk.rows)
+        left, count = _remainder([*left, rows], count + len(rows), batches.size)
+    if count and not batches.drop_remainder:
+        yield Chunk(Rows.concat(left), count, given)
+
+
+def _whole(parts: list[Rows], before: int, size: int) -> Iterator[Chunk]:
+    """The batches that the last part completes: one that begins before it, and all within it."""
+    rows = parts[-1] if parts else None
+    if rows is None or before + len(rows) < size:
+        return
+    start = 0
+    if before:
+        start = size - before
+        yield Chunk(Rows.concat([*parts[:-1], part_of(rows, 0, start)]), size, 0)
+    end = start + (len(rows) - start) // size * size
+    if end > start:
+        yield Chunk(part_of(rows, start, end), size, 0)
+
+
+def _remainder(parts: list[Rows], total: int, size: int) -> tuple[list[Rows], int]:
+    """The rows that are in no batch yet."""
+    count = total % size
+    if total < size:
+        return [rows for rows in parts if len(rows)], count
+    rows = parts[-1]
+    return ([part_of(rows, len(rows) - count, len(rows))] if count else []), count
+
+
+def part_of(rows: Rows, start: int, end: int) -> Rows:
+    """Some rows in a row, over the same memory."""
+    if start == 0 and end == len(rows):
+        return rows
+    return Rows(
+        rows.topics,
+        rows.topic[start:end],
+        rows.partition[start:end],
+        rows.offset[start:end],
+        rows.timestamp[start:end],
+        {name: _cut(column, start, end) for name, column in rows.columns.items()},
+    )
+
+
+def _cut(column: Column, start: int, end: int) -> Column:
+    if not isinstance(column, Ragged):
+        return column[start:end]
+    splits = column.splits[start : end + 1]
+    return Ragged(column.values[splits[0] : splits[-1]], splits - splits[0])
