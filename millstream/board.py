@@ -40,6 +40,7 @@ class LiveState:
         records_per_s: over about the last two seconds.
         lag: records in the topics that were not read yet; None when unknown.
         pending: records read that wait for the next round.
+        missing: offsets that the broker had deleted before they were read, in all rounds so far.
         champion: version that users pull, if any.
         kafka: bootstrap servers in use.
         registry: tracking URI in use.
@@ -58,6 +59,7 @@ class LiveState:
     records_per_s: float = 0.0
     lag: int | None = None
     pending: int = 0
+    missing: int = 0
     champion: int | None = None
     kafka: str = ""
     registry: str = ""

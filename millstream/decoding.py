@@ -106,14 +106,14 @@ def read_text(config: Config, key: str) -> str | None:
 
 
 def refuse_raw(_config: Config, _schema: ingest.Schema) -> ingest.Decoder:
-    """Raw values have no label beside them, so the service has nothing to learn from.
+    """Raw values are bytes of any length, which no model of the service takes.
 
     Raises:
         ConfigError: always.
     """
     raise ConfigError(
-        'format.kind: the service cannot train on "raw" records, which have no label; read them with'
-        " millstream.dataset, or send them as a field of another format"
+        'format.kind: the service cannot train on "raw" records, which are bytes of any length; read'
+        " them with millstream.dataset, or send numbers in another format"
     )
 
 

@@ -23,6 +23,7 @@ __all__ = ["PARENT_TAG", "WEIGHTS_TAG", "describe"]
 PARENT_TAG = "millstream.parent_version"
 WEIGHTS_TAG = "millstream.weights"
 TOPIC_CHARS = 200  # MLflow takes 250 characters of a tag's name
+TAG_CHARS = 4000  # and of its value 5000
 
 
 def describe(
@@ -40,7 +41,7 @@ def describe(
         artifact=chosen.artifact,
         float32=chosen.float32,
         schema=pipeline.schema.to_json() | {"task": train.task, "metric": pipeline.config.metric},
-        metrics=finite(make_metrics(folder.report(), chosen)),
+        metrics=finite(make_metrics(folder, chosen)),
         params={k: str(v) for k, v in train.model_dump(mode="json").items() if v is not None},
         tags=make_tags(folder, outcome) | {"millstream.config": pipeline.config.fingerprint},
         example=raw_columns(rows.take(np.arange(min(3, len(rows)))), pipeline.schema),
@@ -55,8 +56,9 @@ def describe(
     )
 
 
-def make_metrics(report: dict[str, Any], chosen: Measured) -> dict[str, float]:
+def make_metrics(folder: RoundFolder, chosen: Measured) -> dict[str, float]:
     """Numbers for MLflow: the exported bytes' scores, prequential scores, what the round took."""
+    report = folder.report()
     metrics = {f"test_{name}": value for name, value in chosen.scores.items()}
     for who in ("learner", "champion", "majority_class", "no_change"):
         for name, value in report["prequential"].get(who, {}).items():
@@ -66,6 +68,7 @@ def make_metrics(report: dict[str, Any], chosen: Measured) -> dict[str, float]:
         "records": counts["seen"],
         "bad_records": counts["bad"],
         "unchecked_records": counts.get("unchecked", 0),
+        "missing_records": folder.plan().missing,
         "sampled": report["sampled"],
         "epochs": training["epochs"],
         "train_seconds": training["seconds"],
@@ -80,12 +83,21 @@ def make_tags(folder: RoundFolder, outcome: dict[str, Any]) -> dict[str, str]:
         f"millstream.offsets.{r.topic[:TOPIC_CHARS]}.{r.partition}": f"{r.start}-{r.end}"
         for r in plan.ranges
     }
-    return offsets | {
-        "millstream.parent_round": str(plan.parent),
-        PARENT_TAG: str(outcome["champion_version"] or ""),
-        "millstream.recipe": plan.recipe,
-        "millstream.seed": str(plan.seed),
-        WEIGHTS_TAG: folder.digest(),
-        "millstream.gaps": str(len(plan.gaps)),
-        "millstream.float32_bytes": str(outcome["float32_bytes"]),
-    }
+    gaps: dict[str, list[str]] = {}
+    for gap in plan.gaps:
+        name = f"millstream.gap.{gap.topic[:TOPIC_CHARS]}.{gap.partition}"
+        gaps.setdefault(name, []).append(f"{gap.start}-{gap.end}")
+    told = {name: " ".join(ranges)[:TAG_CHARS] for name, ranges in gaps.items()}
+    return (
+        offsets
+        | told
+        | {
+            "millstream.parent_round": str(plan.parent),
+            PARENT_TAG: str(outcome["champion_version"] or ""),
+            "millstream.recipe": plan.recipe,
+            "millstream.seed": str(plan.seed),
+            WEIGHTS_TAG: folder.digest(),
+            "millstream.gaps": str(len(plan.gaps)),
+            "millstream.float32_bytes": str(outcome["float32_bytes"]),
+        }
+    )

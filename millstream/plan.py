@@ -47,6 +47,11 @@ class Plan:
         """The offset range of each partition."""
         return self.start.ranges_to(self.end)
 
+    @property
+    def missing(self) -> int:
+        """Offsets of the ranges that the broker had deleted before they were read."""
+        return sum(len(gap) for gap in self.gaps)
+
     def to_json(self) -> dict[str, Any]:
         """A plain form for plan.json."""
         return {

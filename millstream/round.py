@@ -128,6 +128,12 @@ def plan(pipeline: Pipeline, parent: RoundFolder, window: Window, reason: str) -
         created_ms=int(time.time() * 1000),
     )
     folder = pipeline.store.begin(new)
+    for gap in new.gaps:
+        log.warning(
+            "round %d lacks %d records: the broker deleted %s[%d] offsets %d to %d before they were"
+            " read; a longer retention of the topic keeps them",
+            *(number, len(gap), gap.topic, gap.partition, gap.start, gap.end - 1),
+        )
     fault_point("3.after")
     return Turn(folder=folder, parent=parent, plan=new, window=window)
 

@@ -164,6 +164,7 @@ def check_state(pipeline: Pipeline, latest: RoundFolder) -> None:
             " service.state_dir for a new learner"
         )
     pipeline.store.check_chain()
+    tell_missing(pipeline)
     trainer.load(pipeline.learner.model, latest.weights)
     tell_champion(pipeline)
 
@@ -215,9 +216,15 @@ def turn(running: Running, parent: RoundFolder, reason: str) -> RoundFolder:
     folder = run_round(pipeline, parent, window, reason, running.should_stop)
     finish_round(pipeline, running.committer, folder)
     prune(pipeline)
+    tell_missing(pipeline)
     gc.collect()  # a round's datasets are cycles; left alone, they would pile up
     pipeline.board.update(step=1)
     return folder
+
+
+def tell_missing(pipeline: Pipeline) -> None:
+    """Show on the board how many offsets the broker had deleted before they were read."""
+    pipeline.board.update(missing=sum(f.plan().missing for f in pipeline.store.complete()))
 
 
 def prune(pipeline: Pipeline) -> None:

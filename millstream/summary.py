@@ -23,6 +23,7 @@ class RoundSummary:
         ranges: offset range per partition.
         records: records in the ranges; `bad` of them were dead-lettered, `unchecked` not decoded,
             `sampled` trained on.
+        missing: offsets of the ranges that the broker had deleted before they were read.
         epochs: epochs trained; `stopped_early` when early stopping ended them.
         prequential: scores by who (learner, majority_class, ...) and metric.
         float32_bytes: size of the float32 export.
@@ -39,6 +40,7 @@ class RoundSummary:
     bad: int
     unchecked: int
     sampled: int
+    missing: int
     epochs: int
     stopped_early: bool
     prequential: dict[str, Any]
@@ -53,9 +55,11 @@ class RoundSummary:
     def of(cls, folder: RoundFolder) -> RoundSummary:
         """Read a complete round's files."""
         report, published = folder.report(), folder.published() or {}
+        plan = folder.plan()
         return cls(
             number=folder.number,
-            ranges=folder.plan().ranges,
+            ranges=plan.ranges,
+            missing=plan.missing,
             records=report["counts"]["seen"],
             bad=report["counts"]["bad"],
             unchecked=report["counts"].get("unchecked", 0),

@@ -23,7 +23,8 @@ def live_view(state: LiveState, rounds: list[RoundSummary], metric: str) -> Rend
         "records",
         f"{state.records:,} read · {state.records_per_s:,.0f}/s · lag {lag} ·"
         f" {state.pending:,} wait for the next round · {state.bad:,} dead-lettered"
-        + (f" · {state.unchecked:,} not checked" if state.unchecked else ""),
+        + (f" · {state.unchecked:,} not checked" if state.unchecked else "")
+        + (f" · {state.missing:,} deleted by the broker unread" if state.missing else ""),
     )
     losses = "  ".join(f"{name} {value:.4f}" for name, value in state.losses.items())
     facts.add_row("training", f"round {state.round} · epoch {state.epoch}  {losses}")
@@ -41,9 +42,10 @@ def round_line(item: RoundSummary, metric: str) -> str:
     verdict = "promoted" if item.promoted else "not promoted"
     early = ", stopped early" if item.stopped_early else ""
     unchecked = f" ({item.unchecked:,} not checked)" if item.unchecked else ""
+    missing = f" ({item.missing:,} deleted by the broker unread)" if item.missing else ""
     return (
-        f"round {item.number}: {item.records:,} records{unchecked}, {item.sampled:,} sampled,"
-        f" {item.epochs} epochs{early}, {told} before training{shipped};"
+        f"round {item.number}: {item.records:,} records{unchecked}{missing},"
+        f" {item.sampled:,} sampled, {item.epochs} epochs{early}, {told} before training{shipped};"
         f" {version} {verdict}: {item.reason}"
     )
 
