@@ -63,7 +63,7 @@ class AvroDecoder:
     ) -> None:
         given = None if avro_schema is None else _parse_given(avro_schema)
         if registry is None and given is None:
-            raise SettingsError("avro: expected format.avro_schema or format.schema_registry")
+            raise SettingsError("avro: expected an avro_schema or a schema_registry")
         self._schema = schema
         self._registry = registry
         self._given = given
@@ -219,4 +219,4 @@ def _parse_given(schema: str | Mapping[str, Any] | list[Any]) -> AvroSchema:
     try:
         return parse_avro(schema)
     except AvroSchemaError as error:
-        raise SettingsError(f"format.avro_schema: no Avro schema: {error}") from error
+        raise SettingsError(f"avro_schema: no Avro schema: {error}") from error

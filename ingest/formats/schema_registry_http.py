@@ -107,6 +107,7 @@ class RegistryConnection:
             SchemaRegistryError: the registry cannot be reached, or answers something else.
         """
         import requests
+        import urllib3
 
         pause, last = FIRST_PAUSE_S, ""
         for attempt in range(self._settings.tries):
@@ -115,7 +116,11 @@ class RegistryConnection:
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             try:
                 status, body = self._request(place, query)
-            except (requests.ConnectionError, requests.Timeout) as error:
+            except (
+                requests.ConnectionError,
+                requests.Timeout,
+                urllib3.exceptions.HTTPError,
+            ) as error:
                 if isinstance(error, requests.exceptions.SSLError):
                     raise self.error(f"TLS failed: {_plain(error)}", "check ca") from error
                 last = _plain(error)
@@ -129,7 +134,7 @@ class RegistryConnection:
 
     def _request(self, place: str, query: dict[str, str]) -> tuple[int, bytes]:
         settings = self._settings
-        headers = {"Accept": ACCEPT}
+        headers = {"Accept": ACCEPT, "Accept-Encoding": "identity"}
         if settings.auth is not None:
             token = base64.b64encode(settings.auth.encode()).decode()
             headers["Authorization"] = f"Basic {token}"
@@ -145,7 +150,7 @@ class RegistryConnection:
             stream=True,
         ) as response:
             body = b""
-            for part in response.iter_content(1 << 16):
+            while part := response.raw.read1(1 << 16, decode_content=True):
                 body += part
                 if len(body) > LARGEST:
                     raise self.error(f"it answered with more than {LARGEST} bytes")

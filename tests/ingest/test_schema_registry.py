@@ -2,6 +2,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -142,6 +143,24 @@ def test_a_registry_that_does_not_answer(server):
         client(server, timeout_s=0.05, tries=2).schema(1)
 
 
+def test_a_registry_that_breaks_off(server):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def break_off():
+            for _ in range(2):
+                taken, _ = listening.accept()
+                with taken:
+                    taken.recv(1 << 16)
+                    taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
+
+        thread = threading.Thread(target=break_off)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(SchemaRegistryError, match="2 tries failed"):
+            SchemaRegistry(RegistrySettings(url, tries=2)).schema(1)
+        thread.join()
+
+
 def test_a_registry_that_drips(server):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         ended = threading.Event()
@@ -150,8 +169,9 @@ def test_a_registry_that_drips(server):
             taken, _ = listening.accept()
             with taken:
                 taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-                while not ended.wait(0.02):
-                    taken.sendall(b" ")
+                with suppress(ConnectionError):
+                    while not ended.wait(0.02):
+                        taken.sendall(b" ")
 
         thread = threading.Thread(target=drip)
         thread.start()
