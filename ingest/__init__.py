@@ -7,7 +7,7 @@ Importing it does not import TensorFlow.
 
 from ingest.checks import check_decoder, check_sampler, check_source
 from ingest.dataset import steps_per_epoch, training_dataset
-from ingest.dead_letters import DeadLetters, KafkaDeadLetters, NoDeadLetters
+from ingest.dead_letters import DeadLetters, NoDeadLetters
 from ingest.errors import (
     BadRatioExceeded,
     CorruptBatchError,
@@ -26,10 +26,14 @@ from ingest.field import Field
 from ingest.formats.decoder import BadRecord, Decoded, Decoder
 from ingest.formats.json_decoder import JsonDecoder
 from ingest.formats.packed import PackedDecoder
+from ingest.formats.raw import RawDecoder
 from ingest.identity import hash64, unit
 from ingest.intake import Intake, IntakeTotals
+from ingest.kafka.dead_letters import KafkaDeadLetters
+from ingest.kafka.delivered import end_of_topics
 from ingest.kafka.group_commit import GroupCommitter
 from ingest.kafka.source import KafkaSource
+from ingest.media import decode_audio, decode_images
 from ingest.position import Gap, OffsetRange, Position
 from ingest.read_window import read_window
 from ingest.records import RecordBatch
@@ -69,6 +73,7 @@ __all__ = [
     "PackedDecoder",
     "Position",
     "PositionError",
+    "RawDecoder",
     "RecordBatch",
     "RecordBatchError",
     "Rows",
@@ -87,6 +92,9 @@ __all__ = [
     "check_decoder",
     "check_sampler",
     "check_source",
+    "decode_audio",
+    "decode_images",
+    "end_of_topics",
     "hash64",
     "read_window",
     "split",

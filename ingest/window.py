@@ -80,6 +80,7 @@ class Window:
         test: the sample that gate and prequential scores look at.
         first_timestamp: smallest timestamp of a record, milliseconds; None when none has one.
         last_timestamp: largest.
+        dead_letters: from where on the letters of the records after the window are found.
     """
 
     start: Position
@@ -91,3 +92,4 @@ class Window:
     test: Rows
     first_timestamp: int | None
     last_timestamp: int | None
+    dead_letters: Position = field(default_factory=Position)

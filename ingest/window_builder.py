@@ -195,8 +195,9 @@ class WindowBuilder:
         """
         self._recipe.dead_letters.flush()
         window = self.build()
+        letters = self._recipe.dead_letters.position(window.end)
         self._begin(window.end)
-        return window
+        return replace(window, dead_letters=letters)
 
     def add_all(
         self, batches: Sequence[RecordBatch], gaps: Sequence[Gap], *, check_all: bool = True

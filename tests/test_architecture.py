@@ -24,10 +24,10 @@ PUBLIC = {
         TEST TRAIN VALIDATION BadRatioExceeded BadRecord BottomK CorruptBatchError Counts DeadLetterError
         DeadLetters Decoded Decoder Field Gap GroupCommitter IngestError Intake IntakeTotals
         JsonDecoder KafkaDeadLetters KafkaSource MissingOffsets NoDeadLetters OffsetRange
-        PackedDecoder
+        PackedDecoder RawDecoder decode_audio decode_images
         Position PositionError RecordBatch RecordBatchError Rows RowsError SampleSettings
         Sampler SamplerError SamplerState Schema SchemaError SettingsError Source
-        SourceError Window WindowBuilder check_decoder check_sampler check_source hash64
+        SourceError Window WindowBuilder check_decoder check_sampler check_source end_of_topics hash64
         read_window split steps_per_epoch training_dataset unit
     """,
     "trainer": """

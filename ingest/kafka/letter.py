@@ -1,0 +1,167 @@
+"""A dead letter: the original key and value, and headers that tell what became of the record.
+
+Headers, all UTF-8: `millstream.reason`, `.kind`, `.topic`, `.partition`, `.offset`, `.timestamp`,
+and `.writer` if the writer has a name. A key of more than 100,000 bytes is cut, and so is a value
+that makes the letter longer than 900,000; then `millstream.key_length` or `.value_length` has what
+it was. A record with neither key nor value is sent with an empty value and `millstream.null` "true".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from ingest.formats.decoder import BadRecord
+from ingest.kafka.batch_producer import varint
+from ingest.records import RecordBatch
+
+__all__ = ["Letter", "encode_letters", "identity_of", "read_headers"]
+
+MAX_BYTES = 900_000
+MAX_KEY_BYTES = 100_000
+BATCH_BYTES = 256_000
+PREFIX = "millstream."
+KNOWN = ("reason", "kind", "topic", "partition", "offset", "timestamp", "writer")
+KNOWN += ("null", "key_length", "value_length")
+NAMES = {name: varint(len(PREFIX + name)) + (PREFIX + name).encode() for name in KNOWN}
+SHORT = {(PREFIX + name).encode(): name for name in KNOWN}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter as it was read.
+
+    Attributes:
+        topic: of the record that it is about, as are partition, offset and timestamp.
+        partition: of the record.
+        offset: of the record.
+        timestamp: of the record, milliseconds since the epoch; -1 when it had none.
+        kind: short slug of what was wrong.
+        reason: for people.
+        key: of the record, perhaps cut.
+        value: of the record, perhaps cut.
+        cut: what is not as it was in the record: "key", "value", both, or nothing.
+        place: topic, partition and offset of the letter itself.
+        written: when the letter was written, milliseconds since the epoch.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    kind: str
+    reason: str
+    key: bytes | None
+    value: bytes | None
+    cut: tuple[str, ...]
+    place: tuple[str, int, int]
+    written: int
+
+    @property
+    def identity(self) -> tuple[str, int, int]:
+        """Of the record."""
+        return self.topic, self.partition, self.offset
+
+    @classmethod
+    def read(cls, batch: RecordBatch, index: int, told: Mapping[str, str]) -> Letter | None:
+        """The letter that a record of a dead-letter topic is; None if it is none of ours.
+
+        Args:
+            batch: records of a dead-letter topic, with headers.
+            index: of the record.
+            told: what its headers say, from `read_headers`.
+        """
+        try:
+            value = None if "null" in told else batch.value(index)
+            return cls(
+                topic=told["topic"],
+                partition=int(told["partition"]),
+                offset=int(told["offset"]),
+                timestamp=int(told["timestamp"]),
+                kind=told["kind"],
+                reason=told["reason"],
+                key=batch.key(index),
+                value=value,
+                cut=tuple(name for name in ("key", "value") if f"{name}_length" in told),
+                place=(batch.topic, batch.partition, int(batch.offsets[index])),
+                written=int(batch.timestamps[index]),
+            )
+        except (KeyError, ValueError):
+            return None
+
+
+def identity_of(told: Mapping[str, str], writer: str) -> tuple[str, int, int] | None:
+    """The record that a letter with these headers is about; None if `writer` did not write it."""
+    try:
+        named = told["topic"], int(told["partition"]), int(told["offset"])
+    except (KeyError, ValueError):
+        return None
+    return named if told.get("writer", "") == writer else None
+
+
+def read_headers(batch: RecordBatch) -> Iterator[dict[str, str]]:
+    """What the headers of each record say, without `millstream.` before their names."""
+    columns = batch.header_columns
+    if columns is None:
+        raise ValueError("expected a batch that was read with its headers")
+    raw = batch.buffer.tobytes()
+    names = (columns.name_start.tolist(), (columns.name_start + columns.name_length).tolist())
+    ends = columns.value_start + np.maximum(columns.value_length, 0)
+    values = (columns.value_start.tolist(), ends.tolist())
+    spans = list(zip(*names, *values, strict=True))
+    for low, high in pairwise(columns.splits.tolist()):
+        yield {
+            SHORT[raw[begin:end]]: raw[first:last].decode(errors="replace")
+            for begin, end, first, last in spans[low:high]
+            if raw[begin:end] in SHORT
+        }
+
+
+def encode_letters(
+    batch: RecordBatch, bad: Sequence[BadRecord], writer: str = ""
+) -> Iterator[list[bytes]]:
+    """The letters of a batch's bad records, encoded for `BatchProducer`, some 250 kB at a time."""
+    shared = {"topic": batch.topic.encode(), "partition": b"%d" % batch.partition}
+    if writer:
+        shared["writer"] = writer.encode()
+    letters: list[bytes] = []
+    size = 0
+    for record in bad:
+        letter = _encode(batch, record, shared)
+        if letters and size + len(letter) > BATCH_BYTES:
+            yield letters
+            letters, size = [], 0
+        letters.append(letter)
+        size += len(letter)
+    if letters:
+        yield letters
+
+
+def _encode(batch: RecordBatch, record: BadRecord, shared: Mapping[str, bytes]) -> bytes:
+    at = record.index
+    key, value = batch.key(at), batch.value(at)
+    told = {
+        "reason": record.reason.encode(errors="backslashreplace"),
+        "kind": record.kind.encode(),
+        **shared,
+        "offset": b"%d" % batch.offsets[at],
+        "timestamp": b"%d" % batch.timestamps[at],
+    }
+    if key is None and value is None:
+        value, told["null"] = b"", b"true"
+    if key is not None and len(key) > MAX_KEY_BYTES:
+        key, told["key_length"] = key[:MAX_KEY_BYTES], b"%d" % len(key)
+    room = MAX_BYTES - len(key or b"")
+    if value is not None and len(value) > room:
+        value, told["value_length"] = value[:room], b"%d" % len(value)
+    parts = [_span(key), _span(value), varint(len(told))]
+    for name, text in told.items():
+        parts += (NAMES[name], varint(len(text)), text)
+    return b"".join(parts)
+
+
+def _span(part: bytes | None) -> bytes:
+    return varint(-1) if part is None else varint(len(part)) + part
