@@ -88,8 +88,14 @@ def finish_round(pipeline: Pipeline, committer: GroupCommitter, folder: RoundFol
     fault_point("7.after")
 
 
-def begin_store(pipeline: Pipeline, start: Position) -> RoundFolder:
-    """Round 0: the untrained model at the position where everything begins."""
+def begin_store(pipeline: Pipeline, start: Position, letters: Position) -> RoundFolder:
+    """Round 0: the untrained model at the position where everything begins.
+
+    Args:
+        pipeline: the parts.
+        start: of the records.
+        letters: from where on the letters of these records are found, once there are any.
+    """
     import trainer
 
     plan_zero = Plan(
@@ -105,7 +111,13 @@ def begin_store(pipeline: Pipeline, start: Position) -> RoundFolder:
     )
     folder = pipeline.store.begin(plan_zero)
     digest = trainer.save(pipeline.learner.model, folder.weights)
-    folder.write_report({"schema": pipeline.schema.fingerprint(), "lineage": uuid.uuid4().hex})
+    folder.write_report(
+        {
+            "schema": pipeline.schema.fingerprint(),
+            "lineage": uuid.uuid4().hex,
+            "dead_letters": letters.to_json(),
+        }
+    )
     folder.write_published({"version": None, "promoted": False, "reason": "untrained"})
     folder.mark_done(digest)
     return folder
@@ -219,6 +231,7 @@ def checkpoint(pipeline: Pipeline, turn: Turn, tested: dict[str, Any], report: T
                 "first_timestamp": turn.window.first_timestamp,
                 "last_timestamp": turn.window.last_timestamp,
                 "sampled": len(turn.window.train),
+                "dead_letters": turn.window.dead_letters.to_json(),
                 "training": report.to_json(),
                 "prequential": tested,
             }

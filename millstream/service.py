@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from ingest import GroupCommitter, Intake, KafkaDeadLetters, KafkaSource
+from ingest import GroupCommitter, Intake, KafkaSource
 from millstream.board import Board
 from millstream.config import Config
 from millstream.config_text import public_uri
+from millstream.dead_letters import end_of_letters, open_dead_letters
 from millstream.endings import Idleness, Silence, check_progress
 from millstream.errors import RoundStoreError
 from millstream.fault import fault_point
@@ -125,14 +126,15 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         source = KafkaSource(config.kafka.topics, connection, start)
         stack.callback(source.close)
         if latest is None:
-            latest = begin_store(pipeline, source.position())
+            letters = end_of_letters(config, connection)
+            latest = begin_store(pipeline, source.position(), letters)
         check_state(pipeline, latest)
         committer = GroupCommitter(connection, config.group_id)
         stack.callback(committer.close)
         for folder in pipeline.store.complete():
             if folder.published() is None:
                 finish_round(pipeline, committer, folder)
-        dead_letters = KafkaDeadLetters(connection, config.kafka.dead_letter_topic)
+        dead_letters = open_dead_letters(config, connection, pipeline.store, latest)
         stack.callback(dead_letters.close)
         intake = Intake(
             source,

@@ -98,9 +98,10 @@ def read_range(
     What was deleted is stepped over; a topic that was made anew, and is shorter than `start` says,
     is read from its beginning.
     """
-    topics = sorted({topic for topic, _, offset in end.items() if offset})
+    topics = sorted({t for t, p, offset in end.items() if offset != (start.get(t, p) or 0)})
     if not topics:
         return
+    end = Position.of(item for item in end.items() if item[0] in topics)
     source = KafkaSource(topics, options, "earliest", headers=True)
     try:
         for topic, partition, first in source.position().items():

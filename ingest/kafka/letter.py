@@ -3,7 +3,7 @@
 Headers, all UTF-8: `millstream.reason`, `.kind`, `.topic`, `.partition`, `.offset`, `.timestamp`,
 and `.writer` if the writer has a name. A key of more than 100,000 bytes is cut, and so is a value
 that makes the letter longer than 900,000; then `millstream.key_length` or `.value_length` has what
-it was. A record with neither key nor value is sent with an empty value and `millstream.null` "true".
+it was. A record with neither key nor value gets an empty value and `millstream.null` "true".
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_BYTES = 900_000
 MAX_KEY_BYTES = 100_000
 BATCH_BYTES = 256_000
 PREFIX = "millstream."
-KNOWN = ("reason", "kind", "topic", "partition", "offset", "timestamp", "writer")
+KNOWN: tuple[str, ...] = ("reason", "kind", "topic", "partition", "offset", "timestamp", "writer")
 KNOWN += ("null", "key_length", "value_length")
 NAMES = {name: varint(len(PREFIX + name)) + (PREFIX + name).encode() for name in KNOWN}
 SHORT = {(PREFIX + name).encode(): name for name in KNOWN}
