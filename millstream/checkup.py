@@ -12,6 +12,7 @@ from importlib import metadata
 from packaging.requirements import Requirement
 
 import ingest
+from millstream.checkup_format import check_format, schema_ids, tell_ids
 from millstream.config import Config
 from millstream.config_text import public_uri
 from millstream.decoding import make_decoder
@@ -27,6 +28,7 @@ MENDS = {
     "versions": "pip install -c constraints.txt millstream",
     "disk": "choose another service.state_dir",
     "model": "correct the model file, or train.model and [schema] in millstream.toml",
+    "format": "correct [format] and its files, install what it needs, or start its schema registry",
     "holdout": "correct [trigger], [sample] and [registry]",
     "broker": "start the broker (`millstream up`), or correct kafka.bootstrap_servers and"
     " kafka.options",
@@ -62,6 +64,7 @@ def examine(config: Config) -> Iterator[Finding]:
     checks: dict[str, Callable[[Config], str]] = {
         "versions": check_versions,
         "disk": check_disk,
+        "format": check_format,
         "model": check_model,
         "holdout": check_holdout,
         "broker": check_broker,
@@ -175,31 +178,34 @@ def check_records(config: Config) -> str:
             for topic in config.kafka.topics
         }
         source.seek(ingest.Position(tail))
-        good, reasons = decode_until(source, end, config)
+        good, reasons, ids = decode_until(source, end, config)
     finally:
         source.close()
     bad = sum(reasons.values())
     if bad == 0:
-        return f"the newest {good:,} records fit the schema" if good else "no records yet"
+        found = f"the newest {good:,} records fit the schema{tell_ids(ids)}"
+        return found if good else "no records yet"
     reason, count = reasons.most_common(1)[0]
     raise UnwellError(
-        f"{bad:,} of the newest {good + bad:,} records are bad, {count:,} times: {reason}",
-        "correct [schema] or the producer; bad records go to the dead-letter topic",
+        f"{bad:,} of the newest {good + bad:,} records are bad, {count:,} times: {reason}"
+        f"{tell_ids(ids)}",
+        "correct [format], [schema] or the producer; bad records go to the dead-letter topic",
     )
 
 
 def decode_until(
     source: ingest.KafkaSource, end: ingest.Position, config: Config
-) -> tuple[int, Counter[str]]:
-    """Decode what lies before `end`: how many rows are good, and the reasons of the others."""
+) -> tuple[int, Counter[str], set[int]]:
+    """Decode what lies before `end`: good rows, the reasons of the others, and schemas' ids."""
     decoder = make_decoder(config, make_schema(config))
-    good, reasons = 0, Counter[str]()
+    good, reasons, ids = 0, Counter[str](), set[int]()
     while any((source.position().get(t, p) or 0) < offset for t, p, offset in end.items()):
         for batch in source.poll(1.0):
             decoded = decoder.decode(batch)
+            ids |= schema_ids(config, batch)
             good += len(decoded.good)
             reasons.update(bad.reason for bad in decoded.bad)
-    return good, reasons
+    return good, reasons, ids
 
 
 def check_registry(config: Config) -> str:

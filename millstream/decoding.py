@@ -68,6 +68,13 @@ def make_avro(config: Config, schema: ingest.Schema) -> ingest.Decoder:
     )
 
 
+def make_example(config: Config, schema: ingest.Schema) -> ingest.Decoder:
+    """Of TensorFlow's Examples."""
+    from ingest.formats.example import ExampleDecoder
+
+    return ExampleDecoder(schema, config.kafka.max_record_bytes)
+
+
 def make_packed(config: Config, schema: ingest.Schema) -> ingest.Decoder:
     """Of structs of a fixed size."""
     from ingest.formats.packed import PackedDecoder
@@ -112,14 +119,15 @@ def refuse_raw(_config: Config, _schema: ingest.Schema) -> ingest.Decoder:
         ConfigError: always.
     """
     raise ConfigError(
-        'format.kind: the service cannot train on "raw" records, which are bytes of any length; read'
-        " them with millstream.dataset, or send numbers in another format"
+        'format.kind: the service cannot train on "raw" records, which are bytes of any length;'
+        " read them with millstream.dataset, or send numbers in another format"
     )
 
 
 MAKERS: dict[str, Make] = {
     "json": make_json,
     "avro": make_avro,
+    "example": make_example,
     "struct": make_packed,
     "raw": refuse_raw,
 }
