@@ -1,0 +1,55 @@
+"""What compiled code is made with: the compiler's options, and arrays as bare pointers.
+
+Numba counts references to each array that a function gets, with an atomic addition and subtraction
+for each call, and does not inline such a function gladly. A pointer costs nothing. A function that
+only indexes its arguments takes an array and a pointer alike, so it can be tested with arrays and
+`NUMBA_BOUNDSCHECK=1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numba
+import numpy as np
+from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Bytes", "Longs", "compiled", "entry", "pointer_to", "signed"]
+
+Bytes: TypeAlias = "NDArray[np.uint8]"
+"""uint8, as an array or a pointer."""
+
+Longs: TypeAlias = "NDArray[np.int64]"
+"""int64, as an array or a pointer."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+signed: Any = np.int64
+"""A number as int64, where numba would make it unsigned."""
+
+
+def compiled(function: Function) -> Function:
+    """A function that only compiled functions call; a division by 0 does not raise in it."""
+    options = {"nogil": True, "error_model": "numpy"}
+    made: Function = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function)
+    return made
+
+
+def entry(function: Function) -> Function:
+    """A function that Python calls, compiled at its first call and kept on disk."""
+    made: Function = numba.njit(cache=True, nogil=True)(function)
+    return made
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def pointer_to(_context: Any, array: Any) -> Any:
+    """The first element of a contiguous array, as a pointer; the array must outlive it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.make_array(signature.args[0])(context, builder, arguments[0]).data
+
+    return numba.types.CPointer(array.dtype)(array), generate

@@ -1,0 +1,69 @@
+"""What the compiled JSON parser has written, as columns in their fields' dtypes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ingest.field import Field
+from ingest.formats.values import default_value
+from ingest.ragged import Column, Ragged
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["JsonColumns"]
+
+
+@dataclass(frozen=True, eq=False)
+class JsonColumns:
+    """A batch as the parser leaves it; `json_plan.Plan` says what is where.
+
+    Attributes:
+        buffer: of the batch.
+        values: int64[c, n]; a row that was not taken holds anything.
+        pool: int64[m], elements of ragged lists.
+        taken: bool[n].
+    """
+
+    buffer: NDArray[np.uint8]
+    values: NDArray[np.int64]
+    pool: NDArray[np.int64]
+    taken: NDArray[np.bool_]
+
+    def column(self, field: Field, first: int) -> Column:
+        """The rows that were taken of a field whose columns begin at `first`."""
+        if field.is_ragged:
+            start, size = self.values[first : first + 2, self.taken]
+            return (
+                self._texts(field, start, size)
+                if field.is_text
+                else self._lists(field, start, size)
+            )
+        many = math.prod(field.shape)
+        values = self.values[first : first + many]
+        if not self.taken.all():
+            values = values[:, self.taken]
+        return _typed(field, values.T).reshape(-1, *field.shape)
+
+    def _texts(self, field: Field, start: NDArray[np.int64], size: NDArray[np.int64]) -> Ragged:
+        from ingest.formats.json_gather import gather_texts
+
+        default = b"" if field.default is None else default_value(field)
+        return Ragged(*gather_texts(self.buffer, start, size, np.frombuffer(default, np.uint8)))
+
+    def _lists(self, field: Field, start: NDArray[np.int64], size: NDArray[np.int64]) -> Ragged:
+        from ingest.formats.json_gather import gather_elements
+
+        values, splits = gather_elements(self.pool, start, size)
+        return Ragged(_typed(field, values), splits)
+
+
+def _typed(field: Field, values: NDArray[np.int64]) -> NDArray[Any]:
+    """Numbers of the parser as a contiguous copy in the field's dtype."""
+    if field.numpy_dtype.kind == "f":
+        return values.view(np.float64).astype(field.numpy_dtype, order="C")
+    return values.astype(field.numpy_dtype, order="C")
