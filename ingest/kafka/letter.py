@@ -25,7 +25,7 @@ MAX_KEY_BYTES = 100_000
 BATCH_BYTES = 256_000
 PREFIX = "millstream."
 KNOWN: tuple[str, ...] = ("reason", "kind", "topic", "partition", "offset", "timestamp", "writer")
-KNOWN += ("null", "key_length", "value_length")
+KNOWN += ("null", "key_length", "value_length", "marker")
 NAMES = {name: varint(len(PREFIX + name)) + (PREFIX + name).encode() for name in KNOWN}
 SHORT = {(PREFIX + name).encode(): name for name in KNOWN}
 
