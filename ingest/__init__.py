@@ -24,6 +24,7 @@ from ingest.errors import (
 )
 from ingest.field import Field
 from ingest.formats.decoder import BadRecord, Decoded, Decoder
+from ingest.formats.example import ExampleDecoder
 from ingest.formats.json_decoder import JsonDecoder
 from ingest.formats.packed import PackedDecoder
 from ingest.formats.raw import RawDecoder
@@ -58,6 +59,7 @@ __all__ = [
     "DeadLetters",
     "Decoded",
     "Decoder",
+    "ExampleDecoder",
     "Field",
     "Gap",
     "GroupCommitter",

@@ -24,7 +24,7 @@ PUBLIC = {
         TEST TRAIN VALIDATION BadRatioExceeded BadRecord BottomK CorruptBatchError Counts DeadLetterError
         DeadLetters Decoded Decoder Field Gap GroupCommitter IngestError Intake IntakeTotals
         JsonDecoder KafkaDeadLetters KafkaSource MissingOffsets NoDeadLetters OffsetRange
-        PackedDecoder RawDecoder decode_audio decode_images
+        PackedDecoder RawDecoder ExampleDecoder decode_audio decode_images
         Position PositionError RecordBatch RecordBatchError Rows RowsError SampleSettings
         Sampler SamplerError SamplerState Schema SchemaError SettingsError Source
         SourceError Window WindowBuilder check_decoder check_sampler check_source end_of_topics hash64
