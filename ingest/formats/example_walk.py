@@ -64,7 +64,8 @@ def walk(
     found = np.zeros((*shape, 3), np.int64)
     plain = np.zeros(len(start), np.bool_)
     _walk(buffer, start, start + length, keys, splits, kind, found, plain)
-    return Places(kind.T, *found.T, plain)
+    first, size, count = found.T
+    return Places(kind.T, first, size, count, plain)
 
 
 def integers_at(
