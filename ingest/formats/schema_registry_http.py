@@ -150,7 +150,7 @@ class RegistryConnection:
             stream=True,
         ) as response:
             body = b""
-            while part := response.raw.read1(1 << 16, decode_content=True):
+            while part := response.raw.read1(1 << 16, decode_content=False):
                 body += part
                 if len(body) > LARGEST:
                     raise self.error(f"it answered with more than {LARGEST} bytes")
