@@ -124,6 +124,7 @@ def test_help_is_quick_to_load_and_names_all_commands(tmp_path: Path) -> None:
         "versions",
         "pull",
         "replay",
+        "dead-letters",
         "doctor",
         "demo",
     ]
