@@ -72,25 +72,23 @@ def chunks(parts: Iterable[Rows | None], batches: BatchSettings) -> Iterator[Chu
                 continue
             yield Chunk(Rows.concat(left), count, given)
             given, count, left = given + count, 0, []
-            continue
-        if not count:
-            since = time.monotonic()
-        for chunk in _whole([*left, rows] if len(rows) else left, count, batches.size):
-            yield replace(chunk, first=given)
-            given += len(chunk.rows)
-        left, count = _remainder([*left, rows], count + len(rows), batches.size)
+        elif len(rows):
+            since = since if count else time.monotonic()
+            for chunk in _whole([*left, rows], count, batches.size):
+                yield replace(chunk, first=given)
+                given += len(chunk.rows)
+            left, count = _remainder([*left, rows], count + len(rows), batches.size)
     if count and not batches.drop_remainder:
         yield Chunk(Rows.concat(left), count, given)
 
 
 def _whole(parts: list[Rows], before: int, size: int) -> Iterator[Chunk]:
     """The batches that the last part completes: one that begins before it, and all within it."""
-    rows = parts[-1] if parts else None
-    if rows is None or before + len(rows) < size:
+    rows = parts[-1]
+    start = size - before if before else 0
+    if len(rows) < start:
         return
-    start = 0
     if before:
-        start = size - before
         yield Chunk(Rows.concat([*parts[:-1], part_of(rows, 0, start)]), size, 0)
     end = start + (len(rows) - start) // size * size
     if end > start:
@@ -99,10 +97,9 @@ def _whole(parts: list[Rows], before: int, size: int) -> Iterator[Chunk]:
 
 def _remainder(parts: list[Rows], total: int, size: int) -> tuple[list[Rows], int]:
     """The rows that are in no batch yet."""
-    count = total % size
     if total < size:
-        return [rows for rows in parts if len(rows)], count
-    rows = parts[-1]
+        return parts, total
+    count, rows = total % size, parts[-1]
     return ([part_of(rows, len(rows) - count, len(rows))] if count else []), count
 
 

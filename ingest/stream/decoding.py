@@ -45,13 +45,16 @@ class StreamCounts:
 class Decoding:
     """Makes rows of records.
 
-    The first bad record of each kind is logged; all are counted and go to the dead letters.
+    The first bad record of each kind is logged; all are counted, and go to the dead letters if they
+    did not already.
 
     Args:
         topics: of the records, sorted.
         decoder: of their values.
         letters: where bad records go.
         counts: kept up to date.
+        lettered: per topic and partition the offset up to which bad records were sent; kept up to
+            date.
     """
 
     def __init__(
@@ -60,12 +63,13 @@ class Decoding:
         decoder: Decoder,
         letters: DeadLetters,
         counts: StreamCounts,
+        lettered: dict[tuple[str, int], int],
     ) -> None:
         self.counts = counts
         self._topics = topics
         self._decoder = decoder
         self._letters = letters
-        self._letters_wait = False
+        self._lettered = lettered
 
     def rows(self, batches: Sequence[RecordBatch]) -> Rows:
         """The good rows of some batches, in their order; without columns when there are none.
@@ -73,9 +77,10 @@ class Decoding:
         The dead letters of the batches are delivered when it returns.
         """
         parts = [rows for batch in batches if len(rows := self._rows(batch))]
-        if self._letters_wait:
-            self._letters.flush()
-            self._letters_wait = False
+        self._letters.flush()
+        for batch in batches:
+            part = (batch.topic, batch.partition)
+            self._lettered[part] = max(self._lettered.get(part, 0), batch.next_offset)
         if len(parts) == 1:
             return parts[0]
         return _joined(self._topics, parts)
@@ -105,8 +110,10 @@ class Decoding:
                 )
             self.counts.kinds[record.kind] += 1
         self.counts.bad += len(bad)
-        self._letters.send(batch, bad)
-        self._letters_wait = True
+        since = self._lettered.get((batch.topic, batch.partition), 0)
+        new = [record for record in bad if batch.offsets[record.index] >= since]
+        if new:
+            self._letters.send(batch, new)
 
 
 def _joined(topics: tuple[str, ...], parts: Sequence[Rows]) -> Rows:

@@ -188,6 +188,7 @@ class KeptOpen:
         self._letters = letters
         self.send = letters.send
         self.flush = letters.flush
+        self.position = letters.position
 
     def close(self) -> None:
         """Do nothing."""

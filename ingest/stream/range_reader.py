@@ -148,11 +148,12 @@ class RangeReader:
             here = batch.between(wanted.start, end)
             if here is not None and room is not None:
                 sizes = np.cumsum(_sizes(here)) + used
-                fitting = max(int(np.searchsorted(sizes, room, "right")), 0 if found else 1)
-                if fitting < len(here):
-                    end = int(here.offsets[fitting])
-                    here = here.between(wanted.start, end)
                 used = int(sizes[-1])
+                if used > room:
+                    fitting = int(np.searchsorted(sizes, room, "right"))
+                    fitting = max(fitting, 0 if found else 1)
+                    end = int(here.offsets[fitting - 1]) + 1 if fitting else found[-1].next_offset
+                    here = here.between(wanted.start, end)
             if here is not None:
                 found.append(here)
             rest = batch.between(end, batch.next_offset)

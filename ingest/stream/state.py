@@ -66,7 +66,7 @@ class StreamState:
         Raises:
             SettingsError: it is not; with both values.
         """
-        for name in sorted({*settings, *self.settings}):
+        for name in {**settings, **self.settings}:
             was, now = self.settings.get(name), settings.get(name)
             if was != now:
                 raise SettingsError(

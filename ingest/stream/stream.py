@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ingest.dead_letters import DeadLetters
@@ -35,11 +35,13 @@ class StreamParts:
         open_source: opens a source at a position.
         decoder: of the records; threads of several runs may use it.
         open_letters: opens the place for the bad records of one run.
+        lettered: per topic and partition, up to where bad records were sent there.
     """
 
     open_source: Callable[[Position], Source]
     decoder: Decoder
     open_letters: Callable[[], DeadLetters]
+    lettered: dict[tuple[str, int], int] = field(default_factory=dict)
 
 
 class Run:
@@ -58,6 +60,7 @@ class Run:
         self.number = number
         self.counts = StreamCounts()
         self.ledger = Ledger(state)
+        self.failure: BaseException | None = None
         self.is_closed = False
         self._whole = settings.whole
         self._ahead = ReadAhead(partial(_blocks, settings, parts, state, self.counts), DEPTH)
@@ -74,6 +77,9 @@ class Run:
                     self.ledger.add(block)
                 yield None if block is None else block.rows
             self.ledger.complete(self._whole)
+        except Exception as error:
+            self.failure = error
+            raise
         finally:
             self.close()
 
@@ -153,6 +159,12 @@ class Stream:
         run = self._runs.get(self._last)
         return StreamCounts() if run is None else run.counts
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What the latest run failed with."""
+        run = self._runs.get(self._last)
+        return None if run is None else run.failure
+
     def close(self) -> None:
         """End all runs."""
         for run in list(self._runs.values()):
@@ -188,5 +200,5 @@ def _blocks(
         opened.callback(source.close)
         letters = parts.open_letters()
         opened.callback(letters.close)
-        decoding = Decoding(settings.topics, parts.decoder, letters, counts)
+        decoding = Decoding(settings.topics, parts.decoder, letters, counts, parts.lettered)
         yield from Reading(settings, decoding, state).blocks(source, check)

@@ -120,6 +120,11 @@ class StreamDataset(tf.data.Dataset):  # type: ignore[misc]
         """Offsets that the latest iterator should have read and the broker no longer had."""
         return tuple(self._stream.counts.gaps)
 
+    @property
+    def failure(self) -> BaseException | None:
+        """The error that ended the latest iterator, of which tf.data has only the text."""
+        return self._stream.failure
+
     def close(self) -> None:
         """End all iterators, also one that waits for records, as at the end of a range."""
         self._stream.close()
