@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from kafka import KafkaConsumer, TopicPartition
@@ -58,6 +58,7 @@ class KafkaSource:
         headers: whether record batches get the headers of their records.
         max_batch_bytes: most bytes that one of Kafka's batches may have decompressed.
         columnar: False to have kafka-python read record by record: the same, and slower.
+        takes: whether the partitions of this number are read.
 
     Raises:
         SourceError: the broker cannot be reached, a topic does not exist, or an option is wrong.
@@ -72,11 +73,13 @@ class KafkaSource:
         headers: bool = False,
         max_batch_bytes: int = 128 << 20,
         columnar: bool = True,
+        takes: Callable[[int], bool] = lambda _: True,
     ) -> None:
         from ingest.kafka.seam import Seam  # numba takes its time
 
         self.topics = tuple(sorted(topics))
         self._options = options
+        self._takes = takes
         self._gaps: list[Gap] = []
         self._closed = False
         self._backlog = Backlog()
@@ -163,7 +166,7 @@ class KafkaSource:
                     f"topic {topic}: the broker at {self._options.get('bootstrap_servers')} does"
                     " not have it; create it, or correct kafka.topics"
                 )
-            found += [TopicPartition(topic, number) for number in sorted(numbers)]
+            found += [TopicPartition(topic, n) for n in sorted(numbers) if self._takes(n)]
         return found
 
     def _check_known(self, start: Position, partitions: Sequence[TopicPartition]) -> None:
@@ -182,7 +185,7 @@ class KafkaSource:
             TopicPartition(topic, number)
             for topic in self.topics
             for number in self._seam.known_partitions(topic)
-            if (topic, number) not in before
+            if (topic, number) not in before and self._takes(number)
         )
         if new:
             self._consumer.assign([*sorted(before), *new])
