@@ -3,7 +3,8 @@
 kafka-python makes an object of each record as it hands a fetch out. Here its `PartitionRecords` is
 replaced, on one consumer, by one that hands out the bytes of the fetch with the headers of its
 batches. Sessions, positions, leader epochs and metadata stay kafka-python's, and the next fetch is
-on its way while this one is decoded.
+on its way while this one is decoded. Responses are also received in larger parts and copied less
+often: at 4 KiB a call, taking them in would cost more than decoding them.
 """
 
 from __future__ import annotations
@@ -11,14 +12,22 @@ from __future__ import annotations
 import inspect
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import kafka
 import numpy as np
 from kafka import TopicPartition
 from kafka.consumer.fetcher import Fetcher
+from kafka.errors import KafkaConnectionError
+from kafka.net.connection import KafkaConnection
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.transport import KafkaTCPTransport
 from kafka.protocol.consumer import IsolationLevel
+from kafka.protocol.frame import KafkaBytes
+from kafka.protocol.parser import KafkaProtocol
 from kafka.record import MemoryRecords
 
 from ingest.kafka.backlog import Reader
@@ -31,60 +40,23 @@ __all__ = ["Handed", "Seam", "WireRecords", "misfit"]
 
 log = logging.getLogger("millstream.ingest")
 
-UNPACK = ["self", "tp", "records", "key_deserializer", "value_deserializer"]
+RECEIVE_BYTES = 1 << 20
+WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+PARAMETERS = (
+    (
+        *(Fetcher, "PartitionRecords._unpack_records"),
+        ["self", "tp", "records", "key_deserializer", "value_deserializer"],
+    ),
+    (KafkaConnectionManager, "_build_transport", ["self", "node", "timeout_at"]),
+    (KafkaTCPTransport, "_sock_recv", ["self"]),
+    (KafkaConnection, "data_received", ["self", "data"]),
+    (KafkaProtocol, "_process_response", ["self", "read_buffer"]),
+    (KafkaBytes, "read", ["self", "nbytes"]),
+)
 STATE = {
     *("fetch_offset", "next_fetch_offset", "leader_epoch", "bytes_read", "records_read"),
     *("isolation_level", "aborted_transactions", "record_iterator", "topic_partition"),
 }
-
-
-class WireRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
-    """One partition's part of a fetch, handed out as one `Fetch` instead of as records.
-
-    The position moves over the whole fetch at once. What is counted for kafka-python's metrics are
-    the bytes as they were sent, and the records that the headers of the batches tell. Fetches with
-    messages of format 0 or 1 are read by kafka-python, record by record.
-    """
-
-    def _unpack_records(
-        self, tp: Any, records: Any, key_deserializer: Any, value_deserializer: Any
-    ) -> Iterator[Any]:
-        buffer = memoryview(records._buffer).toreadonly()
-        batches = scan_batches(np.frombuffer(buffer, np.uint8))
-        if batches.legacy:
-            yield from self._unpack_one_by_one(tp, records, key_deserializer, value_deserializer)
-            return
-        if len(batches):
-            self.next_fetch_offset = max(batches.next_offset, self.fetch_offset)
-            self.leader_epoch = int(batches.leader_epoch[-1])
-            self.bytes_read = int(batches.end[-1])
-            self.records_read = int(batches.count.sum())
-        if len(batches) or batches.damage:
-            yield Handed(
-                Fetch(tp.topic, tp.partition, self.fetch_offset, buffer, batches, self._aborted())
-            )
-        self.drain()
-
-    def _unpack_one_by_one(self, *arguments: Any) -> Iterator[Any]:
-        try:
-            yield from super()._unpack_records(*arguments)
-        except Exception:
-            # Without this the consumer would ask these records for more, for ever.
-            self.drain()
-            raise
-
-    def _aborted(self) -> list[tuple[int, int]] | None:
-        if self.isolation_level != IsolationLevel.READ_COMMITTED:
-            return None
-        return [(entry.first_offset, entry.producer_id) for entry in self.aborted_transactions]
-
-
-class Handed:
-    """A fetch in the place of a record; never before the offset that was asked for."""
-
-    def __init__(self, fetch: Fetch) -> None:
-        self.fetch = fetch
-        self.offset = fetch.offset
 
 
 class Seam:
@@ -109,6 +81,8 @@ class Seam:
             )
         elif columnar:
             consumer._fetcher.PartitionRecords = WireRecords
+            manager = consumer._client._manager
+            manager._build_transport = partial(_build_transport, manager._build_transport)
 
     def readers(self, tp: TopicPartition, items: Sequence[Any]) -> Iterator[Reader]:
         """Readers of what `poll` gave of a partition."""
@@ -116,7 +90,8 @@ class Seam:
             if handed:
                 yield from (FetchReader(item.fetch, self._settings) for item in group)
             else:
-                yield PerRecordReader(tp.topic, tp.partition, list(group), self._settings.headers)
+                with_headers = self._settings.headers
+                yield PerRecordReader(tp.topic, tp.partition, list(group), with_headers)
 
     def known_partitions(self, topic: str) -> Iterable[int]:
         """The partitions that the metadata have now; the public question may wait for ever."""
@@ -125,19 +100,113 @@ class Seam:
 
 def misfit(consumer: Any) -> str | None:
     """Why the seam does not fit this kafka-python; None when it does."""
-    fetcher = getattr(consumer, "_fetcher", None)
-    if not isinstance(fetcher, Fetcher):
-        return "KafkaConsumer has no _fetcher of type Fetcher"
-    plain = getattr(Fetcher, "PartitionRecords", None)
-    if fetcher.PartitionRecords is not plain:
-        return "Fetcher.PartitionRecords is not looked up on the class"
-    found = list(inspect.signature(plain._unpack_records).parameters)
-    if found != UNPACK:
-        return f"PartitionRecords._unpack_records takes {found}, not {UNPACK}"
+    for owner, name, expected in PARAMETERS:
+        part: Any = owner
+        for step in name.split("."):
+            part = getattr(part, step, None)
+        found = part and list(inspect.signature(part).parameters)
+        if found != expected:
+            return f"{owner.__name__}.{name} takes {found}, not {expected}"
     if not hasattr(MemoryRecords(b""), "_buffer"):
         return "MemoryRecords has no _buffer"
-    made = plain(0, ("", 0), MemoryRecords(b""))
+    made = Fetcher.PartitionRecords(0, TopicPartition("", 0), MemoryRecords(b""))
     if missing := sorted(STATE - vars(made).keys()):
         return f"PartitionRecords has no {', '.join(missing)}"
-    made.drain()
+    fetcher = getattr(consumer, "_fetcher", None)
+    if not isinstance(fetcher, Fetcher) or "PartitionRecords" in vars(fetcher):
+        return "KafkaConsumer has no _fetcher that looks PartitionRecords up on its class"
+    manager = getattr(getattr(consumer, "_client", None), "_manager", None)
+    if not isinstance(manager, KafkaConnectionManager):
+        return "KafkaConsumer has no _client with a _manager of connections"
     return None
+
+
+class Handed:
+    """A fetch in the place of a record; never before the offset that was asked for."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self.fetch = fetch
+        self.offset = fetch.offset
+
+
+class WireRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
+    """One partition's part of a fetch, handed out as one `Fetch` instead of as records.
+
+    The position moves over the whole fetch at once. What is counted for kafka-python's metrics are
+    the bytes as they were sent, and the records that the headers of the batches tell. Fetches with
+    messages of format 0 or 1 are read by kafka-python, record by record.
+    """
+
+    def _unpack_records(
+        self, tp: Any, records: Any, key_deserializer: Any, value_deserializer: Any
+    ) -> Iterator[Any]:
+        buffer = memoryview(records._buffer).toreadonly()
+        batches = scan_batches(np.frombuffer(buffer, np.uint8))
+        if batches.legacy:
+            yield from self._unpack_one_by_one(tp, records, key_deserializer, value_deserializer)
+            return
+        if len(batches):
+            last = batches.last()
+            self.next_fetch_offset = max(last.last_offset + 1, self.fetch_offset)
+            self.leader_epoch = last.leader_epoch
+            self.bytes_read = last.end
+            self.records_read = batches.records()
+        if len(batches) or batches.damage:
+            fetched = (tp.topic, tp.partition, self.fetch_offset, buffer, batches)
+            yield Handed(Fetch(*fetched, self._aborted()))
+        self.drain()
+
+    def _unpack_one_by_one(self, *arguments: Any) -> Iterator[Any]:
+        try:
+            yield from super()._unpack_records(*arguments)
+        except Exception:
+            # Without this the consumer would ask these records for more, for ever.
+            self.drain()
+            raise
+
+    def _aborted(self) -> list[tuple[int, int]] | None:
+        if self.isolation_level != IsolationLevel.READ_COMMITTED:
+            return None
+        return [(entry.first_offset, entry.producer_id) for entry in self.aborted_transactions]
+
+
+async def _build_transport(
+    original: Callable[..., Awaitable[Any]], node: Any, timeout_at: float | None = None
+) -> Any:
+    transport = await original(node, timeout_at=timeout_at)
+    transport._sock_recv = partial(_receive, transport)
+    return transport
+
+
+def _receive(transport: Any) -> tuple[bytes, Exception | None]:
+    """What has come in, and an error: as `KafkaTCPTransport._sock_recv`, in larger parts."""
+    parser = transport._protocol.parser
+    if "_process_response" not in vars(parser):
+        parser._process_response = partial(_process_response, parser._process_response)
+    parts, encrypted = [], isinstance(transport._sock, ssl.SSLSocket)
+    try:
+        while part := transport._sock.recv(RECEIVE_BYTES):
+            parts.append(part)
+            # What a decrypted record holds is not seen by who waits for the socket.
+            if not encrypted:
+                return part, None
+    except WOULD_BLOCK:
+        return b"".join(parts), None
+    except OSError as error:
+        log.info("%s: receiving failed: %s", transport, error)
+        return b"", KafkaConnectionError(error)
+    return b"", KafkaConnectionError("socket disconnected")
+
+
+def _process_response(original: Callable[[Any], Any], response: Any) -> Any:
+    """Decode a response over its own bytes; `KafkaBytes.read` would copy them twice."""
+    response.read = partial(_read, response)
+    return original(response)
+
+
+def _read(response: Any, size: int | None = None) -> bytes | memoryview:
+    start = response.tell()
+    end = len(response) if size is None else min(start + size, len(response))
+    response.seek(end)
+    rest = memoryview(response)[start:end]
+    return rest if size is None else rest.tobytes()

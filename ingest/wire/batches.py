@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numba
 import numpy as np
@@ -29,12 +29,8 @@ from ingest.wire.layout import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BatchHeaders", "Damage", "scan_batches"]
+__all__ = ["BatchHeader", "BatchHeaders", "Damage", "scan_batches"]
 
-ROWS = (
-    *("start", "end", "base_offset", "last_offset", "leader_epoch", "crc", "attributes"),
-    *("first_timestamp", "max_timestamp", "producer_id", "count"),
-)
 FINE, LEGACY, LENGTH, MAGIC, OFFSETS = 0, 1, 2, 3, 4
 
 
@@ -57,47 +53,64 @@ class Damage:
     got: str
 
 
+class BatchHeader(NamedTuple):
+    """The header of one batch.
+
+    Attributes:
+        start: the first byte of the batch.
+        end: the byte behind it.
+        base_offset: the batch's; they grow from batch to batch.
+        last_offset: of the last record that the batch has or had before compaction.
+        leader_epoch: of the leader that appended the batch.
+        crc: of the bytes from the attributes on.
+        attributes: bits.
+        first_timestamp: in ms.
+        max_timestamp: in ms.
+        producer_id: -1 for none.
+        records: their number, as the header has it: not yet checked.
+    """
+
+    start: int
+    end: int
+    base_offset: int
+    last_offset: int
+    leader_epoch: int
+    crc: int
+    attributes: int
+    first_timestamp: int
+    max_timestamp: int
+    producer_id: int
+    records: int
+
+
 @dataclass(frozen=True, eq=False)
 class BatchHeaders:
     """Headers of the batches that are whole, one after another.
 
     Attributes:
-        start: int64[b], first byte of each batch.
-        end: int64[b], the byte behind it.
-        base_offset: int64[b], growing.
-        last_offset: int64[b], of the last record that the batch has or had before compaction.
-        leader_epoch: int64[b].
-        crc: int64[b], of the bytes from the attributes on.
-        attributes: int64[b].
-        first_timestamp: int64[b], ms.
-        max_timestamp: int64[b], ms.
-        producer_id: int64[b], -1 for none.
-        count: int64[b], records as the header has it: not yet checked.
+        table: int64[b, 11], a row for each, as `BatchHeader` has it.
         legacy: whether a message of format 0 or 1 follows.
         damage: what is wrong with the batch that follows, if something is.
     """
 
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    base_offset: NDArray[np.int64]
-    last_offset: NDArray[np.int64]
-    leader_epoch: NDArray[np.int64]
-    crc: NDArray[np.int64]
-    attributes: NDArray[np.int64]
-    first_timestamp: NDArray[np.int64]
-    max_timestamp: NDArray[np.int64]
-    producer_id: NDArray[np.int64]
-    count: NDArray[np.int64]
+    table: NDArray[np.int64]
     legacy: bool
     damage: Damage | None
 
     def __len__(self) -> int:
-        return len(self.start)
+        return len(self.table)
 
-    @property
-    def next_offset(self) -> int:
-        """The offset after the last batch; there must be one."""
-        return int(self.last_offset[-1]) + 1
+    def rows(self) -> list[BatchHeader]:
+        """The headers one by one."""
+        return [BatchHeader(*row) for row in self.table.tolist()]
+
+    def records(self) -> int:
+        """Records in all batches, as their headers have it."""
+        return int(self.table[:, -1].sum())
+
+    def last(self) -> BatchHeader:
+        """The last one; there must be one."""
+        return BatchHeader(*self.table[-1].tolist())
 
 
 def scan_batches(buffer: NDArray[np.uint8]) -> BatchHeaders:
@@ -109,13 +122,12 @@ def scan_batches(buffer: NDArray[np.uint8]) -> BatchHeaders:
         buffer: uint8[m], read-only.
     """
     count, kind, at = _count(buffer)
-    table = np.empty((len(ROWS), count), np.int64)
+    table = np.empty((count, len(BatchHeader._fields)), np.int64)
     whole = _fill(buffer, table)
     if whole < count:
-        kind, at = OFFSETS, int(table[0, whole])
-    columns = {name: table[row, :whole] for row, name in enumerate(ROWS)}
+        kind, at = OFFSETS, int(table[whole, 0])
     damage = _damage(buffer, kind, at) if kind in (LENGTH, MAGIC, OFFSETS) else None
-    return BatchHeaders(**columns, legacy=kind == LEGACY, damage=damage)
+    return BatchHeaders(table[:whole], kind == LEGACY, damage)
 
 
 def _damage(buffer: NDArray[np.uint8], kind: int, at: int) -> Damage:
@@ -157,22 +169,22 @@ def _count(buffer: NDArray[np.uint8]) -> tuple[int, int, int]:
 def _fill(buffer: NDArray[np.uint8], table: NDArray[np.int64]) -> int:
     """Read the headers of whole batches; returns how many come before one with bad offsets."""
     at, before = 0, -1
-    for batch in range(table.shape[1]):
+    for batch in range(len(table)):
         end = at + LENGTH_END + read_int(buffer, at + LENGTH_AT, 4)
         base, delta = read_int(buffer, at, 8), read_int(buffer, at + LAST_DELTA_AT, 4)
-        table[0, batch] = at
+        table[batch, 0] = at
         if base <= before or delta < 0 or base >= LARGEST - delta:
             return batch
         before = base + delta
-        table[1, batch] = end
-        table[2, batch] = base
-        table[3, batch] = before
-        table[4, batch] = read_int(buffer, at + LEADER_EPOCH_AT, 4)
-        table[5, batch] = read_int(buffer, at + CRC_AT, 4) & 0xFFFFFFFF
-        table[6, batch] = read_int(buffer, at + ATTRIBUTES_AT, 2)
-        table[7, batch] = read_int(buffer, at + FIRST_TIMESTAMP_AT, 8)
-        table[8, batch] = read_int(buffer, at + MAX_TIMESTAMP_AT, 8)
-        table[9, batch] = read_int(buffer, at + PRODUCER_ID_AT, 8)
-        table[10, batch] = read_int(buffer, at + COUNT_AT, 4)
+        table[batch, 1] = end
+        table[batch, 2] = base
+        table[batch, 3] = before
+        table[batch, 4] = read_int(buffer, at + LEADER_EPOCH_AT, 4)
+        table[batch, 5] = read_int(buffer, at + CRC_AT, 4) & 0xFFFFFFFF
+        table[batch, 6] = read_int(buffer, at + ATTRIBUTES_AT, 2)
+        table[batch, 7] = read_int(buffer, at + FIRST_TIMESTAMP_AT, 8)
+        table[batch, 8] = read_int(buffer, at + MAX_TIMESTAMP_AT, 8)
+        table[batch, 9] = read_int(buffer, at + PRODUCER_ID_AT, 8)
+        table[batch, 10] = read_int(buffer, at + COUNT_AT, 4)
         at = end
-    return int(table.shape[1])
+    return len(table)

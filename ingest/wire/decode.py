@@ -56,7 +56,7 @@ def decode_records(
     """
     row = 0
     for batch in range(plan.shape[1]):
-        wrong, record, at = _batch(buffer, plan[:, batch], columns, row)
+        wrong, record, at = _batch(buffer, plan, batch, columns, row)
         if wrong != FINE:
             return wrong, batch, record, at
         row += plan[COUNT, batch]
@@ -65,24 +65,29 @@ def decode_records(
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _batch(
-    buffer: NDArray[np.uint8], plan: NDArray[np.int64], columns: NDArray[np.int64], row: int
+    buffer: NDArray[np.uint8],
+    plan: NDArray[np.int64],
+    batch: int,
+    columns: NDArray[np.int64],
+    row: int,
 ) -> tuple[int, int, int]:
-    at, end = plan[START], plan[END]
-    before = plan[BASE] - 1
-    for record in range(plan[COUNT]):
+    at, end = plan[START, batch], plan[END, batch]
+    before, last = plan[BASE, batch] - 1, plan[LAST, batch]
+    known = (plan[BASE, batch], plan[TIMESTAMP, batch], plan[APPENDED, batch] != 0)
+    for record in range(plan[COUNT, batch]):
         length, place = read_varint(buffer, at, end, 5)
         if place < 0 or length < 1 or length > end - place:
             return BAD_LENGTH, record, at
-        wrong = _record(buffer, place, place + length, plan, columns[:, row + record])
+        wrong = _record(buffer, place, place + length, known, columns, row + record)
         if wrong != FINE:
             return wrong, record, at
         offset = columns[OFFSET, row + record]
-        if offset <= before or offset > plan[LAST]:
+        if offset <= before or offset > last:
             return BAD_OFFSET, record, at
         before = offset
         at = place + length
     if at != end:
-        return BAD_BATCH_END, plan[COUNT], at
+        return BAD_BATCH_END, plan[COUNT, batch], at
     return FINE, 0, at
 
 
@@ -91,9 +96,11 @@ def _record(
     buffer: NDArray[np.uint8],
     at: int,
     end: int,
-    plan: NDArray[np.int64],
-    record: NDArray[np.int64],
+    known: tuple[int, int, bool],
+    columns: NDArray[np.int64],
+    row: int,
 ) -> int:
+    base, timestamp, appended = known
     # The attributes of a record are unused; kafka-python reads them as a number.
     if buffer[at] >= 0x80:
         return BAD_ATTRIBUTES
@@ -104,35 +111,36 @@ def _record(
         return BAD_NUMBER
     if key > end - at:
         return BAD_KEY
-    record[KEY], record[KEY_LENGTH] = at, max(key, -1)
+    columns[KEY, row], columns[KEY_LENGTH, row] = at, max(key, -1)
     value, at = read_varint(buffer, at + max(key, 0), end, 5)
     if at < 0:
         return BAD_NUMBER
     if value > end - at:
         return BAD_VALUE
-    record[VALUE], record[VALUE_LENGTH] = at, max(value, -1)
-    timestamp = plan[TIMESTAMP]
-    if plan[APPENDED] == 0:
+    columns[VALUE, row], columns[VALUE_LENGTH, row] = at, max(value, -1)
+    if not appended:
         if later > 0 and timestamp > LARGEST - later:
             return BAD_TIMESTAMP
         if later < 0 and timestamp < -LARGEST - 1 - later:
             return BAD_TIMESTAMP
         timestamp += later
-    record[TIME] = timestamp
+    columns[TIME, row] = timestamp
     # A sum of a checked offset and 32 bits; one that is too large wraps and fails its check.
-    record[OFFSET] = plan[BASE] + further
-    return _headers(buffer, at + max(value, 0), end, record)  # type: ignore[no-any-return]
+    columns[OFFSET, row] = base + further
+    return _headers(buffer, at + max(value, 0), end, columns, row)  # type: ignore[no-any-return]
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _headers(buffer: NDArray[np.uint8], at: int, end: int, record: NDArray[np.int64]) -> int:
+def _headers(
+    buffer: NDArray[np.uint8], at: int, end: int, columns: NDArray[np.int64], row: int
+) -> int:
     """Walk the headers; note where they are if there is room for it."""
     count, at = read_varint(buffer, at, end, 5)
     # The name and the value of a header take a byte each, at least.
     if at < 0 or count < 0 or 2 * count > end - at:
         return BAD_HEADERS
-    if len(record) > HEADERS:
-        record[HEADERS], record[HEADERS_LENGTH] = at, count
+    if len(columns) > HEADERS:
+        columns[HEADERS, row], columns[HEADERS_LENGTH, row] = at, count
     for _ in range(count):
         name, at = read_varint(buffer, at, end, 5)
         if at < 0 or name < 0 or name > end - at:

@@ -10,11 +10,12 @@ from crc32c import crc32c
 
 from ingest.errors import CorruptBatchError
 from ingest.records import RecordBatch
-from ingest.wire.batches import BatchHeaders, Damage
+from ingest.wire.batches import BatchHeader, BatchHeaders, Damage
 from ingest.wire.codecs import Bytes, Decompressor, UnusableError
 from ingest.wire.layout import (
     ATTRIBUTES_AT,
     CODEC_BITS,
+    CONTROL_BIT,
     HEADER_BYTES,
     LOG_APPEND_BIT,
     SMALLEST_RECORD,
@@ -65,6 +66,7 @@ class FetchReader:
         self._array = np.frombuffer(fetch.buffer, np.uint8)
         self._decompressor = Decompressor(settings.max_batch_bytes)
         self._transactions = Transactions(fetch.aborted)
+        self._rows = fetch.batches.rows()
         self._at = 0
         self._damage: Damage | None = None
 
@@ -73,12 +75,12 @@ class FetchReader:
         """The next offset to read: before what was not read yet, or is damaged."""
         if self._at == 0:
             return self._fetch.offset
-        return max(self._fetch.offset, int(self._fetch.batches.last_offset[self._at - 1]) + 1)
+        return max(self._fetch.offset, self._rows[self._at - 1].last_offset + 1)
 
     @property
     def ended(self) -> bool:
         """Whether there is nothing left, not even an error."""
-        return self._at == len(self._fetch.batches) and self._next_damage() is None
+        return self._at == len(self._rows) and self._next_damage() is None
 
     def read(self, most: int) -> RecordBatch | None:
         """The next records; None where only batches without any were passed.
@@ -105,13 +107,17 @@ class FetchReader:
     def _gather(self, most: int) -> tuple[Piece, list[int]]:
         """The next batches, checked and decompressed, and the number in the fetch of each."""
         piece, sources = Piece(self._array), list[int]()
-        begin, counts = self._at, self._fetch.batches.count
-        while self._at < len(counts):
-            full = piece.records + counts[self._at] > most or piece.size > PIECE_BYTES
+        begin, rows = self._at, self._rows
+        while self._at < len(rows):
+            header = rows[self._at]
+            full = piece.records + header.records > most or piece.size > PIECE_BYTES
             if full and self._at > begin:
                 break
             try:
-                if self._add(piece, self._at):
+                if self._settings.check_crcs:
+                    self._check_crc(header)
+                if not self._skips(header):
+                    self._add(piece, header)
                     sources.append(self._at)
             except UnusableError as error:
                 self._damage = self._damaged(error.expected, error.got)
@@ -119,46 +125,39 @@ class FetchReader:
             self._at += 1
         return piece, sources
 
-    def _add(self, piece: Piece, index: int) -> bool:
-        """Add a batch to a piece, unless it has nothing for a reader.
+    def _check_crc(self, header: BatchHeader) -> None:
+        got = crc32c(self._fetch.buffer[header.start + ATTRIBUTES_AT : header.end])
+        if got != header.crc:
+            raise UnusableError(f"the CRC-32C {header.crc:08x}", f"{got:08x}")
+
+    def _skips(self, header: BatchHeader) -> bool:
+        producer, attributes, marker = header.producer_id, header.attributes, None
+        if producer < 0 and not attributes & CONTROL_BIT:
+            return False
+        if self._transactions.reads_marker(attributes, producer):
+            marker = marker_type(self._array, header.start, header.end)
+            if marker is None:
+                raise UnusableError("a transaction marker", "a record that is none")
+        return self._transactions.skips(attributes, producer, header.last_offset, marker)
+
+    def _add(self, piece: Piece, header: BatchHeader) -> None:
+        """Add a batch to a piece.
 
         Raises:
             UnusableError: it is damaged.
         """
-        batches = self._fetch.batches
-        start, end = int(batches.start[index]), int(batches.end[index])
-        attributes, count = int(batches.attributes[index]), int(batches.count[index])
-        if self._settings.check_crcs:
-            self._check_crc(start, end, int(batches.crc[index]))
-        if self._skips(index, start, end, attributes):
-            return False
-        data: Bytes = self._fetch.buffer[start + HEADER_BYTES : end]
-        codec = attributes & CODEC_BITS
+        data: Bytes = self._fetch.buffer[header.start + HEADER_BYTES : header.end]
+        codec = header.attributes & CODEC_BITS
         if codec:
             data = self._decompressor.decompress(codec, memoryview(data))
-        if not 0 <= count * SMALLEST_RECORD <= len(data):
-            expected = f"as many records as {len(data)} bytes may hold"
-            raise UnusableError(f"{expected}, {SMALLEST_RECORD} each at least", str(count))
-        appended = bool(attributes & LOG_APPEND_BIT)
-        time = (batches.max_timestamp if appended else batches.first_timestamp)[index]
-        base, last = int(batches.base_offset[index]), int(batches.last_offset[index])
-        piece.add(data, codec > 0, (start, end, count, base, last, int(time), int(appended)))
-        return True
-
-    def _check_crc(self, start: int, end: int, expected: int) -> None:
-        got = crc32c(self._fetch.buffer[start + ATTRIBUTES_AT : end])
-        if got != expected:
-            raise UnusableError(f"the CRC-32C {expected:08x}", f"{got:08x}")
-
-    def _skips(self, index: int, start: int, end: int, attributes: int) -> bool:
-        batches = self._fetch.batches
-        producer, last = int(batches.producer_id[index]), int(batches.last_offset[index])
-        marker = None
-        if self._transactions.reads_marker(attributes, producer):
-            marker = marker_type(self._array, start, end)
-            if marker is None:
-                raise UnusableError("a transaction marker", "a record that is none")
-        return self._transactions.skips(attributes, producer, last, marker)
+        count, room = header.records, len(data)
+        if not 0 <= count * SMALLEST_RECORD <= room:
+            expected = f"as many records as {room} bytes may hold, {SMALLEST_RECORD} each at least"
+            raise UnusableError(expected, str(count))
+        appended = header.attributes & LOG_APPEND_BIT
+        time = header.max_timestamp if appended else header.first_timestamp
+        place, offsets = (header.start, header.end), (header.base_offset, header.last_offset)
+        piece.add(data, codec > 0, (*place, count, *offsets, time, int(appended > 0)))
 
     def _record_batch(self, decoded: PieceColumns) -> RecordBatch | None:
         if decoded.columns.shape[1] == 0:
@@ -170,14 +169,13 @@ class FetchReader:
         return batch.between(self._fetch.offset, batch.next_offset)
 
     def _next_damage(self) -> Damage | None:
-        if self._damage is None and self._at == len(self._fetch.batches):
+        if self._damage is None and self._at == len(self._rows):
             return self._fetch.batches.damage
         return self._damage
 
     def _damaged(self, expected: str, got: str) -> Damage:
-        batches = self._fetch.batches
-        offset, start = int(batches.base_offset[self._at]), int(batches.start[self._at])
-        return Damage(offset, start, int(batches.end[self._at]), expected, got)
+        header = self._rows[self._at]
+        return Damage(header.base_offset, header.start, header.end, expected, got)
 
     def _complaint(self, damage: Damage) -> str:
         place = f"{self._fetch.topic}[{self._fetch.partition}]@{damage.offset}"

@@ -67,6 +67,15 @@ def read_varint(buffer: NDArray[np.uint8], at: int, end: int, longest: int) -> t
     if at < 0 or at >= end:
         return 0, -1
     byte = np.int64(buffer[at])
+    # Nearly all of them have one byte.
+    if byte < 0x80:
+        return (byte >> 1) ^ -(byte & 1), at + 1  # type: ignore[return-value]
+    return _long_varint(buffer, at, end, longest)  # type: ignore[no-any-return]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _long_varint(buffer: NDArray[np.uint8], at: int, end: int, longest: int) -> tuple[int, int]:
+    byte = np.int64(buffer[at])
     raw = byte & 0x7F
     used = 1
     while byte >= 0x80:

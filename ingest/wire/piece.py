@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["BadRecordBytes", "Piece", "PieceColumns"]
 
 PLAIN_ROWS, HEADER_ROWS = 6, 8
+COUNT = PLAN.index("count")
 SHOWN_BYTES = 16
 
 
@@ -79,7 +80,7 @@ class Piece:
         self._rows.append(row)
         self._parts.append(data)
         self._compressed |= compressed
-        self.records += row[PLAN.index("count")]
+        self.records += row[COUNT]
         self.size += len(data)
 
     def decode(self, with_headers: bool) -> PieceColumns:
