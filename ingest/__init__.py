@@ -43,6 +43,7 @@ from ingest.sampling import BottomK, Sampler, SamplerState
 from ingest.schema import Schema
 from ingest.source import Source
 from ingest.split import TEST, TRAIN, VALIDATION, split
+from ingest.stream.state import StreamState
 from ingest.window import Counts, SampleSettings, Window
 from ingest.window_builder import WindowBuilder
 
@@ -89,6 +90,7 @@ __all__ = [
     "SettingsError",
     "Source",
     "SourceError",
+    "StreamState",
     "Window",
     "WindowBuilder",
     "check_decoder",

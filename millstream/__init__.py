@@ -19,8 +19,11 @@ if TYPE_CHECKING:
         RecordBatch,
         Rows,
         Schema,
+        StreamState,
         training_dataset,
     )
+    from ingest.arrow import arrow
+    from ingest.stream.dataset import dataset
     from millstream.config import Config, load_config
     from millstream.errors import ConfigError, MillstreamError
     from millstream.service import RunOptions, run_service
@@ -44,6 +47,9 @@ __all__ = [
     "Rows",
     "RunOptions",
     "Schema",
+    "StreamState",
+    "arrow",
+    "dataset",
     "load_config",
     "run_service",
     "training_dataset",
@@ -58,6 +64,8 @@ _HOMES = {
     "ModelRegistry": "registry",
     "ModelVersion": "registry",
     "RunOptions": "millstream.service",
+    "arrow": "ingest.arrow",
+    "dataset": "ingest.stream.dataset",
     "load_config": "millstream.config",
     "run_service": "millstream.service",
 }

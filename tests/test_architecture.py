@@ -27,8 +27,8 @@ PUBLIC = {
         PackedDecoder RawDecoder ExampleDecoder decode_audio decode_images
         Position PositionError RecordBatch RecordBatchError Rows RowsError SampleSettings
         Sampler SamplerError SamplerState Schema SchemaError SettingsError Source
-        SourceError Window WindowBuilder check_decoder check_sampler check_source end_of_topics hash64
-        read_window split steps_per_epoch training_dataset unit
+        SourceError StreamState Window WindowBuilder check_decoder check_sampler check_source
+        end_of_topics hash64 read_window split steps_per_epoch training_dataset unit
     """,
     "trainer": """
         METRICS AnyTrigger Baselines CheckpointError Evidence FeatureSpec Gate Learner MetricError
@@ -47,8 +47,8 @@ PUBLIC = {
     """,
     "millstream": """
         BottomK Config ConfigError EmbeddedKafka Field JsonDecoder KafkaSource LiteModel
-        MillstreamError ModelRegistry ModelVersion Position RecordBatch Rows RunOptions Schema
-        load_config run_service training_dataset
+        MillstreamError ModelRegistry ModelVersion Position RecordBatch Rows RunOptions
+        Schema StreamState arrow dataset load_config run_service training_dataset
     """,
 }
 HEAVY = ("tensorflow", "keras", "matplotlib")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
@@ -26,6 +27,7 @@ class DatasetOptions(StreamOptions, total=False):
         weight: name of the field that weighs a row, when the schema is a mapping.
         with_offsets: give kafka_topic, kafka_partition, kafka_offset and kafka_timestamp among the
             features.
+        resume: file of a saved state; when it is there, the dataset goes on from it.
         drop_remainder: do not give the last rows when they are no whole batch.
         linger_s: give a batch that is not full after so long; None to wait.
     """
@@ -33,6 +35,7 @@ class DatasetOptions(StreamOptions, total=False):
     label: str | None
     weight: str | None
     with_offsets: bool
+    resume: str | os.PathLike[str] | None
     drop_remainder: bool
     linger_s: float | None
 
@@ -77,13 +80,22 @@ def dataset(
     drop = options.get("drop_remainder", False)
     batches = BatchSettings(batch_size, drop, options.get("linger_s"))
     layout = TensorLayout(fields, options.get("with_offsets", False))
-    whole = batch_size if drop else 1
     given = make_given()
 
     def told() -> tuple[int, int]:
         run, rows = given.numpy().tolist()
         return run, rows
 
-    request = StreamRequest(topics, bootstrap_servers, fields, start, end, options, shuffle, whole)
+    request = StreamRequest(
+        topics=topics,
+        bootstrap_servers=bootstrap_servers,
+        schema=fields,
+        start=start,
+        end=end,
+        shuffle=shuffle,
+        whole=batch_size if drop else 1,
+        resume=options.get("resume"),
+        options=options,
+    )
     stream = open_stream(request, told)
     return StreamDataset(stream, given, make_marked(stream.start_run, layout, batches))

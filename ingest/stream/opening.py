@@ -39,7 +39,6 @@ class StreamOptions(TypedDict, total=False):
         block_bytes: most bytes of keys and values of a block (64 MB).
         idle_s: end a stream without end when no record came for so long.
         stall_s: fail when records that should be there do not come for so long (60).
-        resume: file of a saved state; when it is there, the stream goes on from it.
         dead_letters: where bad records go; a text is a topic, in which "{topic}" stands for the
             record's. By default they are only counted.
         options: of kafka-python's consumer and producer.
@@ -52,7 +51,6 @@ class StreamOptions(TypedDict, total=False):
     block_bytes: int
     idle_s: float | None
     stall_s: float
-    resume: str | os.PathLike[str] | None
     dead_letters: DeadLetters | str | None
     options: Mapping[str, object]
 
@@ -70,6 +68,7 @@ class StreamRequest:
         shuffle: rows of a window that is shuffled; None for the order of offsets.
         whole: fewer rows than these are not given at the end.
         options: all else.
+        resume: file of a saved state; when it is there, the stream goes on from it.
     """
 
     topics: Topics
@@ -80,6 +79,7 @@ class StreamRequest:
     options: StreamOptions
     shuffle: int | None = None
     whole: int = 1
+    resume: str | os.PathLike[str] | None = None
 
     def settings(self) -> StreamSettings:
         """What decides rows and order.
@@ -122,9 +122,8 @@ def open_stream(
     """
     settings, connection = request.settings(), request.connection()
     start = request.start
-    resume = request.options.get("resume")
-    if resume is not None and Path(resume).exists():
-        start = StreamState.load(resume)
+    if request.resume is not None and Path(request.resume).exists():
+        start = StreamState.load(request.resume)
     decoder = decoder or _decoder(request)
     source = _open_source(settings, connection, "latest")
     try:
@@ -156,7 +155,7 @@ def check_options(options: Mapping[str, Any], kind: type) -> None:
 def _open_source(
     settings: StreamSettings, connection: Mapping[str, object], start: Any
 ) -> KafkaSource:
-    return KafkaSource(settings.topics, connection, start)
+    return KafkaSource(settings.topics, connection, start, takes=settings.takes)
 
 
 def _decoder(request: StreamRequest) -> Decoder:
