@@ -2,9 +2,10 @@
 PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),python3.11)
 VENV := .venv
 STAMP := $(VENV)/.installed
+PEERS := .bench/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format clean clean-all
+.PHONY: help install demo test lint format bench-ingest clean clean-all test-srfake
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,6 +25,10 @@ demo: $(STAMP)  ## stream the flights of 2013, train, register, pull
 test: $(STAMP)  ## run the whole test suite
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+test-srfake: $(STAMP)  ## run the registry's tests against franz-go's own registry; needs Go
+	cd tests/srfake && go build -o $(abspath $(VENV))/bin/srfake .
+	SRFAKE=$(abspath $(VENV))/bin/srfake $(VENV)/bin/python -m pytest tests/ingest/test_confluent_peer.py $(ARGS)
+
 lint: $(STAMP)  ## check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -33,9 +38,24 @@ format: $(STAMP)  ## lay the code out
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
+bench-ingest: $(STAMP) $(PEERS)  ## measure reading from Kafka beside other clients (half an hour)
+	$(VENV)/bin/python -m bench.ingest $(ARGS)
+
+# What is measured beside millstream lies apart from it; tensorflow-io needs a TensorFlow of its own.
+$(PEERS): bench/ingest/peers.txt constraints-tfio.txt | $(STAMP)
+	rm -rf .bench/peers .bench/tfio
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--target .bench/peers -r bench/ingest/peers.txt
+	@if $(VENV)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then \
+		$(VENV)/bin/python -m venv .bench/tfio && \
+		.bench/tfio/bin/python -m pip install --quiet --disable-pip-version-check \
+			-c constraints-tfio.txt tensorflow-io==0.37.1 tensorflow==2.16.2; \
+	else echo "tensorflow-io is left out: it needs Python 3.11"; fi
+	@touch $@
+
 clean:  ## remove what runs and tools leave behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis flights-demo
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-clean-all: clean  ## the same, and .venv
-	rm -rf $(VENV)
+clean-all: clean  ## the same, .venv, and what the benchmarks keep
+	rm -rf $(VENV) .bench

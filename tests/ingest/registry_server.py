@@ -68,7 +68,9 @@ class RegistryServer:
             version = self.subjects[subject].index(number) + 1
             return 200, {"id": number, "version": version, "subject": subject, **body}
         versions = self.subjects.get(subject, [])
-        if parts[2:3] != ["versions"] or not 1 <= int(parts[3]) <= len(versions):
+        if parts[2:] == ["versions"] and versions:
+            return 200, list(range(1, len(versions) + 1))
+        if parts[2:3] != ["versions"] or len(parts) != 4 or not 1 <= int(parts[3]) <= len(versions):
             return 404, {"error_code": 40402, "message": "Version not found"}
         number = versions[int(parts[3]) - 1]
         whole = self._written(self.schemas[number], query)
