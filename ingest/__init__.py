@@ -19,15 +19,20 @@ from ingest.errors import (
     RowsError,
     SamplerError,
     SchemaError,
+    SchemaRegistryError,
     SettingsError,
     SourceError,
 )
 from ingest.field import Field
+from ingest.formats.avro import AvroDecoder
+from ingest.formats.confluent import Unframed
 from ingest.formats.decoder import BadRecord, Decoded, Decoder
 from ingest.formats.example import ExampleDecoder
 from ingest.formats.json_decoder import JsonDecoder
 from ingest.formats.packed import PackedDecoder
+from ingest.formats.protobuf import ProtobufDecoder
 from ingest.formats.raw import RawDecoder
+from ingest.formats.schema_registry import RegistrySettings, SchemaRegistry
 from ingest.identity import hash64, unit
 from ingest.intake import Intake, IntakeTotals
 from ingest.kafka.dead_letters import KafkaDeadLetters
@@ -51,6 +56,7 @@ __all__ = [
     "TEST",
     "TRAIN",
     "VALIDATION",
+    "AvroDecoder",
     "BadRatioExceeded",
     "BadRecord",
     "BottomK",
@@ -76,9 +82,11 @@ __all__ = [
     "PackedDecoder",
     "Position",
     "PositionError",
+    "ProtobufDecoder",
     "RawDecoder",
     "RecordBatch",
     "RecordBatchError",
+    "RegistrySettings",
     "Rows",
     "RowsError",
     "SampleSettings",
@@ -87,10 +95,13 @@ __all__ = [
     "SamplerState",
     "Schema",
     "SchemaError",
+    "SchemaRegistry",
+    "SchemaRegistryError",
     "SettingsError",
     "Source",
     "SourceError",
     "StreamState",
+    "Unframed",
     "Window",
     "WindowBuilder",
     "check_decoder",

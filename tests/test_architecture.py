@@ -21,13 +21,14 @@ FORBIDDEN = {
 }
 PUBLIC = {
     "ingest": """
-        TEST TRAIN VALIDATION BadRatioExceeded BadRecord BottomK CorruptBatchError Counts DeadLetterError
-        DeadLetters Decoded Decoder Field Gap GroupCommitter IngestError Intake IntakeTotals
-        JsonDecoder KafkaDeadLetters KafkaSource MissingOffsets NoDeadLetters OffsetRange
-        PackedDecoder RawDecoder ExampleDecoder decode_audio decode_images
-        Position PositionError RecordBatch RecordBatchError Rows RowsError SampleSettings
-        Sampler SamplerError SamplerState Schema SchemaError SettingsError Source
-        SourceError StreamState Window WindowBuilder check_decoder check_sampler check_source
+        TEST TRAIN VALIDATION AvroDecoder BadRatioExceeded BadRecord BottomK CorruptBatchError
+        Counts DeadLetterError DeadLetters Decoded Decoder ExampleDecoder Field Gap
+        GroupCommitter IngestError Intake IntakeTotals JsonDecoder KafkaDeadLetters KafkaSource
+        MissingOffsets NoDeadLetters OffsetRange PackedDecoder Position PositionError
+        ProtobufDecoder RawDecoder RecordBatch RecordBatchError RegistrySettings Rows RowsError
+        SampleSettings Sampler SamplerError SamplerState Schema SchemaError SchemaRegistry
+        SchemaRegistryError SettingsError Source SourceError StreamState Unframed Window
+        WindowBuilder check_decoder check_sampler check_source decode_audio decode_images
         end_of_topics hash64 read_window split steps_per_epoch training_dataset unit
     """,
     "trainer": """
