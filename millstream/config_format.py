@@ -25,7 +25,7 @@ OWNERS = {
     "fields": "struct",
     "media": "raw",
 }
-NEEDED = {"protobuf": ("descriptor", "message"), "struct": ("fields",)}
+NEEDED = {"protobuf": ("message",), "struct": ("fields",)}
 
 
 def check_url(url: str) -> str:
@@ -93,6 +93,8 @@ class FormatConfig(Section):
             raise ValueError(f'framing = "confluent" is for {", ".join(FRAMED)}')
         if self.schema_registry and not framed:
             raise ValueError('"schema_registry" needs framing = "confluent"')
+        if self.kind == "protobuf" and not self.descriptor and not self.schema_registry:
+            raise ValueError('kind = "protobuf" needs "descriptor", or a "schema_registry"')
         if self.kind != "avro":
             return
         if framed and not self.schema_registry:

@@ -70,16 +70,26 @@ def make_avro(config: Config, schema: ingest.Schema) -> ingest.Decoder:
 
 def make_example(config: Config, schema: ingest.Schema) -> ingest.Decoder:
     """Of TensorFlow's Examples."""
-    from ingest.formats.example import ExampleDecoder
-
-    return ExampleDecoder(schema, config.kafka.max_record_bytes)
+    return ingest.ExampleDecoder(schema, config.kafka.max_record_bytes)
 
 
 def make_packed(config: Config, schema: ingest.Schema) -> ingest.Decoder:
     """Of structs of a fixed size."""
-    from ingest.formats.packed import PackedDecoder
+    return ingest.PackedDecoder(schema, config.format.fields, config.kafka.max_record_bytes)
 
-    return PackedDecoder(schema, config.format.fields, config.kafka.max_record_bytes)
+
+def make_protobuf(config: Config, schema: ingest.Schema) -> ingest.Decoder:
+    """Of Protobuf, by the descriptor in the file or those in the registry."""
+    from ingest.formats.protobuf import ProtobufDecoder
+
+    return ProtobufDecoder(
+        schema,
+        message=config.format.message or "",
+        descriptor=read_bytes(config, "descriptor"),
+        framed=config.format.framing == "confluent",
+        registry=make_schema_registry(config),
+        max_record_bytes=config.kafka.max_record_bytes,
+    )
 
 
 def read_bytes(config: Config, key: str) -> bytes | None:
@@ -128,6 +138,7 @@ MAKERS: dict[str, Make] = {
     "json": make_json,
     "avro": make_avro,
     "example": make_example,
+    "protobuf": make_protobuf,
     "struct": make_packed,
     "raw": refuse_raw,
 }

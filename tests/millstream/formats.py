@@ -65,15 +65,19 @@ def make_records(count: int, seed: int) -> list[Record]:
     ]
 
 
-def make_formats(folder: Path, schema_id: int) -> dict[str, Format]:
+def make_formats(folder: Path, avro_id: int, proto_id: int) -> dict[str, Format]:
     """All formats; their files are written into the folder.
 
     Args:
         folder: of the project.
-        schema_id: of `AVRO` in the schema registry.
+        avro_id: of `AVRO` in the schema registry.
+        proto_id: of the Protobuf description there.
     """
-    frame = b"\x00" + schema_id.to_bytes(4, "big")
+    frame = b"\x00" + avro_id.to_bytes(4, "big")
+    proto_frame = b"\x00" + proto_id.to_bytes(4, "big") + b"\x00"  # the file's first message
     (folder / "event.avsc").write_text(json.dumps(AVRO))
+    (folder / "event.desc").write_bytes(describe_event().SerializeToString())
+    event = event_maker()
     access = 'framing = "confluent"\nschema_registry = { url = "{url}", auth = "${REGISTRY_AUTH}" }'
     return {
         "json": Format('kind = "json"', encode_json, b"{"),
@@ -85,6 +89,16 @@ def make_formats(folder: Path, schema_id: int) -> dict[str, Format]:
             f'kind = "avro"\n{access}', lambda r: frame + encode_avro(r), frame + b"\x01"
         ),
         "example": Format('kind = "example"', encode_example, b"\x0a\xff"),
+        "protobuf": Format(
+            'kind = "protobuf"\ndescriptor = "event.desc"\nmessage = "shop.Event"',
+            lambda r: event(r).SerializeToString(),
+            b"\x0a\xff",
+        ),
+        "protobuf-confluent": Format(
+            f'kind = "protobuf"\nmessage = "shop.Event"\n{access}',
+            lambda r: proto_frame + event(r).SerializeToString(),
+            proto_frame + b"\x0a\xff",
+        ),
         "struct": Format(
             f'kind = "struct"\nfields = {json.dumps(STRUCT)}', encode_struct, b"short"
         ),
@@ -119,11 +133,45 @@ def encode_example(record: Record) -> bytes:
         "shape": Feature(float_list=FloatList(value=record["shape"])),
         "kind": Feature(bytes_list=BytesList(value=[record["kind"].encode()])),
         "when": Feature(int64_list=Int64List(value=[milliseconds(record)])),
-        "y": Feature(int64_list=Int64List(value=[record["y"]])),
+        "y": Feature(int64_list=Int64List(value=[int(record["y"])])),
     }
     if record["count"] is not None:
         features["count"] = Feature(int64_list=Int64List(value=[record["count"]]))
     return Example(features=Features(feature=features)).SerializeToString()
+
+
+def describe_event() -> Any:
+    """The Protobuf description of the records, as protoc would write it."""
+    from google.protobuf import descriptor_pb2, timestamp_pb2
+
+    files = descriptor_pb2.FileDescriptorSet()
+    timestamp_pb2.DESCRIPTOR.CopyToProto(files.file.add())
+    file = files.file.add(name="event.proto", package="shop", syntax="proto3")
+    file.dependency.append("google/protobuf/timestamp.proto")
+    message = file.message_type.add(name="Event")
+    message.oneof_decl.add(name="_count")
+    message.field.add(name="shape", number=1, type=2, label=3)
+    message.field.add(name="kind", number=2, type=9, label=1)
+    moment = ".google.protobuf.Timestamp"
+    message.field.add(name="when", number=3, type=11, label=1, type_name=moment)
+    message.field.add(name="count", number=4, type=5, label=1, oneof_index=0, proto3_optional=True)
+    message.field.add(name="y", number=5, type=8, label=1)
+    return files
+
+
+def event_maker() -> Callable[[Record], Any]:
+    """Makes Protobuf messages of records."""
+    from google.protobuf import message_factory
+
+    kinds = message_factory.GetMessages(list(describe_event().file))
+
+    def make(record: Record) -> Any:
+        plain = {n: record[n] for n in ("shape", "kind", "y", "count") if record[n] is not None}
+        message = kinds["shop.Event"](**plain)
+        message.when.FromDatetime(record["when"])
+        return message
+
+    return make
 
 
 def encode_struct(record: Record) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
@@ -25,9 +26,12 @@ from millstream.service import RunOptions, run_service
 from registry import LiteModel
 
 from ..ingest.registry_server import registry_server
-from .formats import AVRO, columns_of, make_formats, make_records
+from .formats import AVRO, columns_of, describe_event, make_formats, make_records
 
-NAMES = ("json", "json-confluent", "avro", "avro-confluent", "example", "struct")
+NAMES = (
+    *("json", "json-confluent", "avro", "avro-confluent"),
+    *("protobuf", "protobuf-confluent", "example", "struct"),
+)
 ROWS = 400
 CONFIG = """
 [kafka]
@@ -85,10 +89,13 @@ def build():
 
 @pytest.fixture(scope="module")
 def schemas() -> Iterator[SimpleNamespace]:
-    """A schema registry that has the schema, and asks for a password."""
+    """A schema registry that has the schemas, and asks for a password."""
     with registry_server() as server:
         server.auth = "me:hunter2"
-        yield SimpleNamespace(url=server.url, id=server.register("events-value", json.dumps(AVRO)))
+        avro = server.register("events-value", json.dumps(AVRO))
+        file = describe_event().file[-1].SerializeToString()
+        proto = server.register("others-value", base64.b64encode(file).decode(), "PROTOBUF")
+        yield SimpleNamespace(url=server.url, ids=(avro, proto))
 
 
 @pytest.mark.slow
@@ -99,7 +106,7 @@ def test_a_format_is_trained_on_promoted_and_replayed(
 ) -> None:
     monkeypatch.setenv("REGISTRY_AUTH", "me:hunter2")
     config = make_config(tmp_path, kafka.bootstrap_servers, topic, name, schemas)
-    form, records = make_formats(tmp_path, schemas.id)[name], make_records(ROWS, seed=3)
+    form, records = make_formats(tmp_path, *schemas.ids)[name], make_records(ROWS, seed=3)
     values = [form.encode(record) for record in records]
     values.insert(100, form.broken)
     ensure_topics({"bootstrap_servers": kafka.bootstrap_servers}, [topic], partitions=2)
@@ -118,7 +125,8 @@ def test_a_format_is_trained_on_promoted_and_replayed(
     findings = {finding.check: finding for finding in examine(config)}
     assert findings["model"].well
     assert findings["format"].well, findings["format"].found
-    framed = f", written with schema {schemas.id}" if "confluent" in name else ""
+    schema_id = schemas.ids["protobuf" in name]
+    framed = f", written with schema {schema_id}" if "confluent" in name else ""
     assert findings["records"].found.startswith("1 of the newest")
     assert findings["records"].found.endswith(framed)
     for path in config.state_dir.rglob("*.json"):
@@ -127,7 +135,7 @@ def test_a_format_is_trained_on_promoted_and_replayed(
 
 def make_config(folder: Path, servers: str, topic: str, name: str, schemas) -> Config:
     """The project on disk."""
-    section = make_formats(folder, schemas.id)[name].section.replace("{url}", schemas.url)
+    section = make_formats(folder, *schemas.ids)[name].section.replace("{url}", schemas.url)
     text = CONFIG.format(topic=topic, servers=servers, format=section)
     (folder / "millstream.toml").write_text(text)
     (folder / "model.py").write_text(MODEL)

@@ -11,7 +11,14 @@ import pandas as pd
 import pytest
 from keras_models import field
 
-from registry import Artifact, ModelRegistry, export_float32
+from registry import (
+    Artifact,
+    LadderSettings,
+    LiteModel,
+    ModelRegistry,
+    export_float32,
+    ladder,
+)
 from registry.predictor import InputError, encode
 
 ROWS, WIDTH = 8, 5
@@ -31,6 +38,7 @@ def make_model() -> Any:
     import keras
     from keras import layers, ops
 
+    keras.utils.set_random_seed(5)
     inputs = {
         "shape": keras.Input((WIDTH, 1), name="shape"),
         "tags": keras.Input((2,), name="tags", dtype="int32"),
@@ -43,9 +51,10 @@ def make_model() -> Any:
         layers.Flatten()(layers.Embedding(3, 2)(inputs["tags"])),
         ops.cast(inputs["when"] % 86_400_000, "float32") / 86_400_000.0,
         ops.cast(inputs["amount"], "float32"),
-        ops.cast(inputs["hours"], "float32"),
+        ops.cast(inputs["hours"], "float32") / 24.0,
     ]
-    return keras.Model(inputs, layers.Dense(1, "sigmoid")(layers.Concatenate()(parts)))
+    hidden = layers.Dense(64, "relu")(layers.Concatenate()(parts))
+    return keras.Model(inputs, layers.Dense(1, "sigmoid")(hidden))
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +78,8 @@ def moment_text(ms: int) -> str:
 @pytest.fixture
 def served(flights: ModelRegistry, publication, raw, tmp_path: Path):
     """The loaded MLflow model, and what Keras predicts for the raw rows."""
-    import keras
     import mlflow
 
-    keras.utils.set_random_seed(5)
     keras_model = make_model()
     tflite = export_float32(keras_model)
     flights.publish(
@@ -134,6 +141,17 @@ def test_the_signature_says_what_may_be_missing(served) -> None:
     found = {c.name: (str(c.type), c.required) for c in model.metadata.signature.inputs}
     optional = {"amount", "hours"}
     assert found == {f["name"]: ("Any", f["name"] not in optional) for f in FIELDS[:-1]}
+
+
+def test_lists_climb_the_ladder(raw, quantizer) -> None:
+    float32, *rungs = ladder(export_float32(make_model()), LadderSettings(), quantizer)
+    features = {f["name"]: encode(f, raw[f["name"]]) for f in FIELDS[:-1]}
+    expected = LiteModel(float32.tflite).predict(features)
+    assert {rung.rung for rung in rungs} == {"int8", "pruned_int8"}
+    for rung in rungs:
+        assert isinstance(rung, Artifact), rung
+        assert rung.bytes < float32.bytes
+        np.testing.assert_allclose(LiteModel(rung.tflite).predict(features), expected, atol=0.1)
 
 
 @pytest.mark.parametrize(
