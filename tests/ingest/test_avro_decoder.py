@@ -1,4 +1,5 @@
 import json
+import sys
 import uuid
 
 import numpy as np
@@ -258,3 +259,9 @@ def test_neither_schema_nor_registry():
 
 def test_a_schema_as_json():
     assert len(decode([written(trip())], avro=json.dumps(RECORD)).good) == 1
+
+
+def test_without_fastavro_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fastavro", None)
+    with pytest.raises(SettingsError, match=r"pip install 'millstream\[avro\]'"):
+        AvroDecoder(SCHEMA, avro_schema=RECORD)
