@@ -30,6 +30,7 @@ NULL, BOOL, INT, LONG, FLOAT, DOUBLE = (
 BYTES, STRING, FIXED, ENUM = (OPERATIONS[name] for name in ("bytes", "string", "fixed", "enum"))
 ARRAY = OPERATIONS["array"]
 WHOLE = (INT, LONG)
+LARGEST_SCALE = 22  # the largest power of ten that is a float64
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class FieldPlan:
             unlike each other is not there, and its values are left to the reader of records.
         symbols: of its enum; none if it has none or several.
         item: the operation of a list's elements, or ABSENT.
+        scale: of its decimal: how many digits stand behind the point.
     """
 
     field: Field
     logical: dict[int, str | None]
     symbols: tuple[str, ...] = ()
     item: int = ABSENT
+    scale: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +79,9 @@ def plan_field(field: Field, schema: AvroSchema) -> FieldPlan:
     whole = _by_operation(branches).get(ARRAY, [])
     simple = len(whole) == 1 and len(items) == 1 and not isinstance(whole[0]["items"], list)
     item = OPERATIONS[kind_of(items[0])] if simple and logical_of(items[0]) is None else ABSENT
-    return FieldPlan(field, logical, symbols, item)
+    decimals = [b for b in branches if logical_of(b) == "decimal"]
+    scale = int(decimals[0].get("scale", 0)) if len(decimals) == 1 else LARGEST_SCALE + 1
+    return FieldPlan(field, logical, symbols, item, scale)
 
 
 def column_of(plan: FieldPlan, noted: Noted) -> Checked:
@@ -95,7 +100,7 @@ def column_of(plan: FieldPlan, noted: Noted) -> Checked:
     if field.dtype == "category":
         column, fine = _codes(plan, noted)
     elif field.dtype in ("float32", "float64"):
-        column, fine = _floats(field, noted)
+        column, fine = _floats(plan, noted)
     else:
         column, fine = _integers(plan, noted)
     if field.default is not None:
@@ -114,7 +119,8 @@ def floats_of(values: NDArray[np.int64], operation: int) -> NDArray[np.float64]:
     return values.astype(np.float64)
 
 
-def _floats(field: Field, noted: Noted) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _floats(plan: FieldPlan, noted: Noted) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    field = plan.field
     raw = np.zeros(len(noted.values), np.float64)
     found = np.zeros(len(raw), np.bool_)
     for operation in (DOUBLE, FLOAT, LONG, INT):
@@ -122,6 +128,13 @@ def _floats(field: Field, noted: Noted) -> tuple[NDArray[Any], NDArray[np.bool_]
         if here.any():
             raw[here] = floats_of(noted.values[here], operation)
             found |= here
+    for operation in (BYTES, FIXED):
+        here = np.flatnonzero(noted.kinds == operation)
+        if len(here) and plan.logical[operation] == "decimal" and plan.scale <= LARGEST_SCALE:
+            from ingest.formats.avro_lists import read_decimals  # numba is slow to import
+
+            whole, exact = read_decimals(noted.buffer, noted.values[here], noted.lengths[here])
+            raw[here], found[here] = whole / 10.0**plan.scale, exact
     column, fine = check_numbers(field, raw)
     if field.role == "weight":
         fine &= raw >= 0

@@ -1,4 +1,4 @@
-"""Avro arrays of numbers as columns: read at once where a writer left them in one piece."""
+"""Avro arrays of numbers, in one piece as writers leave them, and decimals as columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ingest.ragged import Column, Ragged
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["list_column"]
+__all__ = ["list_column", "read_decimals"]
 
 ARRAY = OPERATIONS["array"]
 BOOL, INT, LONG, FLOAT, DOUBLE = (
@@ -65,6 +65,38 @@ def list_column(field: Field, item: int, noted: Noted) -> tuple[Column, NDArray[
     if defaulted.any():
         column[defaulted] = default_value(field)
     return column, fine | defaulted
+
+
+def read_decimals(
+    buffer: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Whole numbers in two's complement, the most significant byte first.
+
+    Args:
+        buffer: uint8 [m].
+        start: int64 [n].
+        length: int64 [n], each span within the buffer.
+
+    Returns:
+        int64 [n]; and bool [n], whether it is the number, and exact as a float64.
+    """
+    whole, exact = np.zeros(len(start), np.int64), np.zeros(len(start), np.bool_)
+    _read_decimals(buffer, start, length, whole, exact)
+    return whole, exact
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _read_decimals(buffer: Any, start: Any, length: Any, whole: Any, exact: Any) -> None:
+    for row in range(len(start)):
+        value, fits = np.int64(0), True
+        for place in range(length[row]):
+            byte = np.int64(buffer[start[row] + place])
+            if place == 0 and byte >= 128:
+                value = np.int64(-1)
+            if not -(2**45) < value < 2**45:
+                fits = False
+            value = (value << np.int64(8)) | byte
+        whole[row], exact[row] = value, fits
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

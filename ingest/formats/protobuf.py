@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest.errors import SettingsError
+from ingest.errors import SchemaRegistryError, SettingsError
 from ingest.formats.assembly import assemble, decode_rows, readable
 from ingest.formats.confluent import unframe
 from ingest.formats.decoder import BadRecord, Decoded
 from ingest.formats.protobuf_schema import (
     ProtobufSchemaError,
+    ProtobufTextError,
     find_message,
     indexes_of,
     load_descriptor,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     Part = tuple[NDArray[np.int64], Mapping[str, Column]]
 
 __all__ = ["ProtobufDecoder"]
+
+CHUNK = 8192
 
 
 class ProtobufDecoder:
@@ -151,6 +154,11 @@ class ProtobufDecoder:
                 return "unknown_schema", reason
             try:
                 self._types[key] = self._of_file(schema_id, load_registered(found), indexes)
+            except ProtobufTextError as error:
+                raise SchemaRegistryError(
+                    f"schema registry {self._registry.url}: it does not write descriptors"
+                    f" (schema {schema_id}: {error}); give format.descriptor"
+                ) from error
             except ProtobufSchemaError as error:
                 reason = f"schema {schema_id}: no Protobuf descriptor: {error}"
                 self._types[key] = ("unknown_schema", reason)
@@ -184,12 +192,24 @@ class _Type:
         self, batch: RecordBatch, rows: NDArray[np.int64], parts: list[Part], bad: list[BadRecord]
     ) -> None:
         """Decode messages: `rows`, int64[n], is what to call the records of the batch."""
+        for begin in range(0, len(batch), CHUNK):
+            some = slice(begin, begin + CHUNK)
+            ends = batch.value_start[some] + batch.value_length[some]
+            spans = zip(batch.value_start[some].tolist(), ends.tolist(), strict=True)
+            self._decode_spans(batch.buffer.data, spans, rows[some], parts, bad)
+
+    def _decode_spans(
+        self,
+        buffer: memoryview,
+        spans: Iterable[tuple[int, int]],
+        rows: NDArray[np.int64],
+        parts: list[Part],
+        bad: list[BadRecord],
+    ) -> None:
         from google.protobuf.message import DecodeError
 
-        buffer = batch.buffer.data
-        ends = (batch.value_start + batch.value_length).tolist()
         messages, places = [], []
-        for place, (begin, end) in enumerate(zip(batch.value_start.tolist(), ends, strict=True)):
+        for place, (begin, end) in enumerate(spans):
             try:
                 messages.append(self._parse(buffer[begin:end].tobytes()))
                 places.append(place)

@@ -14,6 +14,7 @@ from ingest.formats.schema_registry import RegisteredSchema
 
 __all__ = [
     "ProtobufSchemaError",
+    "ProtobufTextError",
     "find_message",
     "indexes_of",
     "load_descriptor",
@@ -29,6 +30,10 @@ WELL_KNOWN = frozenset(
 
 class ProtobufSchemaError(Exception):
     """A schema describes no messages, or not the one that is meant; its text says why."""
+
+
+class ProtobufTextError(ProtobufSchemaError):
+    """A registry gives the text of a .proto although it was asked for its descriptor."""
 
 
 def load_descriptor(descriptor: bytes | str | Path) -> Any:
@@ -61,7 +66,8 @@ def load_registered(schema: RegisteredSchema) -> Any:
     """The FileDescriptor of a schema that a registry has written as "serialized".
 
     Raises:
-        ProtobufSchemaError: it is of another kind, or none.
+        ProtobufSchemaError: it is of another kind, or none; ProtobufTextError if the registry does
+            not know that form.
     """
     from google.protobuf import descriptor_pb2
 
@@ -76,7 +82,7 @@ def load_registered(schema: RegisteredSchema) -> Any:
         try:
             file.ParseFromString(base64.b64decode(part.text, validate=True))
         except binascii.Error as error:
-            raise ProtobufSchemaError("it is a text, and no descriptor in base64") from error
+            raise ProtobufTextError("it is a text, and no descriptor in base64") from error
         except Exception as error:  # protobuf has errors of its own
             raise ProtobufSchemaError(str(error)[:200]) from error
         file.name = name or file.name or "record.proto"

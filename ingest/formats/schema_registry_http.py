@@ -178,6 +178,8 @@ class RegistryConnection:
             return None
         if status in (401, 403):
             raise self.error(f"it answered {status}", "check auth")
+        if status == 501:
+            raise self.error("it does not write schemas in that form", "give format.descriptor")
         what = f"it answered {status} to GET {place}, without a schema"
         raise self.error(what)
 

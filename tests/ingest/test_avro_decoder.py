@@ -64,16 +64,24 @@ def test_moments_without_a_zone_are_none(logical):
     assert f"got {logical} 5, which has no zone" in reason
 
 
-def test_decimals_are_floats():
-    for avro in ({"type": "bytes"}, {"type": "fixed", "name": "F", "size": 12}):
-        whole = {**avro, "logicalType": "decimal", "precision": 20, "scale": 3}
-        plain = {"type": "record", "name": "R", "fields": [{"name": "x", "type": avro}]}
-        for number in (0, -1, 1234567, -(2**60)):
+@pytest.mark.parametrize("avro", [{"type": "bytes"}, {"type": "fixed", "name": "F", "size": 12}])
+def test_decimals_are_floats(avro):
+    plain = {"type": "record", "name": "R", "fields": [{"name": "x", "type": avro}]}
+    for scale in (0, 3, 22, 23):
+        whole = {**avro, "logicalType": "decimal", "precision": 28, "scale": scale}
+        for number in (0, -1, 127, -128, 1234567, 2**53 - 1, 2**53 + 1, -(2**60), 10**25 + 1):
             payload = number.to_bytes(12, "big", signed=True)
-            assert one(Field("x", "float64"), whole, payload, plain) == number / 1000
-    huge = {"type": "bytes", "logicalType": "decimal", "precision": 2000, "scale": 0}
+            expected = number / 10**scale
+            assert one(Field("x", "float64"), whole, payload, plain) == expected, (scale, number)
+
+
+def test_decimals_at_the_edge():
+    avro = {"type": "bytes", "logicalType": "decimal", "precision": 2000, "scale": 1}
     plain = {"type": "record", "name": "R", "fields": [{"name": "x", "type": "bytes"}]}
-    assert one(Field("x", "float64"), huge, b"\x7f" * 200, plain)[0] == "not_finite"
+    assert one(Field("x", "float32"), avro, b"", plain) == 0
+    assert one(Field("x", "float32"), avro, b"\xf1", plain) == -1.5
+    assert one(Field("x", "float64"), avro, b"\x7f" * 200, plain)[0] == "not_finite"
+    assert one(Field("x", "bytes"), avro, b"\xf1", plain) == [0xF1]
 
 
 def test_other_types():

@@ -1,0 +1,101 @@
+"""Protobuf by a registry: what it answers, and whose fault that is."""
+
+import base64
+
+import pytest
+from google.protobuf import descriptor_pb2
+
+from ingest import Field, RecordBatch, Schema
+from ingest.checks import check_decoder
+from ingest.errors import SchemaRegistryError
+from ingest.formats.confluent import framed
+from ingest.formats.protobuf import ProtobufDecoder
+from ingest.formats.schema_registry import RegistrySettings, SchemaRegistry
+from tests.ingest.protobuf_samples import town_file, trip
+from tests.ingest.registry_server import registry_server
+
+SCHEMA = Schema((Field("amount", "float32"),))
+
+
+@pytest.fixture
+def server():
+    with registry_server() as running:
+        yield running
+
+
+def decoder(server, message="town.Trip"):
+    registry = SchemaRegistry(RegistrySettings(server.url, tries=1))
+    return ProtobufDecoder(SCHEMA, message=message, registry=registry)
+
+
+def decode(server, values, message="town.Trip"):
+    batch = RecordBatch.of("t", 0, range(len(values)), values)
+    return decoder(server, message).decode(batch)
+
+
+def encoded(file):
+    return base64.b64encode(file.SerializeToString()).decode()
+
+
+def test_the_descriptor_of_each_version_is_asked_for_once(server):
+    first = server.register("t-value", encoded(town_file()), "PROTOBUF")
+    wider = town_file([("amount", "float"), ("other", "int32")])
+    second = server.register("t-value", encoded(wider), "PROTOBUF")
+    narrow = b"\x02\x02" + b"\x0d\0\0\x80\x3f"
+    found = decode(server, [framed(first, b"\x02\x02" + trip()), framed(second, narrow)] * 3)
+    assert found.columns["amount"].tolist() == [2.5, 1.0] * 3
+    assert server.asked == [f"/schemas/ids/{n}?format=serialized" for n in (first, second)]
+
+
+def test_messages_of_other_types_are_bad(server):
+    number = server.register("t-value", encoded(town_file()), "PROTOBUF")
+    found = decode(server, [framed(number, b"\0"), framed(number, b"\x02\x08"), framed(9, b"\0")])
+    assert [(bad.kind, bad.reason) for bad in found.bad] == [
+        ("wrong_type", "schema 1: expected town.Trip, and message [0] is town.Stop"),
+        ("wrong_type", "schema 1: expected town.Trip, and message [4] is none"),
+        ("unknown_schema", f"schema 9: the registry {server.url} does not know it"),
+    ]
+
+
+def test_schemas_that_are_no_protobuf(server):
+    broken = town_file()
+    broken.dependency.append("ghost.proto")
+    twice = descriptor_pb2.FileDescriptorProto(name="a.proto", syntax="proto3")
+    twice.message_type.add(name="A")
+    twice.message_type.add(name="A")
+    rings = descriptor_pb2.FileDescriptorProto(name="record.proto", dependency=["record.proto"])
+    numbers = [
+        server.register("t-value", '"long"', "AVRO"),
+        server.register("t-value", encoded(broken), "PROTOBUF"),
+        server.register("t-value", encoded(twice), "PROTOBUF"),
+        server.register("t-value", base64.b64encode(b"\xff\xff").decode(), "PROTOBUF"),
+        server.register("t-value", encoded(rings), "PROTOBUF"),
+    ]
+    found = decode(server, [framed(number, b"\0") for number in numbers])
+    assert [bad.kind for bad in found.bad] == ["unknown_schema"] * 5
+    for bad, says in zip(
+        found.bad, ["of the kind AVRO", "ghost.proto", "", "", "imports itself"], strict=True
+    ):
+        assert "no Protobuf descriptor: " in bad.reason
+        assert says in bad.reason
+
+
+def test_a_registry_that_writes_only_texts(server):
+    body = b'{"schemaType": "PROTOBUF", "schema": "syntax = \\"proto3\\";"}'
+    server.troubles += [(200, body), (501, b"{}")]
+    for says in ("does not write descriptors", "does not write schemas in that form"):
+        with pytest.raises(SchemaRegistryError, match=f"{says}.*; give format.descriptor"):
+            decode(server, [framed(1, b"\0")])
+
+
+def test_the_contract_of_decoders(server):
+    number = server.register("t-value", encoded(town_file()), "PROTOBUF")
+    values = [framed(number, b"\x02\x02" + trip(amount=n)) for n in range(3)]
+    values += [None, b"", framed(number, b"\0"), framed(77, b"\0"), framed(number, b"\x02\x02\xff")]
+    assert check_decoder(lambda: decoder(server), values) == {
+        3: "null_value",
+        4: "not_framed",
+        5: "wrong_type",
+        6: "unknown_schema",
+        7: "malformed",
+    }
