@@ -18,6 +18,7 @@ from pydantic import (
     JsonValue,
     ValidationError,
     ValidationInfo,
+    field_serializer,
     field_validator,
     model_validator,
 )
@@ -32,7 +33,7 @@ from millstream.config_checks import (
 from millstream.config_format import FormatConfig
 from millstream.config_schema import SchemaConfig
 from millstream.config_section import Count, Section, Share
-from millstream.config_text import expand, explain
+from millstream.config_text import expand, explain, public_options
 from millstream.errors import ConfigError
 
 __all__ = [
@@ -68,8 +69,12 @@ class KafkaConfig(Section):
     backlog_records: Count = 1_000_000
     max_record_bytes: Count = 1_000_000
     options: Annotated[dict[str, JsonValue], AfterValidator(check_options)] = Field(
-        default_factory=dict
+        default_factory=dict, repr=False
     )
+
+    @field_serializer("options")
+    def _without_secrets(self, options: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        return public_options(options)
 
     @field_validator("dead_letter_topic")
     @classmethod
@@ -127,7 +132,7 @@ class RegistryConfig(Section):
     """Where versions go, and when one becomes the champion."""
 
     name: Annotated[str, AfterValidator(check_model_name)]
-    tracking_uri: str | None = None
+    tracking_uri: str | None = Field(None, repr=False)
     experiment: str | None = None
     min_gain: float = 0.0
     min_rows: Count = 100

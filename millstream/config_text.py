@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from millstream.errors import ConfigError
 
-__all__ = ["expand", "explain", "is_secret", "public_uri"]
+__all__ = ["expand", "explain", "is_secret", "public_options", "public_uri"]
 
 _REFERENCE = re.compile(r"\$\{(file:)?([^}]+)\}")
 _SECRET = re.compile(r"password|secret|token|credential|api_?key|^auth$", re.IGNORECASE)
@@ -28,6 +28,14 @@ def is_secret(key: str) -> bool:
 def public_uri(uri: str) -> str:
     """An address without the user and password that it may carry."""
     return re.sub(r"//[^@/]*@", "//***@", uri)
+
+
+def public_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options without the secrets that they may hold."""
+    return {
+        name: "***" if is_secret(name) else public_uri(value) if isinstance(value, str) else value
+        for name, value in options.items()
+    }
 
 
 def expand(value: Any, source: str, place: str = "") -> Any:

@@ -9,6 +9,8 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 from ingest.errors import SourceError
+from ingest.kafka.access import check_access, tls_context, uses_tls
+from ingest.kafka.redaction import redact_log
 
 __all__ = ["open_client"]
 
@@ -46,10 +48,15 @@ def open_client(
         defaults: options that the user may change.
 
     Raises:
-        SourceError: an option that no kind knows, or that is not the user's to set.
+        SourceError: an option that no kind knows, that is not the user's to set, or that no broker
+            could be entered with.
     """
     check_options(options)
+    check_access(options)
+    redact_log()
     chosen = {name: value for name, value in options.items() if name in kind.DEFAULT_CONFIG}
+    if uses_tls(options):
+        chosen["ssl_context"] = tls_context(options)
     opened: list[Any] = []
 
     def connect(**settings: Any) -> Any:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from kafka import errors
 
 from ingest.errors import SourceError
+from ingest.kafka.knock import why_no_answer
 
 __all__ = ["translated"]
 
@@ -23,11 +24,13 @@ def translated(what: str, options: Mapping[str, object]) -> Iterator[None]:
     try:
         yield
     except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as e:
+        raise SourceError(f"{what}: {why_no_answer(options)}") from e
+    except errors.SaslAuthenticationFailedError as e:
         raise SourceError(
-            f"{what}: no answer from the broker at {servers}; is it running, and is"
-            " kafka.bootstrap_servers right?"
+            f"{what}: the broker at {servers} refuses the user; check"
+            " kafka.options.sasl_plain_username and sasl_plain_password"
         ) from e
-    except (errors.AuthorizationError, errors.SaslAuthenticationFailedError) as e:
+    except errors.AuthorizationError as e:
         raise SourceError(
             f"{what}: the broker at {servers} refused: {e}; check kafka.options and the access"
             " rules of topic and group"
