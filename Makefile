@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 PEERS := .bench/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench-ingest clean clean-all test-srfake
+.PHONY: help install demo test test-bad-million lint format bench-ingest clean clean-all test-srfake
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,6 +28,9 @@ test: $(STAMP)  ## run the whole test suite
 test-srfake: $(STAMP)  ## run the registry's tests against franz-go's own registry; needs Go
 	cd tests/srfake && go build -o $(abspath $(VENV))/bin/srfake .
 	SRFAKE=$(abspath $(VENV))/bin/srfake $(VENV)/bin/python -m pytest tests/ingest/test_confluent_peer.py $(ARGS)
+
+test-bad-million: $(STAMP)  ## a million bad records in a row: counts, letters, memory
+	MILLSTREAM_BAD_RECORDS=1000000 $(VENV)/bin/python -m pytest -s tests/ingest/test_bad_million.py
 
 lint: $(STAMP)  ## check style and types
 	$(VENV)/bin/ruff check .

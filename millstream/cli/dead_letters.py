@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
@@ -28,18 +27,21 @@ KindOption = Annotated[str | None, typer.Option(help="Only letters of this kind.
 
 @app.callback(invoke_without_command=True)
 def dead_letters(
+    context: typer.Context,
     kind: KindOption = None,
     topic: Annotated[str | None, typer.Option(help="Only records of this topic.")] = None,
     since: Annotated[
         str | None, typer.Option(help="Only letters since then: 2025-03-01T12:00Z, 30m, 2h, 7d.")
     ] = None,
     limit: Annotated[int, typer.Option(help="The newest so many.", min=1)] = 50,
-    summary: Annotated[bool, typer.Option("--summary", help="Counts by topic and kind.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False,
+    summary: Annotated[
+        bool | None,
+        typer.Option("--summary/--json", help="Counts by topic and kind; or a JSON object a line."),
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """List dead letters: bad records, each with its reason; `republish` sends them back."""
-    if click.get_current_context().invoked_subcommand is not None:
+    if context.invoked_subcommand is not None:
         return
     from millstream.letter_view import LetterFilter, letter_json, letters_table, parse_since
     from millstream.letter_view import summary_table as table_of
@@ -51,7 +53,7 @@ def dead_letters(
         console.print(table_of(Counter((letter.topic, letter.kind) for letter in letters)))
         return
     newest = heapq.nlargest(limit, letters, key=lambda letter: (letter.written, letter.place))
-    if as_json:
+    if summary is False:
         for letter in reversed(newest):
             console.out(letter_json(letter))
     else:
