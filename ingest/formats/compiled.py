@@ -8,7 +8,9 @@ only indexes its arguments takes an array and a pointer alike, so it can be test
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numba
@@ -18,7 +20,7 @@ from numba.extending import intrinsic
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Bytes", "Longs", "compiled", "entry", "pointer_to", "signed"]
+__all__ = ["Bytes", "Longs", "compiled", "entry", "fingerprint", "pointer_to", "signed"]
 
 Bytes: TypeAlias = "NDArray[np.uint8]"
 """uint8, as an array or a pointer."""
@@ -43,6 +45,17 @@ def entry(function: Function) -> Function:
     """A function that Python calls, compiled at its first call and kept on disk."""
     made: Function = numba.njit(cache=True, nogil=True)(function)
     return made
+
+
+def fingerprint(pattern: str) -> int:
+    """A number of what is in some files of this folder.
+
+    What numba keeps on disk belongs to the file of the entry and to the variables that the entry
+    encloses, not to the files of what it calls. An entry that encloses this number is compiled
+    again when one of them has changed.
+    """
+    files = [Path(__file__), *sorted(Path(__file__).parent.glob(pattern))]
+    return zlib.crc32(b"".join(path.read_bytes() for path in files))
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -50,13 +50,13 @@ class JsonColumns:
         return _typed(field, values.T).reshape(-1, *field.shape)
 
     def _texts(self, field: Field, start: NDArray[np.int64], size: NDArray[np.int64]) -> Ragged:
-        from ingest.formats.json_gather import gather_texts
+        from ingest.formats.json_strings import gather_texts
 
         default = b"" if field.default is None else default_value(field)
         return Ragged(*gather_texts(self.buffer, start, size, np.frombuffer(default, np.uint8)))
 
     def _lists(self, field: Field, start: NDArray[np.int64], size: NDArray[np.int64]) -> Ragged:
-        from ingest.formats.json_gather import gather_elements
+        from ingest.formats.json_strings import gather_elements
 
         values, splits = gather_elements(self.pool, start, size)
         return Ragged(_typed(field, values), splits)

@@ -7,16 +7,17 @@ judged: the parser of single records says whether it is bad.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.formats.compiled import Bytes, Longs, compiled, entry, pointer_to
+from ingest.formats.compiled import Bytes, Longs, compiled, entry, fingerprint, pointer_to
 from ingest.formats.json_plan import COUNT, FIELD_WIDTH, FIELDS, NAMES, WORDS
 from ingest.formats.json_scan import DEEPEST, STACK, skip_value
 from ingest.formats.json_strings import QUOTE, SPACE, scan_string, skip_space
-from ingest.formats.json_values import END, POOL, ROW, ROWS, USED, put_default, put_value
-from ingest.formats.json_words import find_word, is_word
+from ingest.formats.json_values import END, POOL, ROW, ROWS, SOURCES, USED, put_default, put_value
+from ingest.formats.json_words import find_escaped, find_word, is_word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,42 +29,6 @@ COMMA, COLON, OPEN, CLOSE = 44, 58, 123, 125
 # each field. The pool of list elements follows.
 GUESS, GUESSES = STACK + DEEPEST, 64
 SEEN = FIXED = GUESS + GUESSES
-
-
-@entry
-def parse_records(
-    buffer: NDArray[np.uint8],
-    start: NDArray[np.int64],
-    length: NDArray[np.int64],
-    plan: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    memory: NDArray[np.int64],
-    taken: NDArray[np.uint8],
-) -> None:
-    """Parse records into columns.
-
-    Args:
-        buffer: the bytes.
-        start: int64[n], where each record begins; within the buffer.
-        length: int64[n], bytes of each, within the buffer; 0 for one that is left out.
-        plan: of the schema, see `json_plan.Plan`.
-        columns: int64[c, n], see there; a row that is not taken holds anything.
-        memory: int64[FIXED + fields + m], of which the last m become the elements of ragged lists;
-            half as many as there are bytes are enough.
-        taken: uint8[n], gets 1 for a record that was taken, and 0 for others.
-    """
-    memory[GUESS : FIXED + plan[COUNT]] = -1
-    memory[ROWS], memory[END] = len(start), len(memory)
-    memory[POOL] = memory[USED] = FIXED + plan[COUNT]
-    parse_rows(
-        pointer_to(buffer),
-        pointer_to(start),
-        pointer_to(length),
-        pointer_to(plan),
-        pointer_to(columns),
-        pointer_to(memory),
-        pointer_to(taken),
-    )
 
 
 @compiled
@@ -162,11 +127,58 @@ def _find_key(
         or not is_word(plan, number, buffer, at, close)
     ):
         close, escaped = scan_string(buffer, at, end)
-        if close < 0 or escaped:
+        if close < 0:
             return -1, -1
-        number = find_word(plan, NAMES, buffer, at, close)
-        memory[guess] = number
+        if escaped:
+            number = find_escaped(plan, NAMES, buffer, at, close)
+        else:
+            number = find_word(plan, NAMES, buffer, at, close)
+            memory[guess] = number
     at = skip_space(buffer, close + 1)
     if buffer[at] != COLON:
         return -1, -1
     return number, skip_space(buffer, at + 1)
+
+
+def _compile(sources: int) -> Callable[..., None]:
+    """The entry, which numba compiles again when the number that it encloses has changed."""
+
+    @entry
+    def parse_records(
+        buffer: NDArray[np.uint8],
+        start: NDArray[np.int64],
+        length: NDArray[np.int64],
+        plan: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        memory: NDArray[np.int64],
+        taken: NDArray[np.uint8],
+    ) -> None:
+        """Parse records into columns.
+
+        Args:
+            buffer: the bytes.
+            start: int64[n], where each record begins; within the buffer.
+            length: int64[n], bytes of each, within the buffer; 0 for one that is left out.
+            plan: of the schema, see `json_plan.Plan`.
+            columns: int64[c, n], see there; a row that is not taken holds anything.
+            memory: int64[FIXED + fields + m], of which the last m become the elements of ragged
+                lists; half as many as there are bytes are enough.
+            taken: uint8[n], gets 1 for a record that was taken, and 0 for others.
+        """
+        memory[GUESS : FIXED + plan[COUNT]] = -1
+        memory[ROWS], memory[END], memory[SOURCES] = len(start), len(memory), sources
+        memory[POOL] = memory[USED] = FIXED + plan[COUNT]
+        parse_rows(
+            pointer_to(buffer),
+            pointer_to(start),
+            pointer_to(length),
+            pointer_to(plan),
+            pointer_to(columns),
+            pointer_to(memory),
+            pointer_to(taken),
+        )
+
+    return parse_records
+
+
+parse_records = _compile(fingerprint("json_*.py"))

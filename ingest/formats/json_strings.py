@@ -1,4 +1,4 @@
-"""Strings of JSON (RFC 8259) in UTF-8 (RFC 3629) over bytes, compiled.
+"""Strings of JSON (RFC 8259) in UTF-8 (RFC 3629) over bytes, and rows gathered, compiled.
 
 What a function here accepts is JSON; what it does not may still be, and is left to the parser of
 single records. Positions count from the beginning of the buffer, and -1 stands for what is not
@@ -7,11 +7,25 @@ understood. `buffer[end - 1]` must be `}`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from ingest.formats.compiled import Bytes, compiled
+from ingest.formats.compiled import Bytes, compiled, entry, pointer_to
 
-__all__ = ["DIGIT", "QUOTE", "scan_string", "skip_space", "unescape"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "DIGIT",
+    "QUOTE",
+    "SPACE",
+    "gather_elements",
+    "gather_texts",
+    "scan_string",
+    "skip_space",
+    "unescape",
+]
 
 QUOTE, BACKSLASH, LETTER_U = 34, 92, 117
 PLAIN = np.array([0x20 <= c < 0x80 and c not in (QUOTE, BACKSLASH) for c in range(256)])
@@ -148,3 +162,58 @@ def _put(point: int, out: Bytes, used: int) -> int:
         point >>= 6
     out[used] = (0xF00 >> size) & 0xFF | point
     return used + size
+
+
+@entry
+def gather_texts(
+    buffer: NDArray[np.uint8],
+    start: NDArray[np.int64],
+    size: NDArray[np.int64],
+    default: NDArray[np.uint8],
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Texts from the insides of strings, as values and splits of a `Ragged`.
+
+    Args:
+        buffer: the bytes.
+        start: int64[n], where each inside begins; -1 for a row that gets the default.
+        size: int64[n], bytes of each; `~size` of one that has escapes.
+        default: the text for rows without one.
+    """
+    room = 0
+    for row in range(len(start)):
+        room += len(default) if start[row] < 0 else max(size[row], ~size[row])
+    values, splits = np.empty(room, np.uint8), np.zeros(len(start) + 1, np.int64)
+    used = 0
+    for row in range(len(start)):
+        at, many = start[row], size[row]
+        if at < 0:
+            values[used : used + len(default)] = default
+            used += len(default)
+        elif many < 0:
+            used = unescape(pointer_to(buffer), at, at + ~many, pointer_to(values), used)
+        else:
+            for place in range(many):
+                values[used + place] = buffer[at + place]
+            used += many
+        splits[row + 1] = used
+    return values[:used], splits
+
+
+@entry
+def gather_elements(
+    pool: NDArray[np.int64], start: NDArray[np.int64], size: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Lists from a pool, as values and splits of a `Ragged`.
+
+    Args:
+        pool: the elements.
+        start: int64[n], where each row begins in the pool.
+        size: int64[n], elements of each.
+    """
+    splits = np.zeros(len(start) + 1, np.int64)
+    for row in range(len(start)):
+        splits[row + 1] = splits[row] + size[row]
+    values = np.empty(splits[-1], np.int64)
+    for row in range(len(start)):
+        values[splits[row] : splits[row + 1]] = pool[start[row] : start[row] + size[row]]
+    return values, splits

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ingest.formats.compiled import Bytes, Longs, compiled, pointer_to, signed
+from ingest.formats.compiled import Bytes, Longs, compiled, signed
 from ingest.formats.json_float import to_float
 from ingest.formats.json_moments import scan_moment
 from ingest.formats.json_plan import (
@@ -34,14 +34,14 @@ from ingest.formats.json_plan import (
     TIMESTAMP,
 )
 from ingest.formats.json_scan import INTEGER, UNSURE, scan_number, skip_word
-from ingest.formats.json_strings import QUOTE, scan_string, skip_space, unescape
-from ingest.formats.json_words import crc32, find_word
+from ingest.formats.json_strings import QUOTE, scan_string, skip_space
+from ingest.formats.json_words import crc32, crc32_of_escaped, find_escaped, find_word
 
-__all__ = ["END", "POOL", "ROW", "ROWS", "USED", "put_default", "put_value"]
+__all__ = ["END", "POOL", "ROW", "ROWS", "SOURCES", "USED", "put_default", "put_value"]
 
 # In the memory of a call: the row, how many there are, where the pool of list elements begins, its
-# first free place, and its end.
-ROW, ROWS, POOL, USED, END = range(5)
+# first free place, and its end; last what the code was compiled from.
+ROW, ROWS, POOL, USED, END, SOURCES = range(6)
 COMMA, OPEN_LIST, CLOSE_LIST, LETTER_N, LETTER_T, LETTER_F = 44, 91, 93, 110, 116, 102
 LARGEST = np.uint64(2**63 - 1)
 
@@ -184,31 +184,16 @@ def _scan_integer(buffer: Bytes, at: int, plan: Longs, field: int) -> tuple[int,
 
 @compiled
 def _scan_code(buffer: Bytes, at: int, end: int, plan: Longs, field: int) -> tuple[int, int]:
-    """The code of a category, from behind its opening quote on."""
+    """The code of a category, from behind its opening quote on; a label must be known."""
     close, escaped = scan_string(buffer, at, end)
     if close < 0:
         return -1, 0
-    if escaped:
-        code = _code_of_escaped(buffer, at, close, plan, field)
-    else:
-        code = _code(buffer, at, close, plan, field)
-    return (close + 1 if code >= 0 else -1), code
-
-
-@compiled
-def _code_of_escaped(buffer: Bytes, at: int, end: int, plan: Longs, field: int) -> int:
-    word = np.empty(end - at, np.uint8)
-    inside = pointer_to(word)
-    code = _code(inside, 0, unescape(buffer, at, end, inside, 0), plan, field)
-    word[0] = 0  # so that it lives until here
-    return code
-
-
-@compiled
-def _code(data: Bytes, at: int, end: int, plan: Longs, field: int) -> int:
-    """The code of a word; -1 for a label that is unknown."""
     if plan[field + KIND] == BUCKETS:
-        return 1 + crc32(data, at, end) % plan[field + BUCKET_COUNT] if end > at else 0
-    found = find_word(plan, field + TABLE, data, at, end)
-    first: int = plan[field + FIRST_CODE]
-    return first + found - plan[field + FIRST_WORD] if found >= 0 else first - 1
+        crc = crc32_of_escaped(buffer, at, close) if escaped else crc32(buffer, at, close)
+        return close + 1, 1 + crc % plan[field + BUCKET_COUNT] if close > at else 0
+    if escaped:
+        found = find_escaped(plan, field + TABLE, buffer, at, close)
+    else:
+        found = find_word(plan, field + TABLE, buffer, at, close)
+    code = plan[field + FIRST_CODE] + (found - plan[field + FIRST_WORD] if found >= 0 else -1)
+    return (close + 1 if code >= 0 else -1), code

@@ -9,11 +9,12 @@ import numpy as np
 
 from ingest.formats.compiled import Bytes, Longs, compiled, entry, pointer_to, signed
 from ingest.formats.json_plan import WORDS
+from ingest.formats.json_strings import unescape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["crc32", "fill_table", "find_word", "is_word"]
+__all__ = ["crc32", "crc32_of_escaped", "fill_table", "find_escaped", "find_word", "is_word"]
 
 OFFSET, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 HALF, MASK = np.uint64(32), np.uint64(0x7FFFFFFF)
@@ -29,6 +30,15 @@ def crc32(data: Bytes, at: int, end: int) -> int:
         crc = CRC_TABLE[(crc ^ data[place]) & LAST] ^ (crc >> EIGHT)
     number: int = signed(crc ^ ONES)
     return number
+
+
+@compiled
+def crc32_of_escaped(buffer: Bytes, at: int, end: int) -> int:
+    """The CRC-32 of the inside of a string that has escapes."""
+    word = np.empty(end - at, np.uint8)
+    crc = crc32(pointer_to(word), 0, unescape(buffer, at, end, pointer_to(word), 0))
+    word[0] = 0  # so that it lives until here
+    return crc
 
 
 @compiled
@@ -96,3 +106,13 @@ def is_word(plan: Longs, number: int, data: Bytes, at: int, end: int) -> bool:
         if (plan[begin + (place >> 3)] >> (8 * (place & 7))) & 0xFF != data[at + place]:
             return False
     return True
+
+
+@compiled
+def find_escaped(plan: Longs, table: int, buffer: Bytes, at: int, end: int) -> int:
+    """The number of the word that the inside of a string with escapes is; see `find_word`."""
+    word = np.empty(end - at, np.uint8)
+    size = unescape(buffer, at, end, pointer_to(word), 0)
+    number = find_word(plan, table, pointer_to(word), 0, size)
+    word[0] = 0  # so that it lives until here
+    return number
