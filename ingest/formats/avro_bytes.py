@@ -24,6 +24,7 @@ __all__ = [
     "NO_TEXT",
     "OVERLONG",
     "PROBLEMS",
+    "flaw_in_text",
     "read_bits",
     "read_long",
     "read_size",
@@ -95,17 +96,24 @@ def read_text(buffer: Any, at: Any, end: Any) -> Any:
     size, found, at = read_size(buffer, at, end)
     if found:
         return size, found, at
-    stop = at + size
+    flaw = flaw_in_text(buffer, at, at + size)
+    if flaw >= 0:
+        return size, NO_TEXT, flaw
+    return size, 0, at + size
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def flaw_in_text(buffer: Any, at: Any, stop: Any) -> Any:
+    """Where bytes stop being UTF-8; -1 if they are."""
     while at < stop:
-        byte = buffer[at]
-        if byte < 128:
+        if buffer[at] < 128:
             at += 1
             continue
         more = _more_bytes(buffer, at, stop)
         if more == 0:
-            return size, NO_TEXT, at
+            return at
         at += 1 + more
-    return size, 0, at
+    return -1
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Checked = tuple[Column, NDArray[np.bool_]]
 
-__all__ = ["ABSENT", "FieldPlan", "Noted", "column_of", "floats_of", "plan_field"]
+__all__ = ["ABSENT", "ODD", "FieldPlan", "Noted", "column_of", "floats_of", "plan_field"]
 
 ABSENT, ODD = 255, 254
 NULL, BOOL, INT, LONG, FLOAT, DOUBLE = (

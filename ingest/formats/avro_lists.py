@@ -16,7 +16,11 @@ from ingest.formats.whole_columns import check_numbers
 from ingest.ragged import Column, Ragged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+    Read = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]
 
 __all__ = ["list_column", "read_decimals"]
 
@@ -33,13 +37,18 @@ FITTING = {
 }
 
 
-def list_column(field: Field, item: int, noted: Noted) -> tuple[Column, NDArray[np.bool_]]:
+def list_column(
+    field: Field, item: int, noted: Noted, read: Read | None = None
+) -> tuple[Column, NDArray[np.bool_]]:
     """The column of a field with a length, and bool[n]: which rows are good beyond doubt.
 
     Args:
         field: the field.
         item: the operation of the elements; ABSENT if it cannot be told.
         noted: what the walk noted of the arrays.
+        read: the elements of lists that begin at some places, int64[n], as single values are
+            noted, int64[m]; m and the lists' ends are the splits' that it also gets. None for
+            Avro's.
     """
     taken = (noted.kinds == ARRAY) & (noted.values >= 0)
     if item not in FITTING.get(field.dtype, ()):
@@ -49,9 +58,12 @@ def list_column(field: Field, item: int, noted: Noted) -> tuple[Column, NDArray[
     lengths = np.where(taken, noted.lengths, 0)
     splits = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=splits[1:])
-    raw = np.empty(int(splits[-1]), np.int64)
-    if len(raw):
-        _read(noted.buffer, noted.values, splits, item, raw)
+    start = np.where(taken, noted.values, 0)
+    if read is None:
+        raw = np.empty(int(splits[-1]), np.int64)
+        _read(noted.buffer, start, splits, item, raw)
+    else:
+        raw = read(start, splits)
     values, good = check_numbers(
         field, floats_of(raw, item) if field.dtype.startswith("float") else raw
     )

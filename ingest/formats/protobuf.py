@@ -13,6 +13,7 @@ from ingest.errors import SchemaRegistryError, SettingsError
 from ingest.formats.assembly import assemble, decode_rows, readable
 from ingest.formats.confluent import unframe
 from ingest.formats.decoder import BadRecord, Decoded
+from ingest.formats.protobuf_columns import plan_message
 from ingest.formats.protobuf_schema import (
     ProtobufSchemaError,
     ProtobufTextError,
@@ -186,6 +187,7 @@ class _Type:
         self._schema = schema
         self._name = message.full_name
         self._parse = message_factory.GetMessageClass(message).FromString
+        self._columns = plan_message(schema.fields, message)
         self._getters = [getter(field, message) for field in schema.fields]
 
     def decode(
@@ -194,9 +196,13 @@ class _Type:
         """Decode messages: `rows`, int64[n], is what to call the records of the batch."""
         for begin in range(0, len(batch), CHUNK):
             some = slice(begin, begin + CHUNK)
-            ends = batch.value_start[some] + batch.value_length[some]
-            spans = zip(batch.value_start[some].tolist(), ends.tolist(), strict=True)
-            self._decode_spans(batch.buffer.data, spans, rows[some], parts, bad)
+            start, length, odd = batch.value_start[some], batch.value_length[some], rows[some]
+            if self._columns is not None:
+                columns, fine = self._columns.decode(batch.buffer, start, length)
+                parts.append((odd[fine], {n: take_rows(c, fine) for n, c in columns.items()}))
+                start, length, odd = start[~fine], length[~fine], odd[~fine]
+            spans = zip(start.tolist(), (start + length).tolist(), strict=True)
+            self._decode_spans(batch.buffer.data, spans, odd, parts, bad)
 
     def _decode_spans(
         self,
