@@ -93,10 +93,8 @@ class Ragged:
 
     def take(self, indices: ArrayLike) -> Ragged:
         """The rows at `indices` (integers or a mask), copied."""
-        chosen = np.asarray(indices)
-        if chosen.dtype == bool:
-            chosen = np.flatnonzero(chosen)
-        chosen = chosen.astype(np.int64)
+        wanted = np.asarray(indices)
+        chosen = np.arange(len(self))[wanted if wanted.size else wanted.astype(np.intp)]
         lengths = self.lengths[chosen]
         splits = np.zeros(len(chosen) + 1, np.int64)
         np.cumsum(lengths, out=splits[1:])

@@ -37,7 +37,7 @@ def record(partition, offset):
 
 
 def per_partition():
-    return BAD_RECORDS * len(CYCLE) // len(BAD) // PARTITIONS
+    return -(-BAD_RECORDS * len(CYCLE) // len(BAD) // PARTITIONS)
 
 
 def produce_all(options, topic):
