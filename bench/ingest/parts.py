@@ -30,7 +30,7 @@ TFIO_BY_PARTITION = Contestant(
 )
 DECODED = Contestant("millstream.dataset", "decoded")
 ORJSON = Contestant("confluent + orjson", "confluent_orjson", needs="orjson", most=500_000)
-BY_ROW = Contestant("row by row", "row_by_row", needs="confluent_kafka", most=40_960)
+BY_ROW = Contestant("row by row", "row_by_row", needs="confluent_kafka", most=16_384)
 PACKED = Contestant("millstream.dataset", "decoded", options={"packed": True})
 WINDOW = Contestant("window of 50,000", "window")
 
