@@ -31,52 +31,56 @@ class Reader(Protocol):
 class Backlog:
     """Hands out fetches in the order they came in, piece by piece, and knows the positions.
 
-    What it holds is bounded by the fetches that are given to it.
+    What it holds is bounded by the fetches that are given to it. Damage in one partition does not
+    keep the records of others back: it is told when all that was fetched has been handed out.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[_Reading] = deque()
+        self._damaged: dict[TopicPartition, tuple[int, CorruptBatchError]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return bool(self._waiting or self._damaged)
 
     def add(self, tp: TopicPartition, reader: Reader) -> None:
         """Add what was fetched of a partition."""
         self._waiting.append(_Reading(tp, reader))
 
     def take(self, most: int) -> list[RecordBatch]:
-        """The next batches, with `most` records at most in all; may be none.
-
-        Raises:
-            CorruptBatchError: what comes next is damaged; what came before has been handed out.
-        """
+        """The next batches, with `most` records at most in all; may be none."""
         found: list[RecordBatch] = []
         while self._waiting and most > 0:
+            reading = self._waiting[0]
             try:
-                batch = self._waiting[0].read(most)
-            except CorruptBatchError:
-                if found:
-                    break
-                raise
+                batch = reading.read(most)
+            except CorruptBatchError as error:
+                self.forget(reading.tp)
+                self._damaged[reading.tp] = (reading.position, error)
+                continue
             if batch is not None:
                 found.append(batch)
                 most -= len(batch)
-            if self._waiting[0].ended:
+            if reading.ended:
                 self._waiting.popleft()
         return found
 
+    def take_damage(self) -> tuple[TopicPartition, int, CorruptBatchError] | None:
+        """What was damaged: the partition, the offset before it, and the error; and forget it."""
+        for tp, (offset, error) in self._damaged.items():
+            del self._damaged[tp]
+            return tp, offset, error
+        return None
+
     def position(self, tp: TopicPartition) -> int | None:
         """The next offset that will be handed out of a partition; None if nothing waits."""
+        if tp in self._damaged:
+            return self._damaged[tp][0]
         return next((item.position for item in self._waiting if item.tp == tp), None)
 
     def forget(self, tp: TopicPartition) -> None:
         """Drop what waits of a partition."""
+        self._damaged.pop(tp, None)
         self._waiting = deque(item for item in self._waiting if item.tp != tp)
-
-    def rewind(self) -> dict[TopicPartition, int]:
-        """Drop everything; returns from where to fetch it again."""
-        waiting, self._waiting = list(self._waiting), deque()
-        return {item.tp: item.position for item in reversed(waiting)}
 
 
 class _Reading:

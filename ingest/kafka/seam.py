@@ -47,6 +47,7 @@ PARAMETERS = (
         *(Fetcher, "PartitionRecords._unpack_records"),
         ["self", "tp", "records", "key_deserializer", "value_deserializer"],
     ),
+    (Fetcher, "send_fetches", ["self"]),
     (KafkaConnectionManager, "_build_transport", ["self", "node", "timeout_at"]),
     (KafkaTCPTransport, "_sock_recv", ["self"]),
     (KafkaConnection, "data_received", ["self", "data"]),
@@ -79,7 +80,8 @@ class Seam:
                 " that columns were made for: %s",
                 *(kafka.__version__, reason),
             )
-        elif columnar:
+        self._columnar = columnar and reason is None
+        if self._columnar:
             consumer._fetcher.PartitionRecords = WireRecords
             manager = consumer._client._manager
             manager._build_transport = partial(_build_transport, manager._build_transport)
@@ -92,6 +94,11 @@ class Seam:
             else:
                 with_headers = self._settings.headers
                 yield PerRecordReader(tp.topic, tp.partition, list(group), with_headers)
+
+    def fetch_ahead(self) -> None:
+        """Ask for what comes next while the last fetch is decoded; `poll` alone often does not."""
+        if self._columnar:
+            self._consumer._fetcher.send_fetches()
 
     def known_partitions(self, topic: str) -> Iterable[int]:
         """The partitions that the metadata have now; the public question may wait for ever."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import OffsetOutOfRangeError
+from kafka.errors import CorruptRecordError, OffsetOutOfRangeError
 
 from ingest.errors import CorruptBatchError, SourceError
 from ingest.kafka.backlog import Backlog
@@ -82,6 +82,7 @@ class KafkaSource:
         self._takes = takes
         self._gaps: list[Gap] = []
         self._closed = False
+        self._failure: CorruptBatchError | None = None
         self._backlog = Backlog()
         with translated("open the topics", options):
             self._consumer: Any = open_client(KafkaConsumer, options, OURS, DEFAULTS)
@@ -100,8 +101,9 @@ class KafkaSource:
         """The next batches, `max_poll_records` at most in all; see `Source`.
 
         Raises:
-            CorruptBatchError: the next record batch is damaged. The position stays before it, and
-                the next poll asks the broker for it again.
+            CorruptBatchError: the next record batch of a partition is damaged. Its position stays
+                before it, the next poll asks the broker for it again, and what was fetched of
+                other partitions has been given.
             SourceError: the broker refused, or the topic was made anew and is shorter now.
         """
         deadline = time.monotonic() + timeout_s
@@ -218,22 +220,33 @@ class KafkaSource:
 
     def _fetch(self, timeout_s: float) -> None:
         """Put into the backlog what the consumer has or gets in time."""
+        if self._failure is not None:
+            raise self._failure
         try:
             found = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
         except OffsetOutOfRangeError as error:
             self._step_over(error.args[0])
             return
+        except CorruptRecordError as error:
+            # kafka-python would search the same records for ever if it were asked again.
+            self._failure = CorruptBatchError(
+                f"{error}; if opening the source anew does not help, repair the partition from a"
+                " replica, or go on from an offset behind the batch"
+            )
+            raise self._failure from error
         for tp, items in sorted(found.items()):
             for reader in self._seam.readers(tp, items):
                 self._backlog.add(tp, reader)
+        if found:
+            self._seam.fetch_ahead()
 
     def _take(self) -> list[RecordBatch]:
-        try:
-            return self._backlog.take(self._consumer.config["max_poll_records"])
-        except CorruptBatchError:
-            for tp, offset in self._backlog.rewind().items():
-                self._consumer.seek(tp, offset)
-            raise
+        found = self._backlog.take(self._consumer.config["max_poll_records"])
+        if not found and (damage := self._backlog.take_damage()):
+            tp, offset, error = damage
+            self._consumer.seek(tp, offset)
+            raise error
+        return found
 
     def _seek(self, tp: TopicPartition, offset: int) -> None:
         self._backlog.forget(tp)

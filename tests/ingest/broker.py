@@ -12,6 +12,12 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from ingest import KafkaSource, Position
 
 DEADLINE_S = 60.0
+VALUES = [f"v{n}".encode() for n in range(100)]
+
+
+def at(topic: str, *offsets: int) -> Position:
+    """A position of a topic: an offset for each partition."""
+    return Position({topic: dict(enumerate(offsets))})
 
 
 @contextmanager
