@@ -150,6 +150,8 @@ def _leaf(field: Field, message: Any) -> _Leaf | Field | None:
             if found.type != MESSAGE or is_repeated(found):
                 return field
             message = found.message_type
+    if is_repeated(found) and field.dtype == "category":
+        return None
     if found.type != MESSAGE:
         return _Leaf(field, found, path, False)
     if is_repeated(found):

@@ -10,7 +10,14 @@ from ingest.formats.protobuf import ProtobufDecoder
 from ingest.formats.protobuf_columns import plan_message
 from ingest.formats.protobuf_schema import find_message, load_descriptor
 from ingest.ragged import Ragged
-from tests.ingest.protobuf_samples import FIELDS, SCHEMA, TYPES, descriptor_set, town_file
+from tests.ingest.protobuf_samples import (
+    FIELDS,
+    SCHEMA,
+    TYPES,
+    descriptor_set,
+    message_class,
+    town_file,
+)
 
 # Without lists of words: the walk leaves those to protobuf.
 WALKED = Schema(tuple(field for field in SCHEMA.fields if field.name != "tags"))
@@ -155,6 +162,7 @@ def test_types_that_are_left_to_protobuf():
         field.oneof_index = 0
     assert planned(choice, amount) is None
     assert planned(town_file(), Field("user", "string")) is None
+    assert planned(town_file(), *SCHEMA.fields) is None  # a list of words
     assert planned(town_file(), Field("at", "timestamp", default=1)) is not None
 
 
