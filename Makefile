@@ -1,11 +1,12 @@
 # All that is needed is Python 3.11 and the network's package registries.
 PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),python3.11)
 VENV := .venv
+TORCH_PYTHON ?= /usr/bin/python3
 STAMP := $(VENV)/.installed
 PEERS := .bench/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-bad-million lint format bench-ingest clean clean-all test-srfake
+.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest clean clean-all test-srfake
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +32,14 @@ test-srfake: $(STAMP)  ## run the registry's tests against franz-go's own regist
 
 test-bad-million: $(STAMP)  ## a million bad records in a row: counts, letters, memory
 	MILLSTREAM_BAD_RECORDS=1000000 $(VENV)/bin/python -m pytest -s tests/ingest/test_bad_million.py
+
+test-torch:  ## run PyTorch's tests with Debian's python3-torch (CPU), by its own Python
+	@$(TORCH_PYTHON) -c 'import torch' || \
+		{ echo "PyTorch is not there: apt install python3-torch python3-venv"; exit 1; }
+	test -x .bench/torch/bin/python || $(TORCH_PYTHON) -m venv --system-site-packages .bench/torch
+	.bench/torch/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r tests/torch/requirements.txt
+	.bench/torch/bin/python -m pytest tests/torch $(ARGS)
 
 lint: $(STAMP)  ## check style and types
 	$(VENV)/bin/ruff check .

@@ -13,7 +13,7 @@ from tests.ingest.stream_child import main, open_dataset
 from tests.ingest.stream_samples import value
 
 COUNT = 4000
-KILLS = 8
+KILLS = 6
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
     ["tensorflow", "numba", "ingest.stream.tf_dataset", main.__module__]
