@@ -135,7 +135,7 @@ class FetchReader:
         if producer < 0 and not attributes & CONTROL_BIT:
             return False
         if self._transactions.reads_marker(attributes, producer):
-            marker = marker_type(self._array, header.start, header.end)
+            marker = marker_type(self._array, header)
             if marker is None:
                 raise UnusableError("a transaction marker", "a record that is none")
         return self._transactions.skips(attributes, producer, header.last_offset, marker)

@@ -6,22 +6,19 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ingest.wire.layout import (
-    CONTROL_BIT,
-    HEADER_BYTES,
-    TRANSACTIONAL_BIT,
-    read_int,
-    read_varint,
-)
+import numpy as np
+
+from ingest.wire.batches import BatchHeader
+from ingest.wire.decode import decode_records
+from ingest.wire.layout import CONTROL_BIT, HEADER_BYTES, TRANSACTIONAL_BIT, read_int
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["Transactions", "marker_type"]
 
 ABORT = 0
-MARKER_KEY_BYTES = 4
+MARKER_KEY_BYTES, TYPE_AT = 4, 2
 
 
 class Transactions:
@@ -63,21 +60,21 @@ class Transactions:
         return bool(attributes & CONTROL_BIT)
 
 
-def marker_type(buffer: NDArray[np.uint8], start: int, end: int) -> int | None:
+def marker_type(buffer: NDArray[np.uint8], header: BatchHeader) -> int | None:
     """The type of the transaction marker in a batch: 0 abort, 1 commit; None if it is not one.
 
     Args:
-        buffer: uint8[m].
-        start: first byte of the batch.
-        end: the byte behind it.
+        buffer: uint8[m], which the batch lies in; a marker is never compressed.
+        header: of the batch.
     """
-    length, at = read_varint(buffer, start + HEADER_BYTES, end, 5)
-    if at < 0 or not 0 < length <= end - at or buffer[at] >= 0x80:
+    if header.records != 1:
         return None
-    end = at + length
-    _, at = read_varint(buffer, at + 1, end, 10)
-    _, at = read_varint(buffer, at, end, 5)
-    key, at = read_varint(buffer, at, end, 5)
-    if at < 0 or key != MARKER_KEY_BYTES or key > end - at:
+    start = header.start + HEADER_BYTES
+    offsets = (header.base_offset, header.last_offset)
+    plan = np.array([[start, header.end, 1, *offsets, 0, 1]], np.int64).T
+    columns = np.empty((6, 1), np.int64)
+    wrong, *_ = decode_records(buffer, plan, columns)
+    _, _, key, length, _, _ = columns[:, 0].tolist()
+    if wrong or length != MARKER_KEY_BYTES:
         return None
-    return int(read_int(buffer, at + 2, 2))
+    return int(read_int(buffer, key + TYPE_AT, 2))
