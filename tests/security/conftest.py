@@ -18,7 +18,7 @@ USER = "alice"
 PASSWORD = "pa55-of-alice-x7Qz"
 KEY_PASSWORD = "pa55-of-the-key-k2Lm"
 SECRETS = (PASSWORD, KEY_PASSWORD)
-LISTENERS = ("PLAIN", "TLS", "MUTUAL", "SASL", "SCRAM")
+LISTENERS = ("PLAIN", "TLS", "MUTUAL", "SASL", "SCRAM", "BOTH")
 PROTOCOLS = {
     "CONTROLLER": "PLAINTEXT",
     "PLAIN": "PLAINTEXT",
@@ -26,6 +26,7 @@ PROTOCOLS = {
     "MUTUAL": "SSL",
     "SASL": "SASL_PLAINTEXT",
     "SCRAM": "SASL_SSL",
+    "BOTH": "SASL_SSL",
 }
 MODULES = "org.apache.kafka.common.security"
 
@@ -54,6 +55,7 @@ class Secured:
             "MUTUAL": {**tls, **own},
             "SASL": {"sasl_mechanism": "PLAIN", **user},
             "SCRAM": {"sasl_mechanism": "SCRAM-SHA-512", **user, **tls},
+            "BOTH": {"sasl_mechanism": "SCRAM-SHA-512", **user, **tls, **own},
         }
         named = {"bootstrap_servers": self.address(way), "security_protocol": PROTOCOLS[way]}
         return {**named, **extra[way]}
@@ -70,9 +72,14 @@ def broker_overrides(ports: dict[str, int], authority: Authority, key: Path) -> 
     }
     tls = {
         f"listener.name.{way}.ssl.{name}": value
-        for way in ("tls", "mutual", "scram")
+        for way in ("tls", "mutual", "scram", "both")
         for name, value in stores.items()
     }
+    scram = {}
+    for way in ("scram", "both"):
+        module = f"{MODULES}.scram.ScramLoginModule required;"
+        scram[f"listener.name.{way}.sasl.enabled.mechanisms"] = "SCRAM-SHA-512"
+        scram[f"listener.name.{way}.scram-sha-512.sasl.jaas.config"] = module
     return {
         "listeners": ",".join(addresses),
         "advertised.listeners": ",".join(a for a in addresses if "CONTROLLER" not in a),
@@ -81,14 +88,12 @@ def broker_overrides(ports: dict[str, int], authority: Authority, key: Path) -> 
         "controller.quorum.voters": f"1@{HOST}:{ports['CONTROLLER']}",
         **tls,
         "listener.name.mutual.ssl.client.auth": "required",
+        "listener.name.both.ssl.client.auth": "required",
         "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.sasl.plain.sasl.jaas.config": (
             f'{MODULES}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
         ),
-        "listener.name.scram.sasl.enabled.mechanisms": "SCRAM-SHA-512",
-        "listener.name.scram.scram-sha-512.sasl.jaas.config": (
-            f"{MODULES}.scram.ScramLoginModule required;"
-        ),
+        **scram,
     }
 
 
