@@ -38,6 +38,7 @@ __all__ = ["walk"]
 NULL, BOOL, INT, LONG, FLOAT, DOUBLE, BYTES, STRING, FIXED = range(9)
 ENUM, UNION, RECORD, ARRAY, MAP = range(9, 14)
 BUDGET = 16
+ABSENT = 255
 
 
 def walk(
@@ -56,14 +57,15 @@ def walk(
         slots: how many values are wanted.
 
     Returns:
-        kinds uint8 [slots, n]: 255 for a value that is not there, else its operation; values
+        kinds uint8 [slots, n]: 255 for a value that is not there, also for all values of a record
+        that has a problem, else its operation; values
         int64 [slots, n]: of whole numbers, booleans, enums; the bits of floats; the first byte of
         texts and bytes; the first element of an array that is in one piece (-1 for one in more);
         lengths int64 [slots, n]: of texts, bytes and arrays; and problems int64 [2, n]: a key of
         `avro_bytes.PROBLEMS` or 0, and the byte where it shows.
     """
     start, length = spans
-    kinds = np.full((slots, len(start)), 255, np.uint8)
+    kinds = np.full((slots, len(start)), ABSENT, np.uint8)
     values = np.zeros((slots, len(start)), np.int64)
     lengths = np.zeros((slots, len(start)), np.int64)
     problems = np.zeros((2, len(start)), np.int64)
@@ -81,6 +83,8 @@ def _walk_all(buffer: Any, start: Any, length: Any, nodes: Any, children: Any, *
         found, at = _walk(buffer, begin, end, nodes, children, stack, kinds, values, lengths, row)
         if found == 0 and at != end:
             found = MORE
+        if found:  # a length that was noted may be one that the bytes do not have
+            kinds[:, row] = ABSENT
         problems[0, row] = found
         problems[1, row] = at - begin
 

@@ -89,6 +89,8 @@ def _walk_all(
         begin = start[row]
         stack[0, 0], stack[0, 1] = 0, begin + length[row]
         plain[row] = _walk(buffer, begin, messages, fields, stack, kinds, values, lengths, row)
+        if not plain[row]:
+            kinds[:, row] = ABSENT
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

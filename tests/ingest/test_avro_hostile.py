@@ -102,6 +102,27 @@ def test_encodings_at_the_edge(avro, payload):
     )
 
 
+@pytest.mark.parametrize("items", ["long", "double", "boolean"])
+@pytest.mark.parametrize("length", ["ragged", 2, 2**24])
+def test_a_wanted_list_that_claims_more_than_its_bytes(items, length):
+    avro = record_of({"type": "array", "items": items})
+    claims = [MANY, b"\x80\x80\x80\x10", b"\x80\x80\x80\x10" + b"\x01" * 50, b"\x04\0"]
+    schema = Schema((Field("x", "bool" if items == "boolean" else "float32", length=length),))
+    found = decode([*claims, written({"x": []}, avro)] * 3, schema, avro)
+    kinds = ["malformed"] * 4 + ([] if length == "ragged" else ["wrong_length"])
+    assert [bad.kind for bad in found.bad] == kinds * 3
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 200), st.binary(max_size=9)), min_size=1, max_size=3))
+def test_bytes_put_in_anywhere_give_the_outcome_of_reading_one_by_one(changes):
+    payload = written(trip(sizes=[1.0] * 5))
+    for place, more in changes:
+        place %= len(payload)
+        payload = payload[:place] + more + payload[place + 1 :]
+    compare([payload, written(trip())])
+
+
 @pytest.mark.timeout(120)
 def test_bombs_cost_no_more_than_their_bytes():
     bombs = [MANY + b"\0" * 3, MANY * 5, MANY + b"\x02" * 100_000]
@@ -135,9 +156,14 @@ def test_damage_gives_the_outcome_of_reading_one_by_one(changes, cut):
     for place, byte in changes:
         payload[place % len(payload)] = byte
     values = [bytes(payload), bytes(payload[:cut]), written(trip(count=5))]
+    compare(values)
+
+
+def compare(values):
+    """The outcome of whole columns must be that of reading one by one."""
     fast, slow = AvroDecoder(SCHEMA, avro_schema=RECORD), AvroDecoder(SCHEMA, avro_schema=RECORD)
     slow._alone._plans = None
-    batch = RecordBatch.of("t", 0, range(3), values)
+    batch = RecordBatch.of("t", 0, range(len(values)), values)
     one, other = fast.decode(batch), slow.decode(batch)
     assert one.good.tolist() == other.good.tolist()
     assert one.bad == other.bad
