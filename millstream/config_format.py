@@ -52,7 +52,7 @@ def check_items(items: tuple[Item, ...]) -> tuple[Item, ...]:
         if items:
             packed_dtype(items)
     except SchemaError as error:
-        raise ValueError(str(error).removeprefix("format.dtype: ")) from error
+        raise ValueError(str(error).removeprefix("format.fields: ")) from error
     return items
 
 

@@ -41,8 +41,7 @@ def check_jpeg(raw: bytes, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise BadValueError(
             "too_large",
-            f"the image has {width} x {height} pixels, more than the {max_pixels} of"
-            " format.max_pixels",
+            f"the image has {width} x {height} pixels, more than the {max_pixels} of max_pixels",
         )
     _decode(raw)
 

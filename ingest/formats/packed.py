@@ -59,7 +59,7 @@ class PackedDecoder:
             else:
                 raise SchemaError(
                     f'field "{field.name}": no member of the struct has this name'
-                    f" (format.dtype and {place_of(field)})"
+                    f" (format.fields and {place_of(field)})"
                 )
 
     def decode(self, batch: RecordBatch) -> Decoded:
@@ -75,7 +75,7 @@ class PackedDecoder:
 
     def _wrong_length(self, batch: RecordBatch, index: int) -> BadRecord:
         reason = (
-            f"the value has {batch.value_length[index]} bytes, the struct of format.dtype has"
+            f"the value has {batch.value_length[index]} bytes, the struct of format.fields has"
             f" {self._dtype.itemsize}"
         )
         return BadRecord(index, reason, "wrong_length")

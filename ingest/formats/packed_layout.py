@@ -116,4 +116,4 @@ def _checked(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _error(text: str) -> SchemaError:
-    return SchemaError(f"format.dtype: {text}")
+    return SchemaError(f"format.fields: {text}")

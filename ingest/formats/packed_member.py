@@ -52,13 +52,13 @@ class Member:
         if field.length == "ragged" or field.length != count:
             raise SchemaError(
                 f'field "{field.name}": expected a member of length {field.length or 1}, got'
-                f" {count or 1} (format.dtype and {place_of(field)})"
+                f" {count or 1} (format.fields and {place_of(field)})"
             )
         way = _way(field, base.kind)
         if way is None:
             raise SchemaError(
                 f'field "{field.name}": a {field.dtype} does not come from {base}'
-                f" (format.dtype and {place_of(field)})"
+                f" (format.fields and {place_of(field)})"
             )
         return cls(field, way, np.datetime_data(base)[0] if way == "moment" else "ms")
 

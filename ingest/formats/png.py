@@ -107,8 +107,7 @@ def _header(body: bytes, max_pixels: int) -> _Header:
     if width * height > max_pixels:
         raise BadValueError(
             "too_large",
-            f"the image has {width} x {height} pixels, more than the {max_pixels} of"
-            " format.max_pixels",
+            f"the image has {width} x {height} pixels, more than the {max_pixels} of max_pixels",
         )
     return _Header(width, height, depth, color, interlace == 1)
 

@@ -68,9 +68,9 @@ class RawDecoder:
                 "schema: raw records have one feature, of type bytes, maybe a label, and no weight"
             )
         if kind not in get_args(RawKind):
-            raise SettingsError(f"format.content: expected bytes, image or audio, got {kind!r}")
+            raise SettingsError(f"format.media: expected bytes, image or audio, got {kind!r}")
         if not 0 < max_pixels <= MOST_PIXELS:
-            raise SettingsError(f"format.max_pixels: expected 1 to {MOST_PIXELS}, got {max_pixels}")
+            raise SettingsError(f"max_pixels: expected 1 to {MOST_PIXELS}, got {max_pixels}")
         self._feature = features[0]
         self._label = schema.label if schema.has_label else None
         self._max_bytes = max_record_bytes

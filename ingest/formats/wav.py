@@ -71,7 +71,7 @@ def _block(body: bytes, sample_rate: int | None) -> int:
             f" sample, {per_second} bytes a second"
         )
     if sample_rate is not None and rate != sample_rate:
-        raise _malformed(f"expected {sample_rate} Hz (format.sample_rate), got {rate}")
+        raise _malformed(f"expected {sample_rate} Hz (sample_rate), got {rate}")
     return int(block)
 
 
