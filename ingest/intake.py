@@ -82,6 +82,7 @@ class Intake:
         self._failure: BaseException | None = None
         self._before = IntakeTotals()
         self._first: float | None = None
+        self._behind = False
         self._end: Position | None = None
         self._lag: int | None = None
         self._progress = self._now()
@@ -184,7 +185,12 @@ class Intake:
 
     def _take(self, batches: Sequence[RecordBatch], gaps: Sequence[Gap], to: Position) -> None:
         before, kinds = self._builder.counts, Counter(self._builder.kinds)
-        self._builder.add_all(batches, gaps, check_all=not self._is_behind(to))
+        behind = self._is_behind(to)
+        if behind != self._behind:
+            self._behind = behind
+            what = "what could enter a sample" if behind else "everything again"
+            log.info("%d records to read: decoding %s", to.records_to(self._end or to), what)
+        self._builder.add_all(batches, gaps, check_all=not behind)
         self._builder.advance(to)
         after = self._builder.counts
         if self._first is None and after.seen:

@@ -1,5 +1,6 @@
 """Decoding only what could enter a sample gives the samples of decoding everything."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +11,14 @@ from hypothesis import strategies as st
 from ingest import (
     BottomK,
     Decoded,
+    Field,
     Intake,
     JsonDecoder,
     Position,
     RecordBatch,
     Rows,
     SampleSettings,
+    Schema,
     SourceError,
     WindowBuilder,
     hash64,
@@ -115,6 +118,40 @@ def test_bad_records_do_not_lower_the_threshold():
     assert other.build().counts.bad == 120
 
 
+def test_texts_lists_and_moments_are_sampled_alike():
+    schema = Schema(
+        (
+            Field("words", "string"),
+            Field("path", "float32", length="ragged"),
+            Field("at", "timestamp"),
+            Field("label", "float32", "label"),
+        )
+    )
+
+    def windows(count, check_all):
+        chosen = SampleSettings(seed=5, window=9, holdout=0.3, holdout_rows=4)
+        made = WindowBuilder(
+            schema, ("a",), JsonDecoder(schema), ListDeadLetters(), chosen, Position({"a": {0: 0}})
+        )
+        for low in range(0, count, 17):
+            numbers = range(low, low + 17)
+            values = [
+                json.dumps(
+                    {"words": "ø" * (n % 5), "path": [n / 4] * (n % 4), "at": n, "label": n % 9 / 8}
+                ).encode()
+                for n in numbers
+            ]
+            made.add(RecordBatch.of("a", 0, numbers, values), check_all=check_all)
+        return made.build()
+
+    few, everything = windows(340, False), windows(340, True)
+    assert samples(few) == samples(everything)
+    assert few.counts.unchecked > 100
+    for at, offset in enumerate(few.train.offset.tolist()):
+        assert few.train.columns["words"].texts()[at].decode() == "ø" * (offset % 5)
+        assert few.train.columns["path"].row(at).tolist() == [offset / 4] * (offset % 4)
+
+
 @settings(deadline=None)
 @given(
     st.integers(-(2**70), 2**70),
@@ -201,7 +238,8 @@ def run_intake(backlog, **options):
         intake.close()
 
 
-def test_the_intake_decodes_candidates_only_while_it_is_behind():
+def test_the_intake_decodes_candidates_only_while_it_is_behind(caplog):
+    caplog.set_level("INFO", "millstream.ingest")
     everything, totals, _ = run_intake(None)
     assert (totals.unchecked, everything.counts.unchecked) == (0, 0)
     unhurried, totals, _ = run_intake(1_000_000)
@@ -209,6 +247,10 @@ def test_the_intake_decodes_candidates_only_while_it_is_behind():
     assert same(unhurried, everything)
     hurried, totals, letters = run_intake(1_000)
     assert samples(hurried) == samples(everything)
+    assert [message.split(": ")[1] for message in caplog.messages] == [
+        "decoding what could enter a sample",
+        "decoding everything again",
+    ]
     assert 4_000 < totals.unchecked == hurried.counts.unchecked < 7_000
     assert totals.bad == hurried.counts.bad == len(letters.sent)
     # The last thousand are decoded and checked, whatever they are.

@@ -3,10 +3,75 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ingest import Rows, RowsError, Schema
+from ingest import Field, Rows, RowsError, Schema
+from ingest.ragged import Ragged
 from tests.ingest.samples import SCHEMA, TOPICS, make_rows
 
 WITHOUT_WEIGHT = Schema(SCHEMA.fields[:-1])
+RICH = Schema(
+    (
+        Field("words", "string"),
+        Field("raw", "bytes"),
+        Field("path", "float32", length="ragged"),
+        Field("flags", "bool", length="ragged"),
+        Field("pixels", "int32", length=3),
+        Field("at", "timestamp"),
+        Field("label", "float64", "label"),
+    )
+)
+
+
+def make_rich(count, first=0):
+    """Rows of all shapes: texts, bytes, lists of one and of many lengths, moments."""
+    plain = make_rows(count, first)
+    numbers = range(first, first + count)
+    columns = {
+        "words": Ragged.of([("ø" * (n % 4)).encode() for n in numbers], np.uint8),
+        "raw": Ragged.of([bytes(range(n % 5)) for n in numbers], np.uint8),
+        "path": Ragged.of([[n / 8] * (n % 3) for n in numbers], np.float32),
+        "flags": Ragged.of([[n % 2 == 0] * (n % 6) for n in numbers], np.bool_),
+        "pixels": np.arange(3 * first, 3 * (first + count), dtype=np.int32).reshape(count, 3),
+        "at": np.array(numbers, np.int64) + 1_700_000_000_000,
+        "label": np.array(numbers, np.float64) / 3,
+    }
+    return dataclasses.replace(plain, columns=columns)
+
+
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_a_file_gives_back_rows_of_all_shapes(tmp_path, count):
+    rows = make_rich(count)
+    rows.save(tmp_path / "rows.arrow")
+    again = Rows.load(tmp_path / "rows.arrow")
+    assert again == rows
+    assert [type(c) for c in again.columns.values()] == [type(c) for c in rows.columns.values()]
+    assert again.columns["pixels"].shape == (count, 3)
+    assert Rows.concat([Rows.empty(RICH, TOPICS), rows]) == rows
+
+
+def test_rows_of_all_shapes_are_taken_sorted_and_joined():
+    rows = make_rich(60)
+    order = np.random.default_rng(3).permutation(60)
+    shuffled = rows.take(order)
+    for at, place in enumerate(order):
+        assert shuffled.columns["words"].texts()[at] == rows.columns["words"].texts()[place]
+        assert shuffled.columns["path"].row(at).tolist() == rows.columns["path"].row(place).tolist()
+    assert shuffled != rows
+    assert shuffled.sorted_by_identity() == rows.sorted_by_identity()
+    assert Rows.concat([make_rich(25), make_rich(35, 25)]) == rows
+    mask = np.arange(60) % 7 == 0
+    assert rows.take(mask) == rows.take(np.flatnonzero(mask))
+    assert len(rows.take([])) == 0
+
+
+def test_rows_differ_by_one_value_of_a_list():
+    rows, other = make_rich(9), make_rich(9)
+    other.columns["path"].values[0] += 1
+    assert rows != other
+
+
+def test_ragged_columns_are_no_features_of_one_shape():
+    with pytest.raises(RowsError, match="got a ragged column"):
+        make_rich(3).features(RICH)
 
 
 @pytest.mark.parametrize("count", [0, 1, 1000])
