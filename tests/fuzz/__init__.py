@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing; not collected by pytest: `make fuzz`."""
