@@ -124,13 +124,14 @@ def encode_letters(
     batch: RecordBatch, bad: Sequence[BadRecord], writer: str = ""
 ) -> Iterator[list[bytes]]:
     """The letters of a batch's bad records, encoded for `BatchProducer`, some 250 kB at a time."""
-    shared = {"topic": batch.topic.encode(), "partition": b"%d" % batch.partition}
+    about = {"topic": batch.topic.encode(), "partition": b"%d" % batch.partition}
     if writer:
-        shared["writer"] = writer.encode()
+        about["writer"] = writer.encode()
+    shared = len(about), b"".join(_header(name, text) for name, text in about.items())
     letters: list[bytes] = []
     size = 0
     for record in bad:
-        letter = _encode(batch, record, shared)
+        letter = _encode(batch, record, *shared)
         if letters and size + len(letter) > BATCH_BYTES:
             yield letters
             letters, size = [], 0
@@ -140,27 +141,33 @@ def encode_letters(
         yield letters
 
 
-def _encode(batch: RecordBatch, record: BadRecord, shared: Mapping[str, bytes]) -> bytes:
+def _encode(batch: RecordBatch, record: BadRecord, shared: int, headers: bytes) -> bytes:
+    """One letter, with so many headers that are the same for the whole batch."""
     at = record.index
     key, value = batch.key(at), batch.value(at)
-    told = {
-        "reason": record.reason.encode(errors="backslashreplace"),
-        "kind": record.kind.encode(),
-        **shared,
-        "offset": b"%d" % batch.offsets[at],
-        "timestamp": b"%d" % batch.timestamps[at],
-    }
+    told = [
+        headers,
+        _header("reason", record.reason.encode(errors="backslashreplace")),
+        _header("kind", record.kind.encode()),
+        _header("offset", b"%d" % batch.offsets[at]),
+        _header("timestamp", b"%d" % batch.timestamps[at]),
+    ]
     if key is None and value is None:
-        value, told["null"] = b"", b"true"
+        value = b""
+        told.append(_header("null", b"true"))
     if key is not None and len(key) > MAX_KEY_BYTES:
-        key, told["key_length"] = key[:MAX_KEY_BYTES], b"%d" % len(key)
+        told.append(_header("key_length", b"%d" % len(key)))
+        key = key[:MAX_KEY_BYTES]
     room = MAX_BYTES - len(key or b"")
     if value is not None and len(value) > room:
-        value, told["value_length"] = value[:room], b"%d" % len(value)
-    parts = [_span(key), _span(value), varint(len(told))]
-    for name, text in told.items():
-        parts += (NAMES[name], varint(len(text)), text)
-    return b"".join(parts)
+        told.append(_header("value_length", b"%d" % len(value)))
+        value = value[:room]
+    count = varint(shared + len(told) - 1)
+    return b"".join((_span(key), _span(value), count, *told))
+
+
+def _header(name: str, text: bytes) -> bytes:
+    return NAMES[name] + varint(len(text)) + text
 
 
 def _span(part: bytes | None) -> bytes:
