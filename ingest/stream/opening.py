@@ -35,7 +35,7 @@ class StreamOptions(TypedDict, total=False):
         format: a decoder of the schema, or what makes one of it; JSON by default.
         share: (index, of): read only partitions whose number modulo `of` is `index`.
         seed: of the shuffle.
-        block_rows: offsets of a block of a stream that is not shuffled (16,384).
+        block_rows: offsets of a block of a stream that is not shuffled (65,536).
         block_bytes: most bytes of keys and values of a block (64 MB).
         idle_s: end a stream without end when no record came for so long.
         stall_s: fail when records that should be there do not come for so long (60).

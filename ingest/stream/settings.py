@@ -35,7 +35,7 @@ class StreamSettings:
     shuffle: int | None = None
     seed: int = 0
     share: tuple[int, int] = (0, 1)
-    block_rows: int = 16_384
+    block_rows: int = 65_536
     block_bytes: int = 64 << 20
     idle_s: float | None = None
     whole: int = 1

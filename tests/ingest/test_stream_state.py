@@ -77,7 +77,7 @@ def test_no_file_is_refused(tmp_path):
     [
         ({"shuffle": 9}, "shuffle = None, this one has 9"),
         ({"share": (0, 2)}, r"share = \[0, 1\], this one has \[0, 2\]"),
-        ({"block_rows": 5}, "block_rows = 16384, this one has 5"),
+        ({"block_rows": 5}, "block_rows = 65536, this one has 5"),
         ({"topics": ("a",)}, r"topics = \['a', 'b'\], this one has \['a'\]"),
     ],
 )
