@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PEERS := .bench/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest fuzz clean clean-all test-srfake
+.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest bench-json fuzz clean clean-all test-srfake
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -58,6 +58,11 @@ format: $(STAMP)  ## lay the code out
 
 bench-ingest: $(STAMP) $(PEERS)  ## measure reading from Kafka beside other clients (half an hour)
 	$(VENV)/bin/python -m bench.ingest $(ARGS)
+
+bench-json: $(STAMP)  ## measure engines that parse JSON (a minute)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade \
+		--target .bench/json orjson==3.13.0
+	PYTHONPATH=.bench/json $(VENV)/bin/python -m bench.json_engines
 
 # What is measured beside millstream lies apart from it; tensorflow-io needs a TensorFlow of its own.
 $(PEERS): bench/ingest/peers.txt constraints-tfio.txt | $(STAMP)

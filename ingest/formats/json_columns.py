@@ -37,29 +37,31 @@ class JsonColumns:
     def column(self, field: Field, first: int) -> Column:
         """The rows that were taken of a field whose columns begin at `first`."""
         if field.is_ragged:
-            start, size = self.values[first : first + 2, self.taken]
-            return (
-                self._texts(field, start, size)
-                if field.is_text
-                else self._lists(field, start, size)
-            )
+            spans = self.values[first : first + 2, self.taken]
+            return self._texts(field, spans) if field.is_text else self._lists(field, spans)
         many = math.prod(field.shape)
         values = self.values[first : first + many]
         if not self.taken.all():
             values = values[:, self.taken]
         return _typed(field, values.T).reshape(-1, *field.shape)
 
-    def _texts(self, field: Field, start: NDArray[np.int64], size: NDArray[np.int64]) -> Ragged:
-        from ingest.formats.json_strings import gather_texts
+    def _texts(self, field: Field, spans: NDArray[np.int64]) -> Ragged:
+        from ingest.formats.json_strings import copy_texts  # numba is slow to import
 
-        default = b"" if field.default is None else default_value(field)
-        return Ragged(*gather_texts(self.buffer, start, size, np.frombuffer(default, np.uint8)))
+        text = b"" if field.default is None else default_value(field)
+        default = np.frombuffer(text, np.uint8)
+        start, size = spans
+        room = np.where(start < 0, len(default), np.maximum(size, ~size)).sum()
+        values, splits = np.empty(int(room), np.uint8), np.empty(len(start) + 1, np.int64)
+        used = copy_texts(self.buffer, spans, default, values, splits)
+        return Ragged(values[:used], splits)
 
-    def _lists(self, field: Field, start: NDArray[np.int64], size: NDArray[np.int64]) -> Ragged:
-        from ingest.formats.json_strings import gather_elements
-
-        values, splits = gather_elements(self.pool, start, size)
-        return Ragged(_typed(field, values), splits)
+    def _lists(self, field: Field, spans: NDArray[np.int64]) -> Ragged:
+        start, size = spans
+        splits = np.zeros(len(start) + 1, np.int64)
+        np.cumsum(size, out=splits[1:])
+        places = np.arange(splits[-1]) + np.repeat(start - splits[:-1], size)
+        return Ragged(_typed(field, self.pool[places]), splits)
 
 
 def _typed(field: Field, values: NDArray[np.int64]) -> NDArray[Any]:

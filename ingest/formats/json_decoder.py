@@ -81,18 +81,18 @@ class JsonDecoder:
             yield BadRecord(int(index), reason, "too_large")
 
     def _parse(self, batch: RecordBatch, length: NDArray[np.int64]) -> JsonColumns:
-        from ingest.formats.json_parse import FIXED, parse_records
+        from ingest.formats.json_parse import new_memory, parse_records
 
         plan = self._plan
         room = int(length.sum()) // 2 + 1 if plan.lists else 0
-        memory = np.empty(FIXED + len(self._schema.fields) + room, np.int64)
+        memory = new_memory(len(self._schema.fields), len(batch), room)
         columns = np.empty((plan.columns, len(batch)), np.int64)
         taken = np.empty(len(batch), np.bool_)
         buffer = np.ascontiguousarray(batch.buffer).view()
         buffer.flags.writeable = False  # one type, compiled once
         start = np.ascontiguousarray(batch.value_start)
         parse_records(buffer, start, length, plan.array, columns, memory, taken.view(np.uint8))
-        return JsonColumns(buffer, columns, memory[FIXED + len(self._schema.fields) :], taken)
+        return JsonColumns(buffer, columns, memory[len(memory) - room :], taken)
 
     def _one_by_one(
         self, batch: RecordBatch, rows: NDArray[np.int64]

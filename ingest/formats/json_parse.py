@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.formats.compiled import Bytes, Longs, compiled, entry, fingerprint, pointer_to
+from ingest.formats.compiled import (
+    Bytes,
+    Longs,
+    compiled,
+    entry,
+    fingerprint,
+    pointer_to,
+    signed,
+)
 from ingest.formats.json_plan import COUNT, FIELD_WIDTH, FIELDS, NAMES, WORDS
 from ingest.formats.json_scan import DEEPEST, STACK, skip_value
 from ingest.formats.json_strings import QUOTE, SPACE, scan_string, skip_space
@@ -22,13 +30,29 @@ from ingest.formats.json_words import find_escaped, find_word, is_word
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FIXED", "parse_records", "parse_rows"]
+__all__ = ["new_memory", "parse_records", "parse_rows"]
 
 COMMA, COLON, OPEN, CLOSE = 44, 58, 123, 125
 # In the memory of a call: which field was last at each place of an object, which row has last had
 # each field. The pool of list elements follows.
 GUESS, GUESSES = STACK + DEEPEST, 64
-SEEN = FIXED = GUESS + GUESSES
+SEEN = GUESS + GUESSES
+
+
+def new_memory(fields: int, rows: int, elements: int) -> NDArray[np.int64]:
+    """What the parser remembers during a call.
+
+    Args:
+        fields: of the schema.
+        rows: of the call.
+        elements: room for those of ragged lists, which are the last in the memory; half as many as
+            there are bytes are enough.
+    """
+    memory = np.empty(SEEN + fields + elements, np.int64)
+    memory[: SEEN + fields] = -1
+    memory[ROWS], memory[END] = rows, len(memory)
+    memory[POOL] = memory[USED] = SEEN + fields
+    return memory
 
 
 @compiled
@@ -64,7 +88,7 @@ def _put_members(
     memory: Longs,
 ) -> bool:
     """Put the members of an object into a row; whether it is understood."""
-    at, found, place = skip_space(buffer, at), 0, 0
+    at, found, place = skip_space(buffer, at), 0, signed(0)
     byte = CLOSE if buffer[at] == CLOSE else COMMA
     while byte == COMMA:
         number, at = _find_key(buffer, at, end, plan, memory, place)
@@ -115,7 +139,7 @@ def _find_key(
     if buffer[at] != QUOTE:
         return -1, -1
     at += 1
-    guess = GUESS + min(place, GUESSES - 1)
+    guess = GUESS + (place if place < GUESSES else GUESSES - 1)
     number = memory[guess]
     close = at
     if number >= 0:
@@ -130,9 +154,9 @@ def _find_key(
         if close < 0:
             return -1, -1
         if escaped:
-            number = find_escaped(plan, NAMES, buffer, at, close)
+            number = find_escaped(plan, signed(NAMES), buffer, at, close)
         else:
-            number = find_word(plan, NAMES, buffer, at, close)
+            number = find_word(plan, signed(NAMES), buffer, at, close)
             memory[guess] = number
     at = skip_space(buffer, close + 1)
     if buffer[at] != COLON:
@@ -161,13 +185,10 @@ def _compile(sources: int) -> Callable[..., None]:
             length: int64[n], bytes of each, within the buffer; 0 for one that is left out.
             plan: of the schema, see `json_plan.Plan`.
             columns: int64[c, n], see there; a row that is not taken holds anything.
-            memory: int64[FIXED + fields + m], of which the last m become the elements of ragged
-                lists; half as many as there are bytes are enough.
+            memory: made for this call, see `new_memory`.
             taken: uint8[n], gets 1 for a record that was taken, and 0 for others.
         """
-        memory[GUESS : FIXED + plan[COUNT]] = -1
-        memory[ROWS], memory[END], memory[SOURCES] = len(start), len(memory), sources
-        memory[POOL] = memory[USED] = FIXED + plan[COUNT]
+        memory[SOURCES] = sources
         parse_rows(
             pointer_to(buffer),
             pointer_to(start),

@@ -80,7 +80,8 @@ def _scan_exponent(buffer: Bytes, at: int) -> tuple[int, int]:
         at += 1
     first, power = at, 0
     while DIGIT[buffer[at]]:
-        power = min(power * 10 + signed(buffer[at]) - ZERO, FARTHEST)
+        if power < FARTHEST:
+            power = power * 10 + signed(buffer[at]) - ZERO
         at += 1
     return (-1 if at == first else at), (-power if negative else power)
 
@@ -112,7 +113,7 @@ def skip_word(buffer: Bytes, at: int) -> int:
 @compiled
 def skip_value(buffer: Bytes, at: int, end: int, memory: Longs) -> int:
     """The position behind any value, checked; the memory has the stack of what is open."""
-    depth = 0
+    depth = signed(0)
     while at >= 0:
         at, depth, whole = _begin(buffer, at, end, memory, depth)
         while whole and at >= 0:

@@ -1,4 +1,4 @@
-"""Strings of JSON (RFC 8259) in UTF-8 (RFC 3629) over bytes, and rows gathered, compiled.
+"""Strings of JSON (RFC 8259) in UTF-8 (RFC 3629) over bytes, compiled.
 
 What a function here accepts is JSON; what it does not may still be, and is left to the parser of
 single records. Positions count from the beginning of the buffer, and -1 stands for what is not
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.formats.compiled import Bytes, compiled, entry, pointer_to
+from ingest.formats.compiled import Bytes, compiled, entry, pointer_to, signed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +20,7 @@ __all__ = [
     "DIGIT",
     "QUOTE",
     "SPACE",
-    "gather_elements",
-    "gather_texts",
+    "copy_texts",
     "scan_string",
     "skip_space",
     "unescape",
@@ -165,55 +164,36 @@ def _put(point: int, out: Bytes, used: int) -> int:
 
 
 @entry
-def gather_texts(
+def copy_texts(
     buffer: NDArray[np.uint8],
-    start: NDArray[np.int64],
-    size: NDArray[np.int64],
+    spans: NDArray[np.int64],
     default: NDArray[np.uint8],
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Texts from the insides of strings, as values and splits of a `Ragged`.
+    values: NDArray[np.uint8],
+    splits: NDArray[np.int64],
+) -> int:
+    """Copy texts from the insides of strings, one behind another.
 
     Args:
         buffer: the bytes.
-        start: int64[n], where each inside begins; -1 for a row that gets the default.
-        size: int64[n], bytes of each; `~size` of one that has escapes.
+        spans: int64[2, n], where each inside begins (-1 for a row that gets the default), and
+            how many bytes it has; the complement of that if it has escapes.
         default: the text for rows without one.
+        values: uint8, gets the texts; with room for all bytes of the insides and defaults.
+        splits: int64[n + 1], gets where each text begins, and where the last one ends.
     """
-    room = 0
-    for row in range(len(start)):
-        room += len(default) if start[row] < 0 else max(size[row], ~size[row])
-    values, splits = np.empty(room, np.uint8), np.zeros(len(start) + 1, np.int64)
-    used = 0
-    for row in range(len(start)):
-        at, many = start[row], size[row]
+    used: int = signed(0)
+    for row in range(spans.shape[1]):
+        splits[row] = used
+        at, many = spans[0, row], spans[1, row]
         if at < 0:
-            values[used : used + len(default)] = default
-            used += len(default)
+            for byte in default:
+                values[used] = byte
+                used += 1
         elif many < 0:
             used = unescape(pointer_to(buffer), at, at + ~many, pointer_to(values), used)
         else:
-            for place in range(many):
-                values[used + place] = buffer[at + place]
-            used += many
-        splits[row + 1] = used
-    return values[:used], splits
-
-
-@entry
-def gather_elements(
-    pool: NDArray[np.int64], start: NDArray[np.int64], size: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Lists from a pool, as values and splits of a `Ragged`.
-
-    Args:
-        pool: the elements.
-        start: int64[n], where each row begins in the pool.
-        size: int64[n], elements of each.
-    """
-    splits = np.zeros(len(start) + 1, np.int64)
-    for row in range(len(start)):
-        splits[row + 1] = splits[row] + size[row]
-    values = np.empty(splits[-1], np.int64)
-    for row in range(len(start)):
-        values[splits[row] : splits[row + 1]] = pool[start[row] : start[row] + size[row]]
-    return values, splits
+            for place in range(at, at + many):
+                values[used] = buffer[place]
+                used += 1
+    splits[spans.shape[1]] = used
+    return used

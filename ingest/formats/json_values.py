@@ -81,7 +81,7 @@ def put_default(plan: Longs, field: int, columns: Longs, memory: Longs) -> bool:
     elif length == RAGGED:
         columns[place], columns[place + rows] = 0, 0
     else:
-        for column in range(max(length, 1)):
+        for column in range(length if length > 0 else 1):
             columns[place + column * rows] = plan[field + DEFAULT]
     return True
 

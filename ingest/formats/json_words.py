@@ -35,10 +35,17 @@ def crc32(data: Bytes, at: int, end: int) -> int:
 @compiled
 def crc32_of_escaped(buffer: Bytes, at: int, end: int) -> int:
     """The CRC-32 of the inside of a string that has escapes."""
-    word = np.empty(end - at, np.uint8)
-    crc = crc32(pointer_to(word), 0, unescape(buffer, at, end, pointer_to(word), 0))
+    word, size = _unescaped(buffer, at, end)
+    crc = crc32(pointer_to(word), signed(0), size)
     word[0] = 0  # so that it lives until here
     return crc
+
+
+@compiled
+def _unescaped(buffer: Bytes, at: int, end: int) -> tuple[NDArray[np.uint8], int]:
+    """A copy of the inside of a string without its escapes, and its size."""
+    word = np.empty(end - at, np.uint8)
+    return word, unescape(buffer, at, end, pointer_to(word), signed(0))
 
 
 @compiled
@@ -111,8 +118,7 @@ def is_word(plan: Longs, number: int, data: Bytes, at: int, end: int) -> bool:
 @compiled
 def find_escaped(plan: Longs, table: int, buffer: Bytes, at: int, end: int) -> int:
     """The number of the word that the inside of a string with escapes is; see `find_word`."""
-    word = np.empty(end - at, np.uint8)
-    size = unescape(buffer, at, end, pointer_to(word), 0)
-    number = find_word(plan, table, pointer_to(word), 0, size)
+    word, size = _unescaped(buffer, at, end)
+    number = find_word(plan, table, pointer_to(word), signed(0), size)
     word[0] = 0  # so that it lives until here
     return number

@@ -22,8 +22,7 @@ FLOATS = Schema((Field("x", "float64"), Field("y", "float32", default=0)))
 BOUNDS_CHECKED = """
 import random, sys
 import numba, numpy as np
-from ingest.formats import json_parse
-from ingest.formats.json_parse import COUNT, END, FIXED, GUESS, POOL, ROWS, USED, parse_rows
+from ingest.formats.json_parse import new_memory, parse_rows
 from ingest.formats.json_plan import make_plan
 from ingest.formats.json_words import fill_table
 from tests.ingest.json_cases import WIDE, damaged, make_record
@@ -47,9 +46,7 @@ for number in range(int(sys.argv[1])):
     raw = make_record(rng)
     raw = damaged(rng, raw) if rng.random() < 0.5 else raw
     raw = raw[: rng.randrange(len(raw) + 1)] + b"}" * rng.randrange(2) if number % 3 == 0 else raw
-    memory = np.full(FIXED + len(WIDE.fields) + len(raw) // 2 + 1, -1)
-    memory[ROWS], memory[END] = 1, len(memory)
-    memory[POOL] = memory[USED] = FIXED + len(WIDE.fields)
+    memory = new_memory(len(WIDE.fields), 1, len(raw) // 2 + 1)
     columns = np.empty(plan.columns, np.int64)
     span = np.zeros(1, np.int64), np.full(1, len(raw))
     call(np.frombuffer(raw, np.uint8), *span, plan.array, columns, memory, taken)
