@@ -46,7 +46,7 @@ def decode_rows(
         schema: the fields.
         rows: int64[r], indices of records.
         read: the checked values of the record at an index, in the order of the fields, or
-            BadValueError.
+            BadValueError; called once for each of `rows`, in their order.
 
     Returns:
         Indices and columns of the good ones, and the bad ones.

@@ -63,7 +63,7 @@ def walk(
     kind = np.zeros(shape, np.int8)
     found = np.zeros((*shape, 3), np.int64)
     plain = np.zeros(len(start), np.bool_)
-    _walk(buffer, start, start + length, keys, splits, kind, found, plain)
+    _walk(buffer, start, start + length, (keys, splits), kind, found, plain)
     first, size, count = found.T
     return Places(kind.T, first, size, count, plain)
 
@@ -183,20 +183,15 @@ def _find(buffer: Any, at: Any, end: Any, keys: Any, splits: Any, guess: Any) ->
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _walk(
-    buffer: Any, start: Any, end: Any, keys: Any, splits: Any, kind: Any, found: Any, plain: Any
-) -> None:
+def _walk(buffer: Any, start: Any, end: Any, names: Any, kind: Any, found: Any, plain: Any) -> None:
     guesses = np.full(MANY, -1, np.int64)  # records of one producer have their keys in one order
     for row in range(len(start)):
-        plain[row] = _record(
-            buffer, start[row], end[row], keys, splits, guesses, kind[row], found[row]
-        )
+        plain[row] = _record(buffer, start[row], end[row], names, guesses, kind[row], found[row])
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _record(
-    buffer: Any, at: Any, end: Any, keys: Any, splits: Any, guesses: Any, kind: Any, found: Any
-) -> Any:
+def _record(buffer: Any, at: Any, end: Any, names: Any, guesses: Any, kind: Any, found: Any) -> Any:
+    keys, splits = names
     at, last = _body(buffer, at, end, FIRST)
     if last != end:
         return False

@@ -96,8 +96,9 @@ class PackedDecoder:
                 columns[name] = self._constant(name, len(rows))
         if fine.all():
             return [(rows, columns)]
+        odd = iter(structs[~fine])
         good_rows, odd_columns, worse = decode_rows(
-            self._schema, rows[~fine], lambda row: self._read(structs[np.searchsorted(rows, row)])
+            self._schema, rows[~fine], lambda _: self._read(next(odd))
         )
         bad += worse
         kept = {name: take_rows(column, fine) for name, column in columns.items()}
