@@ -32,7 +32,7 @@ class Entry:
 
 
 class Ledger:
-    """The blocks of one run that were read and not wholly handed out, as far as one has asked.
+    """The blocks of one run that were read and not wholly handed out.
 
     Rows are counted from the beginning of the run; the count comes from where they are handed out,
     so what was read ahead does not matter.
@@ -44,14 +44,15 @@ class Ledger:
     def __init__(self, state: StreamState) -> None:
         self._state = state
         self._entries: deque[Entry] = deque()
-        self._passed = (0, state)
+        self._passed = state
         self._read = 0
         self._whole: int | None = None
         self._lock = threading.Lock()
 
-    def add(self, block: Block) -> None:
-        """A block that follows the one before."""
+    def add(self, block: Block, given: int) -> None:
+        """A block that follows the one before; forgets those before the first `given` rows."""
         with self._lock:
+            self._forget(given)
             last = self._read + len(block.rows)
             self._entries.append(Entry(_slim(block), self._read, last))
             self._read = last
@@ -64,11 +65,9 @@ class Ledger:
     def state(self, given: int) -> StreamState:
         """Where the run is after its first `given` rows; they never become fewer."""
         with self._lock:
-            while self._entries and self._entries[0].last <= given:
-                passed = self._entries.popleft()
-                self._passed = (passed.last, self._between(passed.block.end))
+            self._forget(given)
             if not self._entries:
-                return self._passed[1]
+                return self._passed
             entry = self._entries[0]
             count = given - entry.first
             after = entry.identity(count - 1) if count > 0 else entry.block.after
@@ -79,6 +78,14 @@ class Ledger:
         """Whether these are all rows of the run that are given, and no more can come."""
         with self._lock:
             return self._whole is not None and given >= self._read - self._read % self._whole
+
+    def __len__(self) -> int:
+        """Blocks that are kept."""
+        return len(self._entries)
+
+    def _forget(self, given: int) -> None:
+        while self._entries and self._entries[0].last <= given:
+            self._passed = self._between(self._entries.popleft().block.end)
 
     def _between(self, position: Position) -> StreamState:
         return replace(self._state, block_start=position, block_end=position, after=None)

@@ -52,10 +52,16 @@ class Run:
         settings: of the stream.
         parts: of the stream.
         state: where to begin.
+        given: see `Stream`.
     """
 
     def __init__(
-        self, number: int, settings: StreamSettings, parts: StreamParts, state: StreamState
+        self,
+        number: int,
+        settings: StreamSettings,
+        parts: StreamParts,
+        state: StreamState,
+        given: Callable[[], tuple[int, int]],
     ) -> None:
         self.number = number
         self.counts = StreamCounts()
@@ -63,6 +69,7 @@ class Run:
         self.failure: BaseException | None = None
         self.is_closed = False
         self._whole = settings.whole
+        self._given = given
         self._ahead = ReadAhead(partial(_blocks, settings, parts, state, self.counts), DEPTH)
 
     def rows(self) -> Generator[Rows | None, None, None]:
@@ -74,7 +81,8 @@ class Run:
         try:
             for block in self._ahead.items(BEAT_S):
                 if block is not None:
-                    self.ledger.add(block)
+                    number, rows = self._given()
+                    self.ledger.add(block, rows if number == self.number else 0)
                 yield None if block is None else block.rows
             self.ledger.complete(self._whole)
         except Exception as error:
@@ -128,7 +136,7 @@ class Stream:
         with self._lock:
             self._start = self._next_start()
             self._last += 1
-            run = Run(self._last, self._settings, self._parts, self._start)
+            run = Run(self._last, self._settings, self._parts, self._start, self._given)
             number, _ = self._given()
             for old in [n for n, other in self._runs.items() if other.is_closed and n != number]:
                 del self._runs[old]

@@ -269,5 +269,14 @@ def test_records_that_come_while_an_unbounded_stream_waits():
     assert [state.position.get("a", 0) for state in states[1:]] >= [row[2] + 1 for row in rows]
 
 
+def test_a_ledger_keeps_only_what_was_read_ahead():
+    found = records({("a", 0): 3000})
+    stream = taken(found, most=1000, block_rows=10)
+    run = stream.stream.start_run()
+    kept = [len(run.ledger) for _ in stream.rows(run)]
+    assert len(kept) > 2000
+    assert max(kept) <= 2
+
+
 def test_memory_opens_at_a_position():
     assert memory(RECORDS)(Position({"a": {0: 4}})).position().get("a", 0) == 4
