@@ -50,8 +50,8 @@ class Field:
     A list has a `length`: a number, for a column [n, length], or "ragged", for a `Ragged`.
 
     With a `default`, a record in which the field is missing or null is good, and has the default
-    in its place (a list: the default at each place if its length is fixed, else no element);
-    without one it is bad.
+    in its place (a list: the default at each place if its length is fixed, else no element; bytes:
+    a text, in UTF-8; a timestamp: milliseconds); without one it is bad.
 
     Attributes:
         name: of the field in the record and of the column.
@@ -159,6 +159,8 @@ class Field:
         fitting = kinds.get(self.dtype, (str,) if self.dtype == "bytes" else (int,))
         if not isinstance(value, fitting) or (isinstance(value, bool) and self.dtype != "bool"):
             raise self._error(f"the default {value!r} is no {self.dtype}")
+        if self.dtype == "timestamp" and not abs(int(value)) < 2**63:
+            raise self._error(f"its default {value} is no moment of 64 bits")
         if self.dtype in NUMBERS:
             self._check_default_number(float(value))
 

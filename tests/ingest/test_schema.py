@@ -1,9 +1,11 @@
 import json
 import zlib
 
+import numpy as np
 import pytest
 
 from ingest import Field, Schema, SchemaError
+from ingest.ragged import Ragged
 from tests.ingest.samples import SCHEMA
 
 LABEL = Field("y", "bool", "label")
@@ -50,6 +52,27 @@ def test_codes_of_categories():
 
 
 @pytest.mark.parametrize(
+    ("field", "dtype", "shape", "ragged"),
+    [
+        (Field("x", "float64"), "float64", (), False),
+        (Field("x", "timestamp"), "int64", (), False),
+        (Field("x", "string"), "uint8", (), True),
+        (Field("x", "bytes"), "uint8", (), True),
+        (Field("x", "bool", length=3), "bool", (3,), False),
+        (Field("x", "category", vocabulary=("a",), length="ragged"), "int32", (), True),
+        (Field("x", "category", vocabulary=("a",), grow=2), "uint8", (), True),
+    ],
+)
+def test_columns_of_fields(field, dtype, shape, ragged):
+    assert field.numpy_dtype == np.dtype(dtype)
+    assert (field.shape, field.is_ragged) == (shape, ragged)
+    empty = field.empty_column()
+    assert (len(empty), empty.dtype, isinstance(empty, Ragged)) == (0, np.dtype(dtype), ragged)
+    schema = Schema((field, LABEL))
+    assert Schema.from_json(json.loads(json.dumps(schema.to_json()))) == schema
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: Field("", "bool"), "empty name"),
@@ -70,6 +93,20 @@ def test_codes_of_categories():
         (lambda: Field("x", "float32", minimum=float("-inf")), "finite minimum"),
         (lambda: Field("x", "int64", maximum=10**400), "finite maximum"),
         (lambda: Field("x", "int32", minimum=2, maximum=1), "minimum 2 is above its maximum 1"),
+        (lambda: Field("x", "string", length=2), "there are lists of"),
+        (lambda: Field("x", "int32", length=0), "expected a length from 1"),
+        (lambda: Field("x", "int32", length=True), "expected a length from 1"),
+        (lambda: Field("x", "bool", "label", length=2), "a label is one"),
+        (lambda: Field("x", "string", "label"), "a label is one"),
+        (lambda: Field("x", "bool", "label", default=True), "a label has no default"),
+        (lambda: Field("x", "int32", default=1.5), "the default 1.5 is no int32"),
+        (lambda: Field("x", "float32", default=True), "the default True is no float32"),
+        (lambda: Field("x", "float32", default=1e39), "out of its range"),
+        (lambda: Field("x", "int32", minimum=0, default=-1), "out of its range"),
+        (lambda: Field("x", "int32", length="ragged", default=1), "no elements"),
+        (lambda: Field("x", "timestamp", default=2**63), "no moment of 64 bits"),
+        (lambda: Field("x", "category", vocabulary=("a", "b"), grow=1), "room to grow"),
+        (lambda: Field("x", "category", buckets=2, grow=3), "either a vocabulary"),
         (lambda: Schema((Field("x", "bool"),)).label, "it has no label"),
         (lambda: Schema((Field("x", "bool"), LABEL, Field("z", "bool", "label"))), "got 2"),
         (lambda: Schema((Field("y", "bool"), LABEL)), '"y" is there twice'),
