@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +12,7 @@ from ingest.ragged import Column, Ragged
 from ingest.rows import Rows
 from ingest.schema import Schema
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["OFFSET_NAMES", "TensorLayout", "with_identity"]
+__all__ = ["OFFSET_NAMES", "TensorLayout"]
 
 OFFSET_NAMES = ("kafka_topic", "kafka_partition", "kafka_offset", "kafka_timestamp")
 
@@ -46,16 +43,27 @@ class TensorLayout:
 
         specs: dict[str, Any] = {field.name: _spec(field) for field in self._schema.fields}
         for name in self._offsets:
-            dtype = {"kafka_topic": tf.string, "kafka_partition": tf.int32}.get(name, tf.int64)
-            specs[name] = tf.TensorSpec((None,), dtype)
+            specs[name] = tf.TensorSpec((None,), tf.int64)
+        if self._offsets:
+            specs["kafka_topic"] = (
+                tf.TensorSpec((None,), tf.string),
+                tf.TensorSpec((None,), tf.int32),
+            )
+            specs["kafka_partition"] = tf.TensorSpec((None,), tf.int32)
         return specs
 
     def arrays(self, rows: Rows) -> dict[str, Any]:
-        """The rows as arrays; ragged lists as (values, splits)."""
-        found = {
-            field.name: _array(field, rows.columns[field.name]) for field in self._schema.fields
-        }
-        return found if not self._offsets else {**found, **with_identity(rows)}
+        """The rows as arrays.
+
+        Texts are serialized as one, ragged lists are (values, splits), topics (names, places).
+        """
+        fields = self._schema.fields
+        found = {field.name: _array(field, rows.columns[field.name]) for field in fields}
+        if self._offsets:
+            names = np.array([topic.encode() for topic in rows.topics], object)
+            found |= {"kafka_topic": (names, rows.topic), "kafka_partition": rows.partition}
+            found |= {"kafka_offset": rows.offset, "kafka_timestamp": rows.timestamp}
+        return found
 
     def no_arrays(self) -> dict[str, Any]:
         """The arrays of no rows."""
@@ -63,7 +71,16 @@ class TensorLayout:
 
     def batches(self, arrays: dict[str, Any], size: Any) -> dict[str, Any]:
         """Tensors of n * size rows as tensors of n batches."""
-        return {name: _batches(value, size) for name, value in arrays.items()}
+        import tensorflow as tf
+
+        found = {
+            field.name: _batches(_tensor(field, arrays[field.name]), size)
+            for field in self._schema.fields
+        }
+        for name in self._offsets:
+            value = arrays[name]
+            found[name] = _batches(tf.gather(*value) if name == "kafka_topic" else value, size)
+        return found
 
     def element(self, batch: dict[str, Any]) -> Any:
         """A batch as Keras wants it: features, (features, label) or (features, label, weight)."""
@@ -78,23 +95,11 @@ class TensorLayout:
         return features, label, batch[schema.weight.name]
 
 
-def with_identity(rows: Rows) -> dict[str, NDArray[Any]]:
-    """Topic (bytes), partition, offset and timestamp of some rows."""
-    topics = np.array([topic.encode() for topic in rows.topics], object)
-    return dict(
-        zip(
-            OFFSET_NAMES,
-            (topics[rows.topic], rows.partition, rows.offset, rows.timestamp),
-            strict=True,
-        )
-    )
-
-
 def _spec(field: Field) -> Any:
     import tensorflow as tf
 
     if field.is_text:
-        return tf.TensorSpec((None,), tf.string)
+        return tf.TensorSpec((), tf.string)
     dtype = tf.as_dtype(field.numpy_dtype)
     if field.is_ragged:
         return tf.TensorSpec((None,), dtype), tf.TensorSpec((None,), tf.int64)
@@ -106,16 +111,24 @@ def _array(field: Field, column: Column) -> Any:
         return column
     if not field.is_text:
         return column.values, column.splits
-    texts = np.empty(len(column), object)
-    texts[:] = column.texts()
-    return texts
+    from ingest.stream.string_tensors import string_tensor  # numba is slow to import
+
+    return np.array(string_tensor(column), object)
+
+
+def _tensor(field: Field, value: Any) -> Any:
+    import tensorflow as tf
+
+    if field.is_text:
+        return tf.ensure_shape(tf.io.parse_tensor(value, tf.string), (None,))
+    if field.is_ragged:
+        return tf.RaggedTensor.from_row_splits(*value, validate=False)
+    return value
 
 
 def _batches(value: Any, size: Any) -> Any:
     import tensorflow as tf
 
-    if not isinstance(value, tuple):
-        shape = value.shape.as_list()[1:]
-        return tf.reshape(value, tf.stack([-1, size, *shape]))
-    ragged = tf.RaggedTensor.from_row_splits(*value, validate=False)
-    return tf.RaggedTensor.from_uniform_row_length(ragged, size, validate=False)
+    if isinstance(value, tf.RaggedTensor):
+        return tf.RaggedTensor.from_uniform_row_length(value, size, validate=False)
+    return tf.reshape(value, tf.stack([-1, size, *value.shape.as_list()[1:]]))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import Rows, SettingsError
@@ -21,6 +21,7 @@ def parts(sizes):
     return [rows(start, size) for start, size in zip(starts.tolist(), sizes, strict=False)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 25), max_size=8), st.integers(1, 12), st.booleans())
 def test_all_rows_in_batches_in_their_order(sizes, size, drop):
     total = sum(sizes)

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import Position
@@ -18,6 +18,7 @@ def spans(drawn):
     return at, end
 
 
+@settings(deadline=None)
 @given(offsets, st.integers(1, 300))
 def test_blocks_tile_the_range_and_are_as_large_as_asked(drawn, rows):
     at, end = spans(drawn)
@@ -34,6 +35,7 @@ def test_blocks_tile_the_range_and_are_as_large_as_asked(drawn, rows):
     assert cut(at, end, rows) == end
 
 
+@settings(deadline=None)
 @given(offsets)
 def test_partitions_of_any_length_come_to_their_ends_together(drawn):
     at, end = spans(drawn)

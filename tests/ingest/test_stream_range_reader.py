@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import Gap, MissingOffsets, Position, RecordBatch
@@ -41,6 +41,7 @@ def read_all(records, rows, budget=None, most=7, hold=MANY):
 lengths = st.lists(st.integers(0, 60), min_size=1, max_size=4).filter(any)
 
 
+@settings(deadline=None)
 @given(lengths, st.integers(1, 40), st.integers(1, 20), st.one_of(st.none(), st.integers(1, 300)))
 def test_every_record_once_in_order_and_the_cuts_do_not_depend_on_polls(lens, rows, most, budget):
     records = texts(lens)
@@ -112,6 +113,7 @@ def test_gaps_are_told_and_other_partitions_are_not():
     assert reader.position() == stop
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.booleans())
 def test_merged_batches_have_the_same_records(sizes, nulls):
     batches, first = [], 0

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import Position, PositionError, SettingsError
@@ -37,6 +37,7 @@ def test_the_position_of_a_shuffled_block_is_its_start():
     assert state(settings=shuffled).position == START
 
 
+@settings(deadline=None)
 @given(st.one_of(st.none(), st.tuples(st.text(max_size=3), st.integers(0, 9), st.integers(0))))
 def test_a_plain_form_and_back(after):
     one = state(after)

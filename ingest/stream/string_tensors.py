@@ -1,0 +1,64 @@
+"""Texts as TensorFlow reads them from bytes, without an object per text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+
+from ingest.ragged import Ragged
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["string_tensor"]
+
+DTYPE_STRING = b"\x08\x07"  # field 1, dtype: DT_STRING
+STRING_VAL = 0x42  # field 8, bytes
+LONGEST_VARINT = 10
+
+
+def string_tensor(texts: Ragged) -> bytes:
+    """A serialized `TensorProto` of strings [n]; `tf.io.parse_tensor` makes the tensor of it.
+
+    TensorFlow's tensor.proto: dtype (1), tensor_shape (2) of dim (2) of size (1), string_val (8).
+
+    Args:
+        texts: of uint8, a row per string.
+    """
+    size = b"\x08" + _varint(len(texts))
+    dim = b"\x12" + _varint(len(size)) + size
+    shape = b"\x12" + _varint(len(dim)) + dim
+    room = np.empty(len(texts.values) + (1 + LONGEST_VARINT) * len(texts), np.uint8)
+    used = _write(texts.values, texts.splits, room)
+    return DTYPE_STRING + shape + room[:used].tobytes()
+
+
+def _varint(number: int) -> bytes:
+    found = bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    found.append(number)
+    return bytes(found)
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _write(values: NDArray[np.uint8], splits: NDArray[np.int64], room: NDArray[np.uint8]) -> int:
+    at = 0
+    for row in range(len(splits) - 1):
+        first, length = splits[row], splits[row + 1] - splits[row]
+        room[at] = STRING_VAL
+        at += 1
+        left = length
+        while left > 127:
+            room[at] = left & 127 | 128
+            at += 1
+            left >>= 7
+        room[at] = left
+        at += 1
+        for index in range(length):
+            room[at + index] = values[first + index]
+        at += length
+    return at
