@@ -19,7 +19,7 @@ XERIAL = b"\x82SNAPPY\x00"
 XERIAL_HEADER_BYTES, XERIAL_LENGTH_BYTES = 16, 4
 # One byte of an LZ4 block stands for 255 bytes at most.
 LZ4_MOST = 255
-ZSTD_GUESS, ZSTD_STEP = 8, 1 << 16
+GUESSED_RATIO, LEAST_STEP = 8, 1 << 16
 BROKEN = (
     *(RuntimeError, ValueError, OSError, EOFError, MemoryError, zlib.error),
     *(zstandard.ZstdError, cramjam.DecompressionError),
@@ -69,6 +69,10 @@ class Decompressor:
         self._check(len(found))
         return found
 
+    def _step(self, data: memoryview) -> int:
+        """Bytes to have at once, of a batch that does not say how many it has."""
+        return min(GUESSED_RATIO * len(data) + LEAST_STEP, self._most + 1)
+
     def _check(self, size: int) -> None:
         if size > self._most:
             raise UnusableError(
@@ -104,19 +108,23 @@ class Decompressor:
         return memoryview(cramjam.snappy.decompress_raw(data))
 
     def _lz4(self, data: memoryview) -> Bytes:
-        self._check(lz4.frame.get_frame_info(data)["content_size"])
-        if len(data) * LZ4_MOST <= self._most:
+        claimed = lz4.frame.get_frame_info(data)["content_size"]
+        self._check(claimed)
+        if claimed or len(data) * LZ4_MOST <= self._most:
             return lz4.frame.decompress(data)  # type: ignore[no-any-return]
-        frame = lz4.frame.LZ4FrameDecompressor()
-        found = frame.decompress(data, max_length=self._most + 1)
-        if not frame.eof and len(found) <= self._most:
-            raise EOFError("the frame is not complete")
-        return found  # type: ignore[no-any-return]
+        frame, rest = lz4.frame.LZ4FrameDecompressor(), bytes(data)
+        pieces, size, step = [], 0, self._step(data)
+        while not frame.eof:
+            pieces.append(frame.decompress(rest, max_length=step))
+            size, rest = size + len(pieces[-1]), b""
+            self._check(size)
+            if not pieces[-1] and not frame.eof:
+                raise EOFError("the frame is not complete")
+        return b"".join(pieces)
 
     def _zstandard(self, data: memoryview) -> Bytes:
         self._zstd = self._zstd or zstandard.ZstdDecompressor()
-        step = min(ZSTD_GUESS * len(data) + ZSTD_STEP, self._most + 1)
-        pieces, size = [], 0
+        pieces, size, step = [], 0, self._step(data)
         with self._zstd.stream_reader(data, read_across_frames=True) as reader:
             while piece := reader.read(step):
                 pieces.append(piece)

@@ -195,11 +195,20 @@ def test_frames_in_a_row_are_read_as_kafka_python_reads_them():
     assert decompress(4, memoryview(frame + frame)) == b"abab"
 
 
-def test_an_incomplete_frame_is_refused_however_large_it_may_become():
-    frame = lz4.frame.compress(bytes(range(256)) * 20)
-    for most in (6_000, 10_000_000):
-        with pytest.raises(UnusableError):
-            Decompressor(most).decompress(3, memoryview(frame[:-1]))
+@pytest.mark.parametrize("store_size", [True, False])
+@pytest.mark.parametrize("size", [0, 1, 5_120, 300_000, 3_000_000])
+def test_frames_of_lz4_are_read_whole_or_refused(store_size, size):
+    """Java's do not tell their size."""
+    content = (bytes(range(256)) * (size // 256 + 1))[:size]
+    frame = lz4.frame.compress(content, store_size=store_size)
+    for most in (size, size + 1, 100_000_000):
+        assert Decompressor(most).decompress(3, memoryview(frame)) == content
+        for cut in (1, 4, 5, len(frame) // 2):
+            with pytest.raises(UnusableError):
+                Decompressor(most).decompress(3, memoryview(frame[:-cut]))
+    if size:
+        with pytest.raises(UnusableError, match="max_batch_bytes"):
+            Decompressor(size - 1).decompress(3, memoryview(frame))
 
 
 def test_a_marker_is_not_looked_at_when_everything_is_read():
