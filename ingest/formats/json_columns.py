@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,11 +39,14 @@ class JsonColumns:
         if field.is_ragged:
             spans = self.values[first : first + 2, self.taken]
             return self._texts(field, spans) if field.is_text else self._lists(field, spans)
-        many = math.prod(field.shape)
-        values = self.values[first : first + many]
-        if not self.taken.all():
-            values = values[:, self.taken]
-        return _typed(field, values.T).reshape(-1, *field.shape)
+        values = self.values[first]
+        if field.shape:
+            values = self.values[first : first + field.shape[0]]
+        return _typed(field, values.T if self._whole else values[..., self.taken].T)
+
+    @cached_property
+    def _whole(self) -> bool:
+        return bool(self.taken.all())
 
     def _texts(self, field: Field, spans: NDArray[np.int64]) -> Ragged:
         from ingest.formats.json_strings import copy_texts  # numba is slow to import

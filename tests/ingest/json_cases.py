@@ -1,5 +1,7 @@
 """JSON records of all types of fields, and ways to spell them, made from a random generator."""
 
+# ruff: noqa: SIM905 - many words are easier to read as one text
+
 from __future__ import annotations
 
 import json
