@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ingest import Rows
+from millstream.growing import as_known, words_of_tags
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from registry import LiteModel, ModelVersion, RegistryError
@@ -33,7 +34,8 @@ def score_version(
         return None, ""
     try:
         model = LiteModel(pipeline.registry.tflite(version))
-        output = model.predict(rows.features(pipeline.schema))
+        known = as_known(rows, words_of_tags(version.tags, pipeline.schema))
+        output = model.predict(known.features(pipeline.schema))
         return score_output(pipeline, rows, output), ""
     except (RegistryError, trainer.MetricError) as error:
         note = (

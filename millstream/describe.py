@@ -9,6 +9,7 @@ import numpy as np
 from ingest import Rows
 from millstream.curve import draw_curve
 from millstream.example import raw_columns
+from millstream.growing import schema_of, tags_of, vocabularies_of
 from millstream.measured import Measured
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
@@ -36,15 +37,21 @@ def describe(
     """What the registry is told of the version: scores, lineage, files."""
     train = pipeline.config.train
     rows = Rows.load(folder.test_rows)
+    vocabularies = vocabularies_of(pipeline.schema, folder)
+    schema = schema_of(pipeline.schema, vocabularies)
     return Publication(
         round=folder.number,
         artifact=chosen.artifact,
         float32=chosen.float32,
-        schema=pipeline.schema.to_json() | {"task": train.task, "metric": pipeline.config.metric},
+        schema=schema.to_json() | {"task": train.task, "metric": pipeline.config.metric},
         metrics=finite(make_metrics(folder, chosen)),
         params={k: str(v) for k, v in train.model_dump(mode="json").items() if v is not None},
-        tags=make_tags(folder, outcome) | {"millstream.config": pipeline.config.fingerprint},
-        example=raw_columns(rows.take(np.arange(min(3, len(rows)))), pipeline.schema),
+        tags={
+            **make_tags(folder, outcome),
+            **tags_of(vocabularies),
+            "millstream.config": pipeline.config.fingerprint,
+        },
+        example=raw_columns(rows.take(np.arange(min(3, len(rows)))), schema),
         promote=verdict.promote,
         reason="; ".join(part for part in (verdict.reason, outcome["champion_note"]) if part),
         files={

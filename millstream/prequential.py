@@ -9,6 +9,7 @@ import numpy as np
 
 from ingest import Rows, Window
 from millstream.champion import score_output, score_version
+from millstream.growing import as_known, known_words, vocabularies_of
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.round_store import RoundFolder
@@ -43,13 +44,13 @@ def test_window(pipeline: Pipeline, parent: RoundFolder, window: Window) -> dict
         return {"rows": 0, "state": state.to_json()}
     trainer.load(pipeline.learner.model, parent.weights)
     try:
-        return {"rows": len(rows), **score_all(pipeline, rows, state)}
+        return {"rows": len(rows), **score_all(pipeline, parent, rows, state)}
     except (trainer.MetricError, trainer.TrainingError) as error:
         log.warning("the holdout cannot be scored: %s", error)
         return {"rows": len(rows), "failed": str(error), "state": state.to_json()}
 
 
-def score_all(pipeline: Pipeline, rows: Rows, state: Any) -> dict[str, Any]:
+def score_all(pipeline: Pipeline, parent: RoundFolder, rows: Rows, state: Any) -> dict[str, Any]:
     """The scores of everyone on the rows, and the baselines' next state.
 
     Raises:
@@ -58,7 +59,8 @@ def score_all(pipeline: Pipeline, rows: Rows, state: Any) -> dict[str, Any]:
     """
     import trainer
 
-    output = pipeline.learner.predict(rows.features(pipeline.schema))
+    known = known_words(vocabularies_of(pipeline.schema, parent))
+    output = pipeline.learner.predict(as_known(rows, known).features(pipeline.schema))
     scores: dict[str, Any] = {"learner": score_output(pipeline, rows, output)}
     champion = pipeline.registry.champion()
     champion_scores, _ = score_version(pipeline, champion, rows)

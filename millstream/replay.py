@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ingest import KafkaSource, NoDeadLetters, Window, read_window
 from millstream.durable import read_json
 from millstream.errors import ReplayError
+from millstream.growing import grow
 from millstream.pipeline import Pipeline, make_builder, source_options
 from millstream.plan import Plan
 from millstream.recipe import differences
@@ -45,7 +46,8 @@ def replay_round(pipeline: Pipeline, servers: str, number: int) -> Replay:
     plan = folder.plan()
     check_recipe(pipeline, plan)
     window = read_again(pipeline, servers, plan)
-    train_window(pipeline, parent, window, plan, should_stop=lambda: False)
+    encoded, _ = grow(pipeline.schema, parent, window)
+    train_window(pipeline, parent, encoded, plan, should_stop=lambda: False)
     import trainer
 
     return Replay(

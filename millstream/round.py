@@ -22,7 +22,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ingest import GroupCommitter, Position, Window, steps_per_epoch, training_dataset
+from ingest.vocabulary import Vocabularies
 from millstream.fault import fault_point
+from millstream.growing import grow
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.plan import Plan
@@ -47,6 +49,7 @@ class Turn:
     parent: RoundFolder
     plan: Plan
     window: Window
+    vocabularies: Vocabularies
 
 
 def run_round(
@@ -70,7 +73,7 @@ def run_round(
             not happen.
     """
     turn = plan(pipeline, parent, window, reason)
-    tested = test_window(pipeline, turn.parent, window)
+    tested = test_window(pipeline, turn.parent, turn.window)
     report = train_or_restore(pipeline, turn, should_stop)
     checkpoint(pipeline, turn, tested, report)
     return turn.folder
@@ -147,7 +150,8 @@ def plan(pipeline: Pipeline, parent: RoundFolder, window: Window, reason: str) -
             *(number, len(gap), gap.topic, gap.partition, gap.start, gap.end - 1),
         )
     fault_point("3.after")
-    return Turn(folder=folder, parent=parent, plan=new, window=window)
+    encoded, vocabularies = grow(pipeline.schema, parent, window)
+    return Turn(folder, parent, new, encoded, vocabularies)
 
 
 def train_or_restore(
@@ -223,6 +227,8 @@ def checkpoint(pipeline: Pipeline, turn: Turn, tested: dict[str, Any], report: T
     fault_point("5.before")
     digest = trainer.save(pipeline.learner.model, turn.folder.weights)
     turn.window.test.save(turn.folder.test_rows)
+    if turn.vocabularies.words:
+        turn.folder.write_vocabulary(turn.vocabularies.to_json())
     fault_point("5.weights")
     turn.folder.write_report(
         finite(

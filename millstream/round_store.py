@@ -3,6 +3,7 @@
     rounds/000042/plan.json       written before training: offset ranges, seed, parent
     rounds/000042/weights.npz     the learner after the round: model, optimizer, random state
     rounds/000042/test.arrow      the test half of the holdout, for gate and publication
+    rounds/000042/vocabulary.json  the words of growing vocabularies, if there are any
     rounds/000042/report.json     counts, losses, scores; the baselines' state
     rounds/000042/DONE            written last, with fsync; without it the round did not happen
     rounds/000042/published.json  what the registry made of it
@@ -23,7 +24,7 @@ from millstream.plan import Plan
 
 __all__ = ["RoundFolder", "RoundStore"]
 
-HEAVY = ("weights.npz", "test.arrow")
+HEAVY = ("weights.npz", "test.arrow", "vocabulary.json")
 
 
 class RoundFolder:
@@ -66,6 +67,14 @@ class RoundFolder:
     def write_report(self, report: dict[str, Any]) -> None:
         """Store the report durably."""
         write_json(self.path / "report.json", report)
+
+    def vocabulary(self) -> dict[str, Any] | None:
+        """The words of the vocabularies that grow, as plain data; None if none does."""
+        return self._read("vocabulary.json") if (self.path / "vocabulary.json").exists() else None
+
+    def write_vocabulary(self, words: dict[str, Any]) -> None:
+        """Store the words durably."""
+        write_json(self.path / "vocabulary.json", words)
 
     def published(self) -> dict[str, Any] | None:
         """What publication came to, or None if it has not ended."""

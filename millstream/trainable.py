@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_fits", "check_trainable"]
 
+KINDS = {"category": "int32"}
 ELSEWHERE = "or train with millstream.dataset, which gives it to a model of your own"
 
 
@@ -41,11 +42,6 @@ def _problem(field: ingest.Field) -> str:
             "the service cannot train on lists that differ in length; give it a fixed length,"
             f" {ELSEWHERE}"
         )
-    if field.grow:
-        return (
-            "the service cannot train on a vocabulary that grows; write the vocabulary out, use"
-            f" buckets, {ELSEWHERE}"
-        )
     return ""
 
 
@@ -62,7 +58,7 @@ def check_fits(model: keras.Model, schema: ingest.Schema) -> None:
         {
             field.name: trainer.FeatureSpec(
                 field.shape,
-                "timestamp" if field.dtype == "timestamp" else field.numpy_dtype.name,
+                KINDS.get(field.dtype, field.dtype),
             )
             for field in schema.features
         },

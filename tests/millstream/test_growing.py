@@ -1,0 +1,149 @@
+"""A vocabulary that grows through the service: kills, replays, and predictions of raw words."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ingest import Field, Rows, Schema
+from ingest.vocabulary import Vocabularies
+from millstream.board import Board
+from millstream.config import load_config
+from millstream.growing import as_known, tags_of, words_of_tags
+from millstream.local import open_registry
+from millstream.pipeline import open_pipeline
+from millstream.replay import replay_round
+from millstream.round_store import RoundStore
+from millstream.service import RunOptions, run_service
+from registry import LiteModel, ModelRegistry
+
+from .project import CONFIG, MODEL, Project, create_topic
+
+ROOM = 6
+ROUNDS = 3
+
+
+@pytest.fixture(scope="module")
+def project(kafka, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A service that was killed in each of its rounds, over words that came with each round."""
+    topic, directory = "growing-words", tmp_path_factory.mktemp("growing")
+    values = {"epochs": 3, "records": 400, "keep_rounds": 20, "name": "growing"}
+    text = CONFIG.format(servers=kafka.bootstrap_servers, topic=topic, **values)
+    fixed = 'vocabulary = ["p", "q", "r"]'
+    assert fixed in text
+    text = text.replace(fixed, f'vocabulary = ["p"], grow = {ROOM}')
+    (directory / "millstream.toml").write_text(text)
+    assert "Embedding(4, 3)" in MODEL
+    (directory / "model.py").write_text(
+        MODEL.replace("Embedding(4, 3)", f"Embedding({ROOM + 1}, 3)")
+    )
+    project = Project(directory, kafka.bootstrap_servers, topic)
+    create_topic(kafka.bootstrap_servers, topic)
+    config = load_config(directory / "millstream.toml")
+    for part, point in enumerate((None, "5.report", "6.before")):
+        project.produce(make_rows(400, part))
+        if point:
+            killed = project.command("run", "--stop-when-idle", "1", MILLSTREAM_FAULT=point)
+            assert killed.code == -signal.SIGKILL, killed.output
+        board = Board(directory / "status.json")
+        run_service(config, RunOptions(stop_when_idle_s=1.0), board, threading.Event())
+    return project
+
+
+def make_rows(count: int, part: int) -> list[bytes]:
+    """Records whose words come in one after another; the last do not fit any more."""
+    random = np.random.default_rng(part)
+    words = ["p", *(f"w{i}" for i in range(3 * part + 2))]
+    a, b, kind = random.normal(size=count), random.normal(size=count), random.choice(words, count)
+    y = a + 0.5 * b + (kind == "w0") > 0
+    return [
+        json.dumps({"a": x, "b": z, "kind": k, "y": bool(t)}).encode()
+        for x, z, k, t in zip(a.tolist(), b.tolist(), kind.tolist(), y.tolist(), strict=True)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_each_round_adds_words_behind_those_of_its_parent(project: Project) -> None:
+    store = RoundStore(project.state_dir / "rounds")
+    folders = [folder for folder in store.complete() if folder.number > 0]
+    assert len(folders) == ROUNDS
+    before: list[str] = ["p"]
+    sizes = []
+    for folder in folders:
+        (words,) = _words(folder.vocabulary())
+        assert words[: len(before)] == before
+        assert len(set(words)) == len(words) <= ROOM
+        rows = Rows.load(folder.test_rows)
+        assert rows.columns["kind"].dtype == np.int32
+        assert rows.columns["kind"].max() <= len(words)
+        before = words
+        sizes.append(len(words))
+    assert sizes == [3, ROOM, ROOM]
+    assert not store.folder(0).vocabulary()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_rounds_are_replayed_with_the_vocabulary_of_their_parent(project: Project) -> None:
+    config = load_config(project.directory / "millstream.toml")
+    pipeline = open_pipeline(config, open_registry(config), Board(project.state_dir / "r.json"))
+    for number in (1, 2, 3):
+        assert replay_round(pipeline, project.servers, number).identical
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_version_takes_raw_words_by_the_vocabulary_of_its_round(
+    project: Project, tmp_path: Path
+) -> None:
+    import mlflow
+
+    registry = ModelRegistry(
+        "growing", f"sqlite:///{project.state_dir / 'mlflow.db'}", None, "growing"
+    )
+    for number, folder in enumerate(RoundStore(project.state_dir / "rounds").complete()):
+        if number == 0:
+            continue
+        (words,) = _words(folder.vocabulary())
+        version = next(v for v in registry.versions() if v.round == number)
+        assert version.tags["millstream.words.kind"] == str(len(words))
+        out = tmp_path / str(number)
+        registry.pull(f"growing/{version.version}", out)
+        model = mlflow.pyfunc.load_model(str(out))
+        given = [*words, "never seen", ""]
+        columns = {"a": [0.5] * len(given), "b": [0.1] * len(given), "kind": given}
+        codes = np.array([*range(1, len(words) + 1), 0, 0], np.int32)
+        features = {**{n: np.array(columns[n], np.float32) for n in "ab"}, "kind": codes}
+        expected = LiteModel((out / "model.tflite").read_bytes()).predict(features)
+        np.testing.assert_array_equal(model.predict(pd.DataFrame(columns)), expected)
+
+
+def test_a_model_that_knows_fewer_words_sees_the_others_as_unknown() -> None:
+    schema = Schema(
+        (
+            Field("kind", "category", vocabulary=("p",), grow=9),
+            Field("other", "category", vocabulary=("p",), grow=9),
+            Field("fixed", "category", vocabulary=("p", "q")),
+        )
+    )
+    zeros, codes = np.zeros(4, np.int32), np.array([0, 1, 2, 3], np.int32)
+    columns = {"kind": codes, "other": codes, "fixed": np.minimum(codes, 2)}
+    rows = Rows(("t",), zeros, zeros, np.arange(4), np.arange(4), columns)
+    tags = tags_of(Vocabularies({"kind": (b"p", b"w")}))
+    known = words_of_tags(tags, schema)
+    assert known == {"kind": 2, "other": 1}
+    seen = {name: np.asarray(c).tolist() for name, c in as_known(rows, known).columns.items()}
+    assert seen == {"kind": [0, 1, 2, 0], "other": [0, 1, 0, 0], "fixed": [0, 1, 2, 2]}
+
+
+def _words(saved: dict | None) -> list[list[str]]:
+    """The words of each growing field."""
+    assert saved is not None
+    return list(saved.values())
