@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import CorruptRecordError, OffsetOutOfRangeError
+from kafka.errors import CorruptRecordError, OffsetOutOfRangeError, UnsupportedCodecError
 
 from ingest.errors import CorruptBatchError, SourceError
 from ingest.kafka.backlog import Backlog
@@ -23,6 +23,8 @@ __all__ = ["KafkaSource"]
 log = logging.getLogger("millstream.ingest")
 
 ANSWER_MS = 10_000
+# What kafka-python fails with over the bytes of records; the last three come from codecs.
+UNREADABLE = (CorruptRecordError, UnsupportedCodecError, RuntimeError, ValueError, EOFError)
 DEFAULTS: Mapping[str, object] = {
     "isolation_level": "read_committed",
     "max_poll_records": 100_000,
@@ -227,7 +229,7 @@ class KafkaSource:
         except OffsetOutOfRangeError as error:
             self._step_over(error.args[0])
             return
-        except CorruptRecordError as error:
+        except UNREADABLE as error:
             # kafka-python would search the same records for ever if it were asked again.
             self._failure = CorruptBatchError(
                 f"{error}; if opening the source anew does not help, repair the partition from a"
