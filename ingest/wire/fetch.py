@@ -26,7 +26,8 @@ from ingest.wire.transactions import Transactions, marker_type
 
 __all__ = ["Fetch", "FetchReader"]
 
-PIECE_BYTES = 16 << 20
+# Larger pieces cost more: their memory comes fresh from the system, page by page.
+PIECE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, eq=False)
