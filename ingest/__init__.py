@@ -49,6 +49,7 @@ from ingest.schema import Schema
 from ingest.source import Source
 from ingest.split import TEST, TRAIN, VALIDATION, split
 from ingest.stream.state import StreamState
+from ingest.vocabulary import Vocabularies
 from ingest.window import Counts, SampleSettings, Window
 from ingest.window_builder import WindowBuilder
 
@@ -102,6 +103,7 @@ __all__ = [
     "SourceError",
     "StreamState",
     "Unframed",
+    "Vocabularies",
     "Window",
     "WindowBuilder",
     "check_decoder",

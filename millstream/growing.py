@@ -12,8 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ingest import Rows, Schema, Window
-from ingest.vocabulary import Vocabularies
+from ingest import Rows, Schema, Vocabularies, Window
 from millstream.round_store import RoundFolder
 
 __all__ = [

@@ -21,8 +21,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ingest import GroupCommitter, Position, Window, steps_per_epoch, training_dataset
-from ingest.vocabulary import Vocabularies
+from ingest import GroupCommitter, Position, Vocabularies, Window, steps_per_epoch, training_dataset
 from millstream.fault import fault_point
 from millstream.growing import grow
 from millstream.pipeline import Pipeline

@@ -21,23 +21,24 @@ FORBIDDEN = {
 }
 PUBLIC = {
     "ingest": """
-        TEST TRAIN VALIDATION AvroDecoder BadRatioExceeded BadRecord BottomK CorruptBatchError
-        Counts DeadLetterError DeadLetters Decoded Decoder ExampleDecoder Field Gap
-        GroupCommitter IngestError Intake IntakeTotals JsonDecoder KafkaDeadLetters KafkaSource
-        MissingOffsets NoDeadLetters OffsetRange PackedDecoder Position PositionError
-        ProtobufDecoder RawDecoder RecordBatch RecordBatchError RegistrySettings Rows RowsError
-        SampleSettings Sampler SamplerError SamplerState Schema SchemaError SchemaRegistry
-        SchemaRegistryError SettingsError Source SourceError StreamState Unframed Window
-        WindowBuilder check_decoder check_sampler check_source decode_audio decode_images
-        end_of_topics hash64 read_window split steps_per_epoch training_dataset unit
+        TEST TRAIN VALIDATION AvroDecoder BadRatioExceeded BadRecord BottomK
+        CorruptBatchError Counts DeadLetterError DeadLetters Decoded Decoder ExampleDecoder
+        Field Gap GroupCommitter IngestError Intake IntakeTotals JsonDecoder
+        KafkaDeadLetters KafkaSource MissingOffsets NoDeadLetters OffsetRange PackedDecoder
+        Position PositionError ProtobufDecoder RawDecoder RecordBatch RecordBatchError
+        RegistrySettings Rows RowsError SampleSettings Sampler SamplerError SamplerState
+        Schema SchemaError SchemaRegistry SchemaRegistryError SettingsError Source
+        SourceError StreamState Unframed Vocabularies Window WindowBuilder check_decoder
+        check_sampler check_source decode_audio decode_images end_of_topics hash64
+        read_window split steps_per_epoch training_dataset unit
     """,
     "trainer": """
-        METRICS AnyTrigger Baselines CheckpointError Evidence FeatureSpec Gate Learner MetricError
-        ModelError RecordsTrigger RefusedError ScoreGate SecondsTrigger SettingsError Task
-        TrainReport TrainSettings TrainerError TrainingAborted TrainingError Trigger Verdict build_model
-        check_gate check_inputs check_model check_trigger digest higher_is_better input_names load
-        load_builder predict_majority predict_no_change save score score_baselines source_digest
-        update
+        METRICS AnyTrigger Baselines CheckpointError Evidence FeatureSpec Gate Learner
+        MetricError ModelError RecordsTrigger RefusedError ScoreGate SecondsTrigger
+        SettingsError Task TrainReport TrainSettings TrainerError TrainingAborted
+        TrainingError Trigger Verdict build_model check_gate check_inputs check_model
+        check_trigger digest higher_is_better input_names load load_builder predict_majority
+        predict_no_change save score score_baselines source_digest update
     """,
     "registry": """
         Artifact CompressionError ExportError LadderSettings LiteModel LiteModelError ModelRegistry
@@ -47,9 +48,12 @@ PUBLIC = {
         op_names tensor_dtypes weights
     """,
     "millstream": """
-        BottomK Config ConfigError EmbeddedKafka Field JsonDecoder KafkaSource LiteModel
-        MillstreamError ModelRegistry ModelVersion Position RecordBatch Rows RunOptions
-        Schema StreamState arrow dataset load_config run_service training_dataset
+        AvroDecoder BadRecord BottomK Config ConfigError Decoded Decoder EmbeddedKafka
+        ExampleDecoder Field JsonDecoder KafkaDeadLetters KafkaSource LiteModel
+        MillstreamError ModelRegistry ModelVersion PackedDecoder Position ProtobufDecoder
+        RawDecoder RecordBatch RegistrySettings Rows RunOptions Schema SchemaRegistry
+        StreamState Unframed arrow dataset decode_audio decode_images load_config
+        run_service training_dataset
     """,
 }
 HEAVY = ("tensorflow", "keras", "matplotlib")
