@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import millstream
 from bench.ingest.lap import Lap, Task
 from bench.ingest.records import PACKED
 from bench.ingest.schemas import large_schema, packed_schema
 from ingest import PackedDecoder
-from ingest.stream.dataset import dataset
 
 __all__ = ["main"]
 
@@ -17,7 +17,7 @@ def main() -> None:
     """Iterate over batches until all rows are there; print the lap."""
     task = Task.from_command_line()
     packed = task.options.get("packed", False)
-    batches = dataset(
+    batches = millstream.dataset(
         task.topic,
         bootstrap_servers=task.servers,
         schema=packed_schema() if packed else large_schema(),
