@@ -128,11 +128,26 @@ def encode(field: Mapping[str, Any], values: Any) -> np.ndarray:
     Raises:
         InputError: a value is missing, not finite, out of range or of another kind.
     """
-    column, kind, length = array_of(values), field["dtype"], field.get("length")
+    column, default = array_of(values), field.get("default")
+    length = field.get("length")
+    wrapped = column.shape == (1,) and isinstance(column[0], (list, np.ndarray))
+    if field["dtype"] == "category" and wrapped and not length:  # MLflow does that to a dict's
+        column = np.asarray(column[0], dtype=object)
+    missing = pd.isna(column) if default is not None and column.ndim == 1 else np.zeros(0, bool)
+    if not missing.any():
+        return encode_given(field, column)
+    given = encode_given(field, column[~missing])
+    filled = np.empty((len(column), *given.shape[1:]), given.dtype)
+    filled[~missing] = given
+    filled[missing] = encode_given(field, array_of([[default] * length if length else default]))
+    return filled
+
+
+def encode_given(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
+    """As `encode`, of values that are all there; like all below, it raises `InputError`."""
+    kind, length = field["dtype"], field.get("length")
     dtype = np.dtype({"category": "int32", "timestamp": "int64"}.get(kind, kind))
-    if field.get("default") is not None:
-        column = fill(field, column)
-    if not column.size:
+    if column.shape[:1] == (0,):
         return np.zeros((0, length) if length else column.shape, dtype)
     if length:
         column = encode_lists(field, column)
@@ -141,28 +156,12 @@ def encode(field: Mapping[str, Any], values: Any) -> np.ndarray:
     if kind == "timestamp" and column.dtype.kind not in "iuf":
         return encode_moments(field, column)
     if column.dtype == object:
-        column = np.asarray(column.tolist())
+        column = numbers_of(field["name"], dtype, column)
     return encode_numbers(field["name"], dtype, column)
 
 
-def fill(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
-    """The column with the field's default where a row has no value."""
-    missing = pd.isna(column) if column.ndim == 1 else np.zeros(0, bool)
-    if not missing.any():
-        return column
-    filled = column.astype(object)
-    length = field.get("length")
-    for row in np.flatnonzero(missing):
-        filled[row] = [field["default"]] * length if length else field["default"]
-    return filled
-
-
 def encode_lists(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
-    """Lists as an array `[rows, k]` of their elements, which are checked later.
-
-    Raises:
-        InputError: a row is no list, or has another length.
-    """
+    """Lists as an array `[rows, k]` of their elements, which are checked later."""
     name, length = field["name"], field["length"]
     kind = object if field["dtype"] in {"category", "timestamp"} else None
     for row, value in enumerate(column if column.ndim == 1 else column[:1]):
@@ -171,17 +170,22 @@ def encode_lists(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
                 f'column "{name}", row {row}: expected a list of {length}, got {value!r:.100}'
             )
     try:
-        return np.array([list(value) for value in column], kind).reshape(-1, length)
+        return np.array([list(value) for value in column], kind).reshape(len(column), length)
     except ValueError as e:
         raise InputError(f'column "{name}": expected lists of {field["dtype"]}') from e
 
 
-def encode_numbers(name: str, dtype: np.dtype[Any], column: np.ndarray) -> np.ndarray:
-    """Numbers or booleans in a field's dtype.
+def numbers_of(name: str, dtype: np.dtype[Any], column: np.ndarray) -> np.ndarray:
+    """A column of objects as one of numbers or booleans."""
+    numbers, plain = np.asarray(column.tolist()), (int, float, np.number, np.bool_)
+    if numbers.dtype.kind not in "iufb":
+        got = next((v for v in column.flat if not isinstance(v, plain)), numbers.flat[0])
+        raise InputError(f'column "{name}": expected {dtype}, got {got!r:.100}')
+    return numbers
 
-    Raises:
-        InputError: a value is missing, not finite, out of range or of another kind.
-    """
+
+def encode_numbers(name: str, dtype: np.dtype[Any], column: np.ndarray) -> np.ndarray:
+    """Numbers or booleans in a field's dtype."""
     kind = column.dtype.kind
     if dtype.kind == "b" and kind == "b":
         return column
@@ -189,9 +193,10 @@ def encode_numbers(name: str, dtype: np.dtype[Any], column: np.ndarray) -> np.nd
         raise InputError(f'column "{name}": expected {dtype}, got {column.flat[0]!r:.100}')
     limits: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
     whole = column.astype(np.float64) if kind == "f" else column
-    fits = (whole >= limits.min) & (whole <= limits.max)
-    if kind == "f" and dtype.kind == "i":
-        fits &= whole == np.floor(whole)
+    if kind == "f" and dtype.kind == "i":  # float64 has no number for int64's largest
+        fits = (whole >= limits.min) & (whole < limits.max + 1.0) & (whole == np.floor(whole))
+    else:
+        fits = (whole >= limits.min) & (whole <= limits.max)
     if not fits.all():
         row = int(np.argmin(fits.reshape(len(column), -1).all(axis=1)))
         raise InputError(f'column "{name}", row {row}: expected {dtype}, got {column[row]!r}')
@@ -199,11 +204,7 @@ def encode_numbers(name: str, dtype: np.dtype[Any], column: np.ndarray) -> np.nd
 
 
 def encode_moments(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
-    """Moments as int64 milliseconds since the epoch (UTC); what is finer is dropped.
-
-    Raises:
-        InputError: a value is missing, names no moment, or has no zone.
-    """
+    """Moments as int64 milliseconds since the epoch (UTC); what is finer is dropped."""
     if column.dtype.kind == "M" and not np.isnat(column).any():
         return column.astype("datetime64[ms]").astype(np.int64)
     codes, found = pd.factorize(column.astype(object).reshape(-1))
@@ -216,9 +217,11 @@ def encode_moments(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
 
 
 def milliseconds(value: Any) -> int | None:
-    """The moment of an integer, a text or a datetime with a zone; None of anything else."""
+    """The moment of an integer, a text, a datetime with a zone or a datetime64; else None."""
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[ms]").astype(np.int64)
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        return int(value)
+        return int(value) if -(2**63) <= value < 2**63 else None
     try:
         moment = datetime.fromisoformat(value.upper()) if isinstance(value, str) else value
         return int((moment - EPOCH) // timedelta(milliseconds=1))
@@ -227,14 +230,11 @@ def milliseconds(value: Any) -> int | None:
 
 
 def encode_category(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
-    """Strings as int32 codes, by vocabulary (position + 1, unknown 0) or by CRC-32 bucket.
-
-    Raises:
-        InputError: a value is missing or not a string.
-    """
-    if column.shape == (1,) and isinstance(column[0], (list, np.ndarray)):
-        column = np.asarray(column[0], dtype=object)  # MLflow wraps a dict of string lists so
-    codes, found = pd.factorize(column.astype(object).reshape(-1))
+    """Strings as int32 codes, by vocabulary (position + 1, unknown 0) or by CRC-32 bucket."""
+    try:
+        codes, found = pd.factorize(column.astype(object).reshape(-1))
+    except TypeError as e:  # what cannot be hashed is no string
+        raise InputError(f'column "{field["name"]}": expected strings, got lists or dicts') from e
     wrong = [value for value in found if not isinstance(value, str)]
     if wrong or (codes < 0).any():
         got = repr(wrong[0]) if wrong else "a missing value"
@@ -281,17 +281,15 @@ class Predictor(PythonModel):
         Raises:
             InputError: a column is missing or holds what its field cannot hold.
         """
-        columns = columns_of(model_input)
-        needed = self.runtime.input_names
-        rows = max((len(column) for column in columns.values()), default=0)
-        optional = [name for name in needed if self.fields[name].get("default") is not None]
-        columns = {name: [None] * rows for name in optional} | columns
-        missing = [name for name in needed if name not in columns]
+        columns, needed = columns_of(model_input), self.runtime.input_names
+        absent = [name for name in needed if name not in columns]
+        missing = [name for name in absent if self.fields[name].get("default") is None]
         if missing:
             raise InputError(f"columns {missing} are missing; the model needs {list(needed)}")
-        return self.runtime.predict(
-            {name: encode(self.fields[name], columns[name]) for name in needed}
-        )
+        given = {n: encode(self.fields[n], columns[n]) for n in needed if n in columns}
+        rows = max((len(column) for column in (given or columns).values()), default=0)
+        stand_in = {name: encode(self.fields[name], [None] * rows) for name in absent}
+        return self.runtime.predict(given | stand_in)
 
 
 set_model(Predictor())

@@ -173,14 +173,45 @@ def test_lists_climb_the_ladder(raw, quantizer) -> None:
         (2, [True], r'"when": expected milliseconds or a moment, got True'),
         (2, np.array(["NaT"], "datetime64[ms]"), r"got a missing value"),
         (2, [1.5], r'"when": expected milliseconds or a moment, got 1.5'),
+        (2, [2**63], r'"when": expected milliseconds or a moment, got 9223372036854775808'),
+        (0, np.zeros((2, WIDTH, 2)), r'"shape": expected lists of float32'),
+        (1, [[["red", "red"], ["green", "red"]]], r'"tags": expected lists of category'),
+        (1, [["red", ["green"]]], r'"tags": expected strings, got lists or dicts'),
         (3, [float("inf")], r'"amount", row 0: expected float64, got .*inf'),
         (3, ["1"], r'"amount": expected float64, got .*1'),
+        (3, [1.0, "a"], r'"amount": expected float64, got .a.'),
         (4, [[1, 2, 2**31]], r'"hours", row 0: expected int32'),
     ],
 )
 def test_what_does_not_fit_is_told(place: int, values: Any, told: str) -> None:
     with pytest.raises(InputError, match=told):
         encode(FIELDS[place], values)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_a_default_stands_for_a_moment_that_is_missing(unit: str) -> None:
+    optional = field("when", "timestamp", default=5)
+    moment = np.datetime64("2026-01-01T00:00:00", unit)
+    expected = [1_767_225_600_000, 5]
+    column = np.array([moment, np.datetime64("NaT")])
+    assert encode(optional, column).tolist() == expected
+    assert encode(optional, pd.Series(column).to_numpy()).tolist() == expected
+    assert encode(optional, [moment, None]).tolist() == expected
+    assert encode(optional, np.array([1_767_225_600_000, np.nan])).tolist() == expected
+    assert encode(optional, [None, None]).tolist() == [5, 5]
+
+
+def test_a_default_stands_for_a_missing_word_in_a_column_that_mlflow_wrapped() -> None:
+    word = field("word", "category", vocabulary=["a", "b"], default="b")
+    wrapped = pd.DataFrame([{"word": ["a", None]}])["word"].to_numpy()
+    assert encode(word, wrapped).tolist() == [1, 2]
+
+
+def test_whole_numbers_beyond_64_bits_are_refused() -> None:
+    wide = field("wide", "int64")
+    assert encode(wide, np.array([-(2.0**63)])).tolist() == [-(2**63)]
+    with pytest.raises(InputError, match='"wide", row 0: expected int64'):
+        encode(wide, np.array([2.0**63]))
 
 
 def test_no_rows_have_the_right_shape() -> None:
