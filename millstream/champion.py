@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ingest import Rows
-from millstream.growing import as_known, words_of_tags
+from ingest import Rows, Schema, SchemaError
+from millstream.growing import recoded
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from registry import LiteModel, ModelVersion, RegistryError
@@ -20,9 +20,15 @@ log = logging.getLogger("millstream")
 
 
 def score_version(
-    pipeline: Pipeline, version: ModelVersion | None, rows: Rows
+    pipeline: Pipeline, version: ModelVersion | None, rows: Rows, schema: Schema
 ) -> tuple[dict[str, float] | None, str]:
     """What a version's exported bytes score on some rows.
+
+    Args:
+        pipeline: the parts.
+        version: the one to score; None scores nothing.
+        rows: with codes for words.
+        schema: with the words of these codes; the version may have others for them.
 
     Returns:
         The scores, or None and the reason: its inputs are not in the schema any more, it was
@@ -34,10 +40,12 @@ def score_version(
         return None, ""
     try:
         model = LiteModel(pipeline.registry.tflite(version))
-        known = as_known(rows, words_of_tags(version.tags, pipeline.schema))
-        output = model.predict(known.features(pipeline.schema))
+        theirs = Schema.from_json(pipeline.registry.schema(version))
+        if theirs.label.vocabulary != schema.label.vocabulary:
+            raise SchemaError("the words of its label are others")
+        output = model.predict(recoded(rows, schema, theirs).features(schema))
         return score_output(pipeline, rows, output), ""
-    except (RegistryError, trainer.MetricError) as error:
+    except (RegistryError, SchemaError, trainer.MetricError) as error:
         note = (
             f"the champion, version {version.version}, cannot be scored on these records:"
             f" {str(error).splitlines()[0]}"

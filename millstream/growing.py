@@ -7,31 +7,35 @@ unknown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from ingest import Rows, Schema, Vocabularies, Window
+from ingest import Rows, Schema, SchemaError, Vocabularies, Window
+from millstream.errors import RoundStoreError
 from millstream.round_store import RoundFolder
 
-__all__ = [
-    "as_known",
-    "grow",
-    "known_words",
-    "schema_of",
-    "tags_of",
-    "vocabularies_of",
-    "words_of_tags",
-]
+__all__ = ["grow", "recoded", "schema_of", "tags_of", "vocabularies_of"]
 
 TAG = "millstream.words."
 
 
 def vocabularies_of(schema: Schema, folder: RoundFolder) -> Vocabularies:
-    """The vocabularies that a round's model was trained with; a schema's own before the first."""
-    saved = folder.vocabulary()
-    return Vocabularies.of(schema) if saved is None else Vocabularies.from_json(saved, schema)
+    """The vocabularies that a round's model was trained with; a schema's own before the first.
+
+    Raises:
+        RoundStoreError: they are missing, or not the schema's.
+    """
+    first = Vocabularies.of(schema)
+    if folder.number == 0 or not first.words:
+        return first
+    try:
+        return Vocabularies.from_json(folder.vocabulary(), schema)
+    except SchemaError as error:
+        raise RoundStoreError(
+            f"{folder.path / 'vocabulary.json'}: {error}; restore the folder from a backup, or use"
+            " another service.state_dir"
+        ) from error
 
 
 def grow(schema: Schema, parent: RoundFolder, window: Window) -> tuple[Window, Vocabularies]:
@@ -68,30 +72,24 @@ def schema_of(schema: Schema, vocabularies: Vocabularies) -> Schema:
     )
 
 
-def as_known(rows: Rows, known: Mapping[str, int]) -> Rows:
-    """Rows as a model sees them that knows only the first so many words of some fields."""
+def recoded(rows: Rows, ours: Schema, theirs: Schema) -> Rows:
+    """Rows with the codes that another schema has for the words of their categories.
+
+    Args:
+        rows: with codes by `ours`.
+        ours: with the words of now.
+        theirs: of the model that is to see the rows; what it does not know is unknown to it.
+    """
+    others = {field.name: field for field in theirs.features if field.dtype == "category"}
     columns = dict(rows.columns)
-    for name, count in known.items():
-        column = np.asarray(columns[name])
-        columns[name] = np.where(column <= count, column, 0).astype(np.int32)
+    for field in ours.features:
+        if field.vocabulary and field.name in others:
+            codes = others[field.name].codes(field.vocabulary)
+            by_code = np.concatenate([np.zeros(1, np.int32), codes])
+            columns[field.name] = by_code[np.asarray(columns[field.name])]
     return replace(rows, columns=columns)
-
-
-def known_words(vocabularies: Vocabularies) -> dict[str, int]:
-    """How many words each growing field has."""
-    return {name: len(words) for name, words in vocabularies.words.items()}
 
 
 def tags_of(vocabularies: Vocabularies) -> dict[str, str]:
     """The tags of a version that say how many words it knows."""
-    return {f"{TAG}{name}": str(count) for name, count in known_words(vocabularies).items()}
-
-
-def words_of_tags(tags: Mapping[str, str], schema: Schema) -> dict[str, int]:
-    """How many words of each growing field a version knows; the schema's own if it does not say."""
-    found = {}
-    for field in schema.features:
-        if field.grow:
-            told = tags.get(f"{TAG}{field.name}", "")
-            found[field.name] = int(told) if told.isdecimal() else len(field.vocabulary)
-    return found
+    return {f"{TAG}{name}": str(len(words)) for name, words in vocabularies.words.items()}

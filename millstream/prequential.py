@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest import Rows, Window
+from ingest import Rows, Schema, Window
 from millstream.champion import score_output, score_version
-from millstream.growing import as_known, known_words, vocabularies_of
+from millstream.growing import recoded, schema_of, vocabularies_of
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.round_store import RoundFolder
@@ -22,13 +22,16 @@ __all__ = ["test_window"]
 log = logging.getLogger("millstream")
 
 
-def test_window(pipeline: Pipeline, parent: RoundFolder, window: Window) -> dict[str, Any]:
+def test_window(
+    pipeline: Pipeline, parent: RoundFolder, window: Window, schema: Schema
+) -> dict[str, Any]:
     """Score learner, champion and baselines on rows that none of them has seen.
 
     Args:
         pipeline: the parts.
         parent: the round whose checkpoint is the learner.
         window: the new round's records; its validation and test rows together are scored.
+        schema: with the words of the window's codes.
 
     Returns:
         `rows`, one entry of scores each for `learner`, `champion` (if there is one that can be
@@ -43,32 +46,39 @@ def test_window(pipeline: Pipeline, parent: RoundFolder, window: Window) -> dict
     if len(rows) == 0:
         return {"rows": 0, "state": state.to_json()}
     trainer.load(pipeline.learner.model, parent.weights)
+    known = schema_of(pipeline.schema, vocabularies_of(pipeline.schema, parent))
     try:
-        return {"rows": len(rows), **score_all(pipeline, parent, rows, state)}
+        output = pipeline.learner.predict(recoded(rows, schema, known).features(schema))
+        return {"rows": len(rows), **score_all(pipeline, rows, schema, output, state)}
     except (trainer.MetricError, trainer.TrainingError) as error:
         log.warning("the holdout cannot be scored: %s", error)
         return {"rows": len(rows), "failed": str(error), "state": state.to_json()}
 
 
-def score_all(pipeline: Pipeline, parent: RoundFolder, rows: Rows, state: Any) -> dict[str, Any]:
+def score_all(
+    pipeline: Pipeline, rows: Rows, schema: Schema, output: NDArray[np.float32], state: Any
+) -> dict[str, Any]:
     """The scores of everyone on the rows, and the baselines' next state.
+
+    Args:
+        pipeline: the parts.
+        rows: in the order of time.
+        schema: with the words of their codes.
+        output: the learner's predictions.
+        state: of the baselines.
 
     Raises:
         trainer.MetricError: labels or predictions do not fit the task.
-        trainer.TrainingError: the model cannot predict these rows.
     """
     import trainer
 
-    known = known_words(vocabularies_of(pipeline.schema, parent))
-    output = pipeline.learner.predict(as_known(rows, known).features(pipeline.schema))
     scores: dict[str, Any] = {"learner": score_output(pipeline, rows, output)}
     champion = pipeline.registry.champion()
-    champion_scores, _ = score_version(pipeline, champion, rows)
+    champion_scores, _ = score_version(pipeline, champion, rows, schema)
     if champion is not None and champion_scores is not None:
         scores |= {"champion": champion_scores, "champion_version": champion.version}
-    task, schema = pipeline.config.train.task, pipeline.schema
     baselines, after = trainer.score_baselines(
-        task, rows.labels(schema), state, rows.weights(schema)
+        pipeline.config.train.task, rows.labels(schema), state, rows.weights(schema)
     )
     return {**scores, **finite(baselines), "state": after.to_json()}
 

@@ -13,6 +13,7 @@ import numpy as np
 from ingest import Rows
 from millstream.champion import score_output, score_version
 from millstream.describe import PARENT_TAG, WEIGHTS_TAG, describe
+from millstream.growing import schema_of, vocabularies_of
 from millstream.measured import Measured
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
@@ -64,7 +65,8 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         folder.write_published({"version": None, "promoted": False, "reason": reason})
         return
     champion = champion_before(pipeline, folder)
-    champion_scores, note = score_version(pipeline, champion, rows)
+    schema = schema_of(pipeline.schema, vocabularies_of(pipeline.schema, folder))
+    champion_scores, note = score_version(pipeline, champion, rows, schema)
     chosen, verdict = choose(pipeline, measured, champion_scores, len(rows))
     outcome = {
         **tell(chosen, measured[FLOAT32]),

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest import GroupCommitter, Position, Vocabularies, Window, steps_per_epoch, training_dataset
 from millstream.fault import fault_point
-from millstream.growing import grow
+from millstream.growing import grow, schema_of
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.plan import Plan
@@ -72,7 +72,8 @@ def run_round(
             not happen.
     """
     turn = plan(pipeline, parent, window, reason)
-    tested = test_window(pipeline, turn.parent, turn.window)
+    schema = schema_of(pipeline.schema, turn.vocabularies)
+    tested = test_window(pipeline, turn.parent, turn.window, schema)
     report = train_or_restore(pipeline, turn, should_stop)
     checkpoint(pipeline, turn, tested, report)
     return turn.folder

@@ -68,9 +68,9 @@ class RoundFolder:
         """Store the report durably."""
         write_json(self.path / "report.json", report)
 
-    def vocabulary(self) -> dict[str, Any] | None:
-        """The words of the vocabularies that grow, as plain data; None if none does."""
-        return self._read("vocabulary.json") if (self.path / "vocabulary.json").exists() else None
+    def vocabulary(self) -> dict[str, Any]:
+        """The words of the vocabularies that grow, as plain data."""
+        return self._read("vocabulary.json")
 
     def write_vocabulary(self, words: dict[str, Any]) -> None:
         """Store the words durably."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import Any
 
 from registry import tags as tag
 from registry.errors import PublicationError, PullError, StoreError, VersionNotFound
-from registry.package import MODEL_FILE, MODEL_FOLDER
+from registry.package import MODEL_FILE, MODEL_FOLDER, SCHEMA_FILE
 from registry.publication import ModelVersion, Publication
 from registry.publishing import Step, Target, aliases_of, publish_round
 from registry.pull import complete, replacing
@@ -122,14 +123,8 @@ class ModelRegistry:
         """
         version = self.version(version) if isinstance(version, int) else version
         what = f"{version.name}/{version.version}"
-        with (
-            self._store.translated(f"read the model of {what}"),
-            tempfile.TemporaryDirectory(prefix="millstream-read-") as folder,
-        ):
-            path = self._store.client.download_artifacts(
-                version.run_id, f"{MODEL_FOLDER}/artifacts/{MODEL_FILE}", folder
-            )
-            tflite = gzip.decompress(Path(path).read_bytes())
+        with self._store.translated(f"read the model of {what}"):
+            tflite = gzip.decompress(self._read(version, MODEL_FILE))
         expected = version.tags.get(tag.SHA256)
         if expected and hashlib.sha256(tflite).hexdigest() != expected:
             raise StoreError(
@@ -137,6 +132,20 @@ class ModelRegistry:
                 f"expected SHA-256 {expected}, got {hashlib.sha256(tflite).hexdigest()}"
             )
         return tflite
+
+    def schema(self, version: ModelVersion) -> dict[str, Any]:
+        """The `schema.json` of a version: the fields of its raw values, and its task.
+
+        Raises:
+            StoreError: MLflow cannot be reached, or what it holds is not what was published.
+        """
+        what = f"the schema of {version.name}/{version.version}"
+        with self._store.translated(f"read {what}"):
+            text = self._read(version, SCHEMA_FILE)
+        try:
+            return dict(json.loads(text))
+        except (ValueError, TypeError) as e:
+            raise StoreError(f"{what} at {self._store.place} is no JSON object") from e
 
     def pull(self, reference: str, out: Path) -> ModelVersion:
         """Write a version to a directory, as a whole or not at all.
@@ -189,6 +198,12 @@ class ModelRegistry:
         with self._store.translated(f"promote {self.name}/{version}"):
             self._store.client.set_registered_model_alias(self.name, CHAMPION, str(found.version))
         return self.version(version)
+
+    def _read(self, version: ModelVersion, file: str) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="millstream-read-") as folder:
+            place = f"{MODEL_FOLDER}/artifacts/{file}"
+            path = self._store.client.download_artifacts(version.run_id, place, folder)
+            return Path(path).read_bytes()
 
     def _download_model(self, version: ModelVersion, folder: Path) -> None:
         with (

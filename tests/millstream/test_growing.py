@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ingest import Field, Rows, Schema
-from ingest.vocabulary import Vocabularies
+from ingest import Field, Position, Rows, Schema, Window
+from ingest.window import Counts
 from millstream.board import Board
+from millstream.champion import score_version
 from millstream.config import load_config
-from millstream.growing import as_known, tags_of, words_of_tags
+from millstream.errors import RoundStoreError
+from millstream.growing import grow, recoded, schema_of, vocabularies_of
 from millstream.local import open_registry
 from millstream.pipeline import open_pipeline
 from millstream.replay import replay_round
-from millstream.round_store import RoundStore
+from millstream.round_store import RoundFolder, RoundStore
 from millstream.service import RunOptions, run_service
 from registry import LiteModel, ModelRegistry
 
@@ -86,7 +89,7 @@ def test_each_round_adds_words_behind_those_of_its_parent(project: Project) -> N
         before = words
         sizes.append(len(words))
     assert sizes == [3, ROOM, ROOM]
-    assert not store.folder(0).vocabulary()
+    assert not (store.folder(0).path / "vocabulary.json").exists()
 
 
 @pytest.mark.slow
@@ -125,25 +128,65 @@ def test_a_version_takes_raw_words_by_the_vocabulary_of_its_round(
         np.testing.assert_array_equal(model.predict(pd.DataFrame(columns)), expected)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_champion_with_other_codes_sees_the_words_that_it_knows(project: Project) -> None:
+    config = load_config(project.directory / "millstream.toml")
+    pipeline = open_pipeline(config, open_registry(config), Board(project.state_dir / "r.json"))
+    folder = RoundStore(project.state_dir / "rounds").folder(ROUNDS)
+    rows = Rows.load(folder.test_rows)
+    schema = schema_of(pipeline.schema, vocabularies_of(pipeline.schema, folder))
+    other = reversed_words(schema)
+    version = next(v for v in pipeline.registry.versions() if v.round == ROUNDS)
+    scores, note = score_version(pipeline, version, rows, schema)
+    assert scores, note
+    assert score_version(pipeline, version, recoded(rows, schema, other), other)[0] == scores
+    assert score_version(pipeline, version, recoded(rows, schema, other), schema)[0] != scores
+
+
+def reversed_words(schema: Schema) -> Schema:
+    """The same fields, as a learner has them that met the words in another order."""
+    return Schema(tuple(replace(f, vocabulary=f.vocabulary[::-1]) for f in schema.fields))
+
+
 def test_a_model_that_knows_fewer_words_sees_the_others_as_unknown() -> None:
-    schema = Schema(
-        (
-            Field("kind", "category", vocabulary=("p",), grow=9),
-            Field("other", "category", vocabulary=("p",), grow=9),
-            Field("fixed", "category", vocabulary=("p", "q")),
-        )
-    )
+    now, then = make_schema("p", "w", "x"), make_schema("x", "p")
     zeros, codes = np.zeros(4, np.int32), np.array([0, 1, 2, 3], np.int32)
-    columns = {"kind": codes, "other": codes, "fixed": np.minimum(codes, 2)}
-    rows = Rows(("t",), zeros, zeros, np.arange(4), np.arange(4), columns)
-    tags = tags_of(Vocabularies({"kind": (b"p", b"w")}))
-    known = words_of_tags(tags, schema)
-    assert known == {"kind": 2, "other": 1}
-    seen = {name: np.asarray(c).tolist() for name, c in as_known(rows, known).columns.items()}
-    assert seen == {"kind": [0, 1, 2, 0], "other": [0, 1, 0, 0], "fixed": [0, 1, 2, 2]}
+    rows = Rows(("t",), zeros, zeros, np.arange(4), np.arange(4), {"kind": codes, "n": zeros})
+    assert np.asarray(recoded(rows, now, then).columns["kind"]).tolist() == [0, 2, 0, 1]
+    assert np.asarray(recoded(rows, now, now).columns["kind"]).tolist() == [0, 1, 2, 3]
+    without = Schema((Field("n", "int32"),))
+    assert recoded(rows, now, without).columns["kind"] is codes
 
 
-def _words(saved: dict | None) -> list[list[str]]:
+@pytest.mark.parametrize("saved", [None, "{", '{"kind": ["w"]}', "{}"])
+def test_words_that_are_missing_or_damaged_are_no_reason_to_begin_again(
+    tmp_path: Path, saved: str | None
+) -> None:
+    folder = RoundFolder(tmp_path / "000001")
+    folder.path.mkdir()
+    if saved is not None:
+        (folder.path / "vocabulary.json").write_text(saved)
+    with pytest.raises(RoundStoreError, match=r"vocabulary\.json.*another service\.state_dir"):
+        vocabularies_of(make_schema("p"), folder)
+    assert vocabularies_of(make_schema("p"), RoundFolder(tmp_path / "000000")).words
+    assert not vocabularies_of(Schema((Field("n", "int32"),)), folder).words
+
+
+def test_a_window_without_rows_adds_no_words(tmp_path: Path) -> None:
+    schema = make_schema("p")
+    empty = Rows.empty(schema, ["t"])
+    at = Position({"t": {0: 5}})
+    window = Window(at, at, (), Counts(), empty, empty, empty, None, None)
+    encoded, grown = grow(schema, RoundFolder(tmp_path / "000000"), window)
+    assert grown.words == {"kind": (b"p",)}
+    assert np.asarray(encoded.train.columns["kind"]).dtype == np.int32
+
+
+def make_schema(*words: str) -> Schema:
+    return Schema((Field("kind", "category", vocabulary=words, grow=9), Field("n", "int32")))
+
+
+def _words(saved: dict) -> list[list[str]]:
     """The words of each growing field."""
-    assert saved is not None
     return list(saved.values())
