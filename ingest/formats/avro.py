@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,8 @@ class AvroDecoder:
         avro_schema: str | Mapping[str, Any] | list[Any] | None = None,
         max_record_bytes: int = 1_000_000,
     ) -> None:
-        given = None if avro_schema is None else _parse_given(avro_schema)
+        with _given_errors():
+            given = None if avro_schema is None else parse_avro(avro_schema)
         if registry is None and given is None:
             raise SettingsError("avro: expected an avro_schema or a schema_registry")
         self._schema = schema
@@ -70,7 +72,8 @@ class AvroDecoder:
         self._max_bytes = max_record_bytes
         self._written: dict[int, _Written | str] = {}
         if registry is None and given is not None:
-            self._alone = _Written(schema, given, None)
+            with _given_errors():
+                self._alone = _Written(schema, given, None)
         else:
             parse_avro('"null"')  # whether fastavro is there
 
@@ -215,8 +218,10 @@ class _Written:
         bad += [replace(record, index=int(rows[record.index])) for record in found]
 
 
-def _parse_given(schema: str | Mapping[str, Any] | list[Any]) -> AvroSchema:
+@contextmanager
+def _given_errors() -> Iterator[None]:
+    """What is wrong with a schema that the user gave is the user's to mend."""
     try:
-        return parse_avro(schema)
+        yield
     except AvroSchemaError as error:
         raise SettingsError(f"avro_schema: no Avro schema: {error}") from error

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ingest.formats.avro_schema import AvroSchema, AvroSchemaError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from ingest.formats.avro_schema import AvroSchema
 
 __all__ = ["OPERATIONS", "Program", "compile_program"]
 
@@ -49,7 +49,7 @@ def compile_program(schema: AvroSchema, paths: Sequence[tuple[str, ...]]) -> Pro
         paths: of the values that are wanted, each a slot: names of fields, of records in records.
 
     Raises:
-        RecursionError: the schema is nested too deep.
+        AvroSchemaError: the schema is nested too deep, or has a size that no bytes have.
     """
     wanted = _Wanted()
     for slot, path in enumerate(paths):
@@ -58,7 +58,10 @@ def compile_program(schema: AvroSchema, paths: Sequence[tuple[str, ...]]) -> Pro
             place = place.fields.setdefault(name, _Wanted())
         place.slot = slot
     compiler = _Compiler(schema)
-    compiler.node(schema.plain, wanted)
+    try:
+        compiler.node(schema.plain, wanted)
+    except RecursionError as error:
+        raise AvroSchemaError("its names lead too deep") from error
     return Program(
         nodes=np.array(compiler.nodes, np.int32).reshape(-1, 4),
         children=np.array(compiler.children, np.int32),
@@ -92,6 +95,10 @@ class _Compiler:
 
     def _arguments(self, kind: str, avro: Any, wanted: _Wanted | None) -> tuple[int, int]:
         if kind == "fixed":
+            if type(avro["size"]) is not int or not 0 <= avro["size"] < 2**31:
+                raise AvroSchemaError(
+                    f"a fixed has a size from 0 to 2147483647, not {avro['size']}"
+                )
             return avro["size"], 0
         if kind == "enum":
             return len(avro["symbols"]), 0

@@ -111,9 +111,16 @@ def parse_registered(schema: RegisteredSchema) -> AvroSchema:
 def _texts_before(schema: RegisteredSchema) -> list[str]:
     """The schemas that one refers to, each once, after those that it refers to itself."""
     texts: dict[str, None] = {}
-    for _, part in schema.references:
-        for text in (*_texts_before(part), part.text):
-            texts.setdefault(text)
+    visited: set[int] = set()
+
+    def visit(whole: RegisteredSchema) -> None:
+        for _, part in whole.references:
+            if id(part) not in visited:
+                visited.add(id(part))
+                visit(part)
+                texts.setdefault(part.text)
+
+    visit(schema)
     return list(texts)
 
 

@@ -138,8 +138,9 @@ def kind_of(branch: Any) -> str:
 
 
 def logical_of(branch: Any) -> str | None:
-    """The logical type of a type."""
-    return branch.get("logicalType") if isinstance(branch, dict) else None
+    """The logical type of a type; None also for one that stands at a type that it is not for."""
+    logical = branch.get("logicalType") if isinstance(branch, dict) else None
+    return None if logical == "date" and kind_of(branch) != "int" else logical
 
 
 def _convert_branch(field: Field, branch: Any) -> Convert | None:

@@ -106,7 +106,7 @@ class MessageColumns:
         seconds = values[self._slots[(*leaf.path, "seconds")]]
         nanos = values[self._slots[(*leaf.path, "nanos")]]
         there = self._around((*leaf.path, "seconds"), kinds)
-        small = np.abs(seconds) < SECONDS_LIMIT
+        small = (seconds > -SECONDS_LIMIT) & (seconds < SECONDS_LIMIT)
         milliseconds = np.where(small, seconds, 0) * 1000 + nanos // 1_000_000
         found = np.where(there, np.where(small, LONG, ODD), ABSENT).astype(np.uint8)
         return Noted(buffer, found, milliseconds, lengths[0])

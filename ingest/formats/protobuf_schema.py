@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -74,15 +73,21 @@ def load_registered(schema: RegisteredSchema) -> Any:
     if schema.kind != "PROTOBUF":
         raise ProtobufSchemaError(f"it is of the kind {schema.kind}")
     named: dict[str, Any] = {}
+    visited: set[tuple[str, int]] = set()
     pending = [("", schema)]
     main = None
     while pending:
         name, part = pending.pop()
+        if (name, id(part)) in visited:
+            continue
+        visited.add((name, id(part)))
         file = descriptor_pb2.FileDescriptorProto()
         try:
-            file.ParseFromString(base64.b64decode(part.text, validate=True))
-        except binascii.Error as error:
+            content = base64.b64decode(part.text, validate=True)
+        except ValueError as error:  # of base64, or of a text that is not ASCII
             raise ProtobufTextError("it is a text, and no descriptor in base64") from error
+        try:
+            file.ParseFromString(content)
         except Exception as error:  # protobuf has errors of its own
             raise ProtobufSchemaError(str(error)[:200]) from error
         file.name = name or file.name or "record.proto"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ingest import Field, RecordBatch, Schema
 from ingest.checks import check_decoder
+from ingest.errors import SettingsError
 from ingest.formats.avro import AvroDecoder
 from ingest.formats.avro_bytes import PROBLEMS
 from ingest.ragged import Ragged
@@ -131,6 +132,28 @@ def test_bombs_cost_no_more_than_their_bytes():
     found = decode(bombs * 100, Schema((Field("x", "float32"),)), record_of(nothing))
     assert len(found.bad) == 300
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
+
+
+@pytest.mark.parametrize("reader", [False, True])
+def test_a_logical_type_of_another_type_is_none(reader):
+    avro = record_of({"type": "long", "logicalType": "date"})
+    found = decode(
+        [written({"x": 2**40}, record_of("long"))], Schema((Field("x", "timestamp"),)), avro
+    )
+    assert found.columns["x"].tolist() == [2**40]
+
+
+NO_SCHEMAS = [
+    record_of({"type": "fixed", "name": "F", "size": -1}),
+    record_of({"type": "fixed", "name": "F", "size": 2**31}),
+    record_of({"type": "fixed", "name": "F", "size": "1"}),
+]
+
+
+@pytest.mark.parametrize("avro", NO_SCHEMAS)
+def test_sizes_that_no_record_can_have(avro):
+    with pytest.raises(SettingsError, match="no Avro schema: a fixed has a size from 0 to 2"):
+        AvroDecoder(Schema((Field("x", "bytes"),)), avro_schema=avro)
 
 
 def good_by_fastavro(payload, avro):

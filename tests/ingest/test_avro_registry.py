@@ -8,8 +8,9 @@ from ingest import Field, RecordBatch, Schema
 from ingest.checks import check_decoder
 from ingest.errors import SchemaRegistryError
 from ingest.formats.avro import AvroDecoder
+from ingest.formats.avro_schema import parse_registered
 from ingest.formats.confluent import framed
-from ingest.formats.schema_registry import RegistrySettings, SchemaRegistry
+from ingest.formats.schema_registry import RegisteredSchema, RegistrySettings, SchemaRegistry
 from tests.ingest.avro_samples import written
 from tests.ingest.registry_server import registry_server
 
@@ -171,6 +172,30 @@ def test_schemas_that_are_no_avro(server, kind, text, says):
     found = decode(server, [framed(number, b"\0")])
     assert [bad.kind for bad in found.bad] == ["unknown_schema"]
     assert says in found.bad[0].reason
+
+
+def test_sizes_and_depths_that_are_no_avro_either(server):
+    huge = {"type": "fixed", "name": "F", "size": 2**31}
+    whole = {"type": "record", "name": "R", "fields": [{"name": "x", "type": huge}]}
+    numbers = [server.register("huge", json.dumps(whole))]
+    for n in range(250):
+        link = ({"name": f"R{n - 1}", "subject": f"r{n - 1}", "version": 1},) if n else ()
+        below = {"name": "n", "type": ["null", f"R{n - 1}"] if n else "int"}
+        text = json.dumps({"type": "record", "name": f"R{n}", "fields": [below]})
+        numbers[1:] = [server.register(f"r{n}", text, references=link)]
+    found = decode(server, [framed(number, b"\0") for number in numbers])
+    assert [bad.kind for bad in found.bad] == ["unknown_schema"] * 2
+    assert "no Avro schema: a fixed has a size from 0" in found.bad[0].reason
+    assert "no Avro schema: its names lead too deep" in found.bad[1].reason
+
+
+def test_references_by_many_ways_are_walked_once():
+    part = RegisteredSchema("AVRO", '{"type": "fixed", "name": "R0", "size": 2}')
+    for n in range(1, 60):
+        fields = [{"name": "x", "type": f"R{n - 1}"}, {"name": "y", "type": f"R{n - 1}"}]
+        text = json.dumps({"type": "record", "name": f"R{n}", "fields": fields})
+        part = RegisteredSchema("AVRO", text, (("a", part), ("b", part)))
+    assert len(parse_registered(part).full_names) == 60
 
 
 def test_the_contract_of_decoders(server):

@@ -10,7 +10,8 @@ from ingest.checks import check_decoder
 from ingest.errors import SchemaRegistryError
 from ingest.formats.confluent import framed
 from ingest.formats.protobuf import ProtobufDecoder
-from ingest.formats.schema_registry import RegistrySettings, SchemaRegistry
+from ingest.formats.protobuf_schema import load_registered
+from ingest.formats.schema_registry import RegisteredSchema, RegistrySettings, SchemaRegistry
 from tests.ingest.protobuf_samples import town_file, trip
 from tests.ingest.registry_server import registry_server
 
@@ -82,10 +83,26 @@ def test_schemas_that_are_no_protobuf(server):
 
 def test_a_registry_that_writes_only_texts(server):
     body = b'{"schemaType": "PROTOBUF", "schema": "syntax = \\"proto3\\";"}'
-    server.troubles += [(200, body), (501, b"{}")]
-    for says in ("does not write descriptors", "does not write schemas in that form"):
-        with pytest.raises(SchemaRegistryError, match=f"{says}.*; give format.descriptor"):
+    other = b'{"schemaType": "PROTOBUF", "schema": "// \\u00e9t\\u00e9"}'
+    server.troubles += [(200, body), (200, other), (501, b"{}")]
+    for says in ("not write descriptors", "not write descriptors", "not write schemas in that"):
+        with pytest.raises(SchemaRegistryError, match=f"does {says}.*; give format.descriptor"):
             decode(server, [framed(1, b"\0")])
+
+
+def test_imports_by_many_ways_are_walked_once():
+    part = RegisteredSchema("PROTOBUF", encoded(one_message("m0.proto", "M0")))
+    for n in range(1, 60):
+        file = one_message(f"m{n}.proto", f"M{n}", f"m{n - 1}.proto")
+        below = (f"m{n - 1}.proto", part)
+        part = RegisteredSchema("PROTOBUF", encoded(file), (below, below))
+    assert list(load_registered(part).message_types_by_name) == ["M59"]
+
+
+def one_message(name, message, *imports):
+    file = descriptor_pb2.FileDescriptorProto(name=name, syntax="proto3", dependency=imports)
+    file.message_type.add(name=message)
+    return file
 
 
 def test_the_contract_of_decoders(server):

@@ -92,6 +92,7 @@ def test_what_writers_write_is_walked():
         (sample(kind=77), False),  # a number without a name
         (sample(a_uint64=2**63), False),
         (sample(at={"seconds": 2**60}), False),
+        (sample(at={"seconds": -(2**63)}), False),
         (sample() + b"\xf8\x3f\x01\xfa\x3f\x01a\xf9\x3f12345678\xfd\x3f1234", True),  # unknown
         (sample() + b"\xfb\x3f\xfc\x3f", False),  # a group
         (sample() + b"\x18\x05", False),  # a boolean that is 5
