@@ -34,11 +34,15 @@ def check_url(url: str) -> str:
     Raises:
         ValueError: it is not, or it does.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError('expected an address such as "https://registry:8081"')
-    if "@" in parts.netloc:
+    if "@" in url:
         raise ValueError('expected no user and password in it; give them as auth = "${NAME}"')
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ValueError('expected an address such as "https://registry:8081"')
     return url
 
 

@@ -27,7 +27,8 @@ def is_secret(key: str) -> bool:
 
 def public_uri(uri: str) -> str:
     """An address without the user and password that it may carry."""
-    return re.sub(r"//[^@/]*@", "//***@", uri)
+    hidden = r"(?<=^http://).*@|(?<=^https://).*@|(?<=//)[^@/]*@"
+    return re.sub(hidden, "***@", uri)
 
 
 def public_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,12 +96,24 @@ def _sentence(
         return f'unknown key; did you mean "{near}"?' if near else f"unknown key; known: {known}"
     if fault["type"] == "missing":
         return "missing; it has no default"
+    if fault["type"] in {"model_type", "dict_type"}:
+        return f"expected a table{_told_keys(model, path)}{_got(fault, path)}"
+    if fault["type"] == "tuple_type":
+        return f"expected a list in brackets{_got(fault, path)}"
     message = str(fault["msg"]).removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
+    return message[0].lower() + message[1:] + _got(fault, path)
+
+
+def _got(fault: Mapping[str, Any], path: tuple[str, ...]) -> str:
     got = fault.get("input")
-    if isinstance(got, (str, int, float, bool)) and not (path and is_secret(path[-1])):
-        message += f"; got {(public_uri(got) if isinstance(got, str) else got)!r}"
-    return message
+    if not isinstance(got, (str, int, float, bool)) or (path and is_secret(path[-1])):
+        return ""
+    return f"; got {(public_uri(got) if isinstance(got, str) else got)!r}"
+
+
+def _told_keys(model: type[BaseModel], path: tuple[str, ...]) -> str:
+    keys = sorted(_keys_at(model, path))
+    return f" with keys of {', '.join(keys)}" if keys else ""
 
 
 def _nearest(path: tuple[str, ...], model: type[BaseModel]) -> str | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import ingest
 import registry
 from millstream.board import Board
 from millstream.config import Config
-from millstream.config_schema import FieldSpec, LabelSpec
+from millstream.config_schema import make_field
 from millstream.decoding import make_decoder
 from millstream.durable import make_folder, write_json
 from millstream.recipe import fingerprint, make_recipe, round_seed
@@ -63,14 +63,6 @@ def make_schema(config: Config) -> ingest.Schema:
     if section.weight is not None:
         fields.append(ingest.Field(section.weight, "float32", "weight"))
     return ingest.Schema(tuple(fields))
-
-
-def make_field(
-    name: str, spec: FieldSpec | LabelSpec, role: Literal["feature", "label", "weight"]
-) -> ingest.Field:
-    """One field of the schema."""
-    own = spec.model_dump(exclude={"name", "type", "min", "max"})
-    return ingest.Field(name, spec.type, role, minimum=spec.min, maximum=spec.max, **own)
 
 
 def make_sample_settings(config: Config) -> ingest.SampleSettings:

@@ -136,6 +136,7 @@ def test_secrets_come_from_environment_and_files(
 
 def test_an_address_is_shown_without_its_password() -> None:
     assert public_uri("https://me:hunter2@mlflow:5000/x") == "https://***@mlflow:5000/x"
+    assert public_uri("https://me:hun/ter@2@mlflow/x") == "https://***@mlflow/x"
     assert public_uri("sqlite:////a/b@c.db") == "sqlite:////a/b@c.db"
 
 

@@ -52,18 +52,32 @@ def load(folder: Path, section: str = "", amount: str = '"float32"') -> Config:
             'kind = "avro"\nframing = "confluent"\nschema_registry = { url = "ftp://h" }',
             'format.schema_registry.url: expected an address such as "https://registry:8081"',
         ),
+        (
+            'kind = "avro"\nframing = "confluent"\nschema_registry = { url = "http://h:99999" }',
+            'format.schema_registry.url: expected an address such as "https://registry:8081"',
+        ),
+        (
+            'kind = "avro"\nframing = "confluent"\nschema_registry = "http://h"',
+            "format.schema_registry: expected a table with keys of auth, ca, url; got 'http://h'",
+        ),
+        (
+            'kind = "struct"\nfields = { amount = "<f4" }',
+            "format.fields: expected a list in brackets",
+        ),
     ],
 )
 def test_keys_that_do_not_fit_are_told(tmp_path: Path, section: str, expected: str) -> None:
     with pytest.raises(ConfigError) as told:
         load(tmp_path, section)
     assert expected in str(told.value)
+    assert len(str(told.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize(
     "access",
     [
         'url = "http://me:hunter2@h"',
+        'url = "http://me:hunter2/3@h"',
         'url = "${WITH_PASSWORD}"',
         'url = "http://h", auth = "me:hunter2"',
     ],
@@ -177,6 +191,17 @@ def test_fields_take_the_newer_keys(tmp_path: Path, amount: str, field: dict) ->
         ('{ type = "float32", length = true }', 'expected a whole number from 1 or "ragged"'),
         ('{ type = "float32", lenght = 3 }', 'did you mean "length"?'),
         ('{ type = "timestamp", default = 2026-01-01T00:00:00 }', "a moment with its offset"),
+        ('{ type = "timestamp", default = 2026-01-01 }', "a moment with its offset"),
+        (
+            '{ type = "timestamp", default = "2026-01-01T00:00:00Z" }',
+            "without quotes, such as 2026",
+        ),
+        ('{ type = "float32", length = 2, default = [0, 0] }', "expected one number, text or"),
+        ('{ type = "float32", default = "0" }', "amount: the default"),
+        ('{ type = "category", grow = true }', "grow: input should be a valid integer; got True"),
+        ('{ type = "float32", grow = 9 }', "amount: only a category has a vocabulary or buckets"),
+        ('"category"', "amount: a category needs"),
+        ('["float32", 3]', "amount: expected a table with keys of buckets, default, grow, length"),
         (
             '{ type = "timestamp", min = 0 }',
             "only a number has min or max, and this is a timestamp",
@@ -189,7 +214,8 @@ def test_wrong_values_of_the_newer_keys_are_told(
     with pytest.raises(ConfigError) as told:
         load(tmp_path, amount=amount)
     assert expected in str(told.value)
-    assert "schema.features.amount" in str(told.value)
+    assert str(told.value).startswith("millstream.toml: schema.features.amount")
+    assert len(str(told.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize(
