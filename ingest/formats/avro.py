@@ -15,7 +15,7 @@ from ingest.formats.avro_columns import Noted, column_of, plan_field
 from ingest.formats.avro_program import compile_program
 from ingest.formats.avro_schema import AvroSchema, AvroSchemaError, parse_avro, parse_registered
 from ingest.formats.avro_values import RecordReader, path_of
-from ingest.formats.confluent import unframe
+from ingest.formats.confluent import group_rows, unframe
 from ingest.formats.decoder import BadRecord, Decoded
 from ingest.formats.schema_registry import SchemaRegistry
 from ingest.formats.values import check_value
@@ -105,14 +105,16 @@ class AvroDecoder:
         if frames.payload is None:
             return
         rows = rows[frames.rows]
-        for schema_id, places in frames.groups():
-            group = frames.payload.take(places)
+        for key, places in group_rows(frames.ids[:, None]):
+            schema_id = int(key[0])
             written = self._find(schema_id)
-            if isinstance(written, _Written) and group is not None:
-                written.decode(group, rows[places], parts, bad)
-            else:
+            if isinstance(written, str):
                 reason = f"schema {schema_id}: {written}"
                 bad += [BadRecord(row, reason, "unknown_schema") for row in rows[places].tolist()]
+                continue
+            group = frames.payload.take(places)
+            if group is not None:
+                written.decode(group, rows[places], parts, bad)
 
     def _find(self, schema_id: int) -> _Written | str:
         """What reads the records of a schema, or why nothing does."""
@@ -120,7 +122,7 @@ class AvroDecoder:
             return self._written[schema_id]
         found = self._registry.schema(schema_id)
         if found is None:
-            return f"the registry {self._registry.url} does not know it"
+            return self._registry.why_unknown(schema_id)
         try:
             written = _Written(self._schema, parse_registered(found), self._given, schema_id)
         except AvroSchemaError as error:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,7 @@ from ingest.records import RecordBatch
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Frames", "Unframed", "framed", "unframe"]
+__all__ = ["Frames", "Unframed", "framed", "group_rows", "unframe"]
 
 MAGIC, GUID_MAGIC = 0, 1
 HEADER = 5
@@ -50,18 +51,25 @@ class Frames:
     payload: RecordBatch | None
     bad: tuple[BadRecord, ...]
 
-    def groups(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Each schema's id and int64[k], the places in `payload` of its records, growing."""
-        if len(self.ids) and (self.ids == self.ids[0]).all():
-            yield int(self.ids[0]), np.arange(len(self.ids))
-            return
-        for schema_id in np.unique(self.ids):
-            yield int(schema_id), np.flatnonzero(self.ids == schema_id)
-
 
 def framed(schema_id: int, payload: bytes) -> bytes:
     """A payload in its frame."""
     return bytes([MAGIC]) + schema_id.to_bytes(4, "big") + payload
+
+
+def group_rows(keys: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Each different row of keys [n, k], in their order, and int64[m], its places, growing."""
+    if not len(keys):
+        return
+    differing = (keys != keys[0]).any(axis=0)
+    if not differing.any():
+        yield keys[0], np.arange(len(keys))
+        return
+    order = np.lexsort(keys[:, differing].T[::-1])
+    ordered = keys[order]
+    begins = np.flatnonzero((ordered[1:] != ordered[:-1]).any(axis=1)) + 1
+    for begin, end in pairwise([0, *begins.tolist(), len(order)]):
+        yield ordered[begin], order[begin:end]
 
 
 def unframe(batch: RecordBatch) -> Frames:

@@ -53,7 +53,8 @@ class Decoder(Protocol):
     Guarantees:
         Completeness: each record of a batch is either good or bad, never both, never neither.
         Determinism: what becomes of a record depends on its value (and key) alone, not on its
-            neighbours.
+            neighbours. One exception: a decoder that asks a schema registry finds an id unknown
+            or known as the registry has it at that time, and asks for few unknown ids at a time.
         It never raises for the content of a record.
 
     `ingest.checks.check_decoder` proves an implementation.

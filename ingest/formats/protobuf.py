@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ingest.errors import SchemaRegistryError, SettingsError
 from ingest.formats.assembly import assemble, decode_rows, readable
-from ingest.formats.confluent import unframe
+from ingest.formats.confluent import group_rows, unframe
 from ingest.formats.decoder import BadRecord, Decoded
 from ingest.formats.protobuf_columns import plan_message
 from ingest.formats.protobuf_schema import (
@@ -24,7 +24,7 @@ from ingest.formats.protobuf_schema import (
     message_at,
 )
 from ingest.formats.protobuf_values import getter
-from ingest.formats.schema_registry import SchemaRegistry
+from ingest.formats.schema_registry import RegisteredSchema, SchemaRegistry
 from ingest.formats.value_columns import column_of_values
 from ingest.formats.values import check_value
 from ingest.ragged import Column, take_rows
@@ -84,7 +84,7 @@ class ProtobufDecoder:
         self._framed = framed or registry is not None
         self._registry = registry if descriptor is None else None
         self._max_bytes = max_record_bytes
-        self._types: dict[tuple[int, tuple[int, ...]], _Type | tuple[str, str]] = {}
+        self._files: dict[int, _File | str] = {}
         if descriptor is not None:
             self._known = find_message(load_descriptor(descriptor), message)
             self._type = _Type(schema, self._known)
@@ -120,22 +120,21 @@ class ProtobufDecoder:
         reason = "expected the message's place in its file behind Confluent's frame"
         bad += [BadRecord(row, reason, "not_framed") for row in rows[taken < 0].tolist()]
         kept = np.flatnonzero(taken >= 0)
-        names = np.column_stack([frames.ids, paths])[kept]
-        for name in np.unique(names, axis=0):
-            places = kept[(names == name).all(axis=1)]
-            group = whole.take(places)
-            if group is None:
-                continue
-            size = taken[places]
-            inner = replace(
-                group, value_start=group.value_start + size, value_length=group.value_length - size
-            )
-            found = self._find(int(name[0]), tuple(name[1:][name[1:] >= 0].tolist()))
-            if isinstance(found, _Type):
-                found.decode(inner, rows[places], parts, bad)
-            else:
+        for key, some in group_rows(np.column_stack([frames.ids, paths])[kept]):
+            places = kept[some]
+            found = self._find(int(key[0]), tuple(key[1:][key[1:] >= 0].tolist()))
+            if not isinstance(found, _Type):
                 kind, reason = found
                 bad += [BadRecord(row, reason, kind) for row in rows[places].tolist()]
+                continue
+            group = whole.take(places)
+            if group is not None:
+                start, length = (
+                    group.value_start + taken[places],
+                    group.value_length - taken[places],
+                )
+                inner = replace(group, value_start=start, value_length=length)
+                found.decode(inner, rows[places], parts, bad)
 
     def _find(self, schema_id: int, indexes: tuple[int, ...]) -> _Type | tuple[str, str]:
         """What reads messages of a type; or kind and reason for which nothing does."""
@@ -147,35 +146,45 @@ class ProtobufDecoder:
                 f" {self._message} is {list(self._place)}"
             )
             return "wrong_type", reason
-        key = (schema_id, indexes)
-        if key not in self._types:
+        if schema_id not in self._files:
             found = self._registry.schema(schema_id, "serialized")
             if found is None:
-                reason = f"schema {schema_id}: the registry {self._registry.url} does not know it"
-                return "unknown_schema", reason
-            try:
-                self._types[key] = self._of_file(schema_id, load_registered(found), indexes)
-            except ProtobufTextError as error:
-                raise SchemaRegistryError(
-                    f"schema registry {self._registry.url}: it does not write descriptors"
-                    f" (schema {schema_id}: {error}); give format.descriptor"
-                ) from error
-            except ProtobufSchemaError as error:
-                reason = f"schema {schema_id}: no Protobuf descriptor: {error}"
-                self._types[key] = ("unknown_schema", reason)
-        return self._types[key]
+                return (
+                    "unknown_schema",
+                    f"schema {schema_id}: {self._registry.why_unknown(schema_id)}",
+                )
+            self._files[schema_id] = self._load(schema_id, found, self._registry.url)
+        file = self._files[schema_id]
+        if isinstance(file, str):
+            return "unknown_schema", f"schema {schema_id}: no Protobuf descriptor: {file}"
+        message = message_at(file.descriptor, indexes)
+        if message is None or message.full_name != self._message:
+            what = "none" if message is None else message.full_name
+            where = f"schema {schema_id}: expected {self._message}, and message {list(indexes)}"
+            return "wrong_type", f"{where} is {what}"
+        if file.type is None:
+            file.type = _Type(self._schema, message)
+        return file.type
 
-    def _of_file(
-        self, schema_id: int, file: Any, indexes: Sequence[int]
-    ) -> _Type | tuple[str, str]:
-        message = message_at(file, indexes)
-        if message is not None and message.full_name == self._message:
-            return _Type(self._schema, message)
-        what = "none" if message is None else message.full_name
-        reason = (
-            f"schema {schema_id}: expected {self._message}, and message {list(indexes)} is {what}"
-        )
-        return "wrong_type", reason
+    def _load(self, schema_id: int, found: RegisteredSchema, url: str) -> _File | str:
+        """The file that a registry describes, or why it is none."""
+        try:
+            return _File(load_registered(found))
+        except ProtobufTextError as error:
+            raise SchemaRegistryError(
+                f"schema registry {url}: it does not write descriptors"
+                f" (schema {schema_id}: {error}); give format.descriptor"
+            ) from error
+        except ProtobufSchemaError as error:
+            return str(error)
+
+
+@dataclass
+class _File:
+    """A file of the registry, and what reads the message in it that is wanted."""
+
+    descriptor: Any
+    type: _Type | None = None
 
 
 class _Type:

@@ -18,8 +18,9 @@ from ingest.formats.schema_registry_http import RegistryConnection, RegistrySett
 __all__ = ["RegisteredSchema", "RegistrySettings", "SchemaRegistry"]
 
 MOST_SCHEMAS = 256
-MOST_UNKNOWN = 10_000
+MOST_UNKNOWN = 200
 UNKNOWN_FOR_S = 30.0
+ID_LIMIT = 2**31  # registries take no larger one for an id at all
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class SchemaRegistry:
     """Schemas by id, each asked for once: what an id stands for never changes.
 
     Safe for threads. An unknown id is asked for again after half a minute: it may be a schema that
-    has not reached the registry's replica yet.
+    has not reached the registry's replica yet. Values that are not in Confluent's frame at all may
+    look as if each had an id of its own; so no more than 200 unknown ids are asked for in half a
+    minute, and then a new id is unknown until that has passed.
 
     Args:
         settings: where the registry is.
@@ -68,7 +71,7 @@ class SchemaRegistry:
                 Protobuf's descriptor in base64.
 
         Returns:
-            None when the registry does not know the id.
+            None when the registry does not know the id; see `why_unknown`.
 
         Raises:
             SchemaRegistryError: the registry cannot be asked.
@@ -77,22 +80,37 @@ class SchemaRegistry:
         with self._lock:
             if key in self._known:
                 return self._known[key]
-            if self._unknown.get(key, 0.0) > time.monotonic():
+            if schema_id >= ID_LIMIT or not self._may_ask(key):
                 return None
             found = self._ask_for_id(schema_id, form)
             if found is not None:
                 self._known[key] = found
             else:
-                self._unknown.pop(key, None)
                 self._unknown[key] = time.monotonic() + UNKNOWN_FOR_S
-                while len(self._unknown) > MOST_UNKNOWN:
-                    self._unknown.popitem(last=False)
             return found
+
+    def why_unknown(self, schema_id: int) -> str:
+        """Why `schema` gave None for an id, for people."""
+        with self._lock:
+            asked = schema_id >= ID_LIMIT or any(schema_id == one for one, _ in self._unknown)
+        if asked:
+            return f"the registry {self.url} does not know it"
+        return (
+            f"the registry {self.url} is not asked for it: it does not know {MOST_UNKNOWN} other"
+            f" ids of the last {UNKNOWN_FOR_S:g} s"
+        )
 
     def close(self) -> None:
         """Close the connections; twice is as good as once."""
         with self._lock:
             self._connection.close()
+
+    def _may_ask(self, key: tuple[int, str]) -> bool:
+        """Whether an id may be asked for (again); `_unknown` has those that expire next first."""
+        now = time.monotonic()
+        while self._unknown and next(iter(self._unknown.values())) <= now:
+            self._unknown.popitem(last=False)
+        return key not in self._unknown and len(self._unknown) < MOST_UNKNOWN
 
     def _ask_for_id(self, schema_id: int, form: str) -> RegisteredSchema | None:
         query = {"format": form, "subject": self._settings.subject or ""}

@@ -6,8 +6,12 @@ import base64
 import json
 import random
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -106,40 +110,65 @@ class RegistryConnection:
         Raises:
             SchemaRegistryError: the registry cannot be reached, or answers something else.
         """
-        import requests
-        import urllib3
-
         pause, last = FIRST_PAUSE_S, ""
         for attempt in range(self._settings.tries):
             if attempt:
                 time.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311 - touches no record
                 pause = min(2 * pause, LONGEST_PAUSE_S)
-            try:
-                status, body = self._request(place, query)
-            except (
-                requests.ConnectionError,
-                requests.Timeout,
-                urllib3.exceptions.HTTPError,
-            ) as error:
-                if isinstance(error, requests.exceptions.SSLError):
-                    raise self.error(f"TLS failed: {_plain(error)}", "check ca") from error
-                last = _plain(error)
-                continue
-            except requests.RequestException as error:
-                raise self.error(_plain(error)) from error
-            if status not in AGAIN:
-                return self._answer(place, status, body)
-            last = f"it answered {status}"
+            answer = self._try(place, query)
+            if not isinstance(answer, str) and answer[0] not in AGAIN:
+                return self._answer(place, *answer)
+            last = answer if isinstance(answer, str) else f"it answered {answer[0]}"
         raise self.error(f"{self._settings.tries} tries failed, the last: {last}")
 
-    def _request(self, place: str, query: dict[str, str]) -> tuple[int, bytes]:
+    def _try(self, place: str, query: dict[str, str]) -> tuple[int, bytes] | str:
+        """Status and body of an answer, or why there is none, if the reason may pass."""
+        import requests
+        import urllib3
+
+        try:
+            return self._in_time(partial(self._request, self._opened(), place, query))
+        except TimeoutError:
+            self._session = None  # the request that takes too long still has it
+            return f"no whole answer within {self._settings.timeout_s:g} s"
+        except requests.exceptions.SSLError as error:
+            raise self.error(f"TLS failed: {_plain(error)}", "check ca") from error
+        except (
+            requests.ConnectionError,
+            requests.Timeout,
+            urllib3.exceptions.HTTPError,
+        ) as error:
+            return _plain(error)
+        except requests.RequestException as error:
+            raise self.error(_plain(error)) from error
+
+    def _in_time(self, request: Callable[[], tuple[int, bytes]]) -> tuple[int, bytes]:
+        """What a request gives, in a thread of its own.
+
+        The time-outs of requests are of a single read of the socket, and a name's resolution has
+        none; a server that sends its header byte by byte would take any time.
+        """
+        done: Future[tuple[int, bytes]] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(request())
+            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+                done.set_exception(error)
+
+        Thread(target=run, daemon=True).start()
+        return done.result(self._settings.timeout_s)
+
+    def _request(
+        self, session: requests.Session, place: str, query: dict[str, str]
+    ) -> tuple[int, bytes]:
         settings = self._settings
         headers = {"Accept": ACCEPT, "Accept-Encoding": "identity"}
         if settings.auth is not None:
             token = base64.b64encode(settings.auth.encode()).decode()
             headers["Authorization"] = f"Basic {token}"
         deadline = time.monotonic() + settings.timeout_s
-        with self._opened().get(
+        with session.get(
             settings.url.rstrip("/") + place,
             params=query,
             headers=headers,
@@ -155,7 +184,7 @@ class RegistryConnection:
                 if len(body) > LARGEST:
                     raise self.error(f"it answered with more than {LARGEST} bytes")
                 if time.monotonic() > deadline:
-                    raise self.error(f"no whole answer within {settings.timeout_s:g} s")
+                    break  # nobody waits for it any more
             return response.status_code, body
 
     def _opened(self) -> requests.Session:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ingest import Field, JsonDecoder, RecordBatch, Schema
 from ingest.checks import check_decoder
-from ingest.formats.confluent import Unframed, framed, unframe
+from ingest.formats.confluent import Unframed, framed, group_rows, unframe
 from ingest.formats.protobuf_indexes import DEEPEST, read_indexes
 
 SCHEMA = Schema((Field("amount", "float32"), Field("city", "string")))
@@ -24,9 +24,9 @@ def test_ids_and_payloads():
     assert [found.payload.value(row) for row in range(3)] == [b"abc", b"", b"\0"]
     assert found.payload.key(0) == b"key"
     assert found.bad == ()
-    assert [(schema_id, rows.tolist()) for schema_id, rows in found.groups()] == [
-        (7, [0, 2]),
-        (2**32 - 1, [1]),
+    assert [(key.tolist(), rows.tolist()) for key, rows in group_rows(found.ids[:, None])] == [
+        ([7], [0, 2]),
+        ([2**32 - 1], [1]),
     ]
 
 
@@ -59,7 +59,7 @@ def test_nothing_but_values_without_a_frame():
     found = unframe(batch([None, b"x"]))
     assert found.payload is None
     assert len(found.rows) == len(found.ids) == 0
-    assert list(found.groups()) == []
+    assert list(group_rows(found.ids[:, None])) == []
     assert [bad.index for bad in found.bad] == [0, 1]
 
 
@@ -81,6 +81,20 @@ def test_each_value_is_as_if_alone(values):
         zip(found.rows.tolist(), found.ids.tolist(), strict=True)
     ):
         assert framed(schema_id, found.payload.value(place)) == values[row]
+
+
+@given(st.lists(st.tuples(*[st.integers(-1, 2)] * 3), max_size=30))
+def test_rows_in_groups(keys):
+    found = group_rows(np.array(keys, np.int64).reshape(-1, 3))
+    assert [(tuple(key.tolist()), places.tolist()) for key, places in found] == [
+        (key, [place for place, one in enumerate(keys) if one == key]) for key in sorted(set(keys))
+    ]
+
+
+@pytest.mark.timeout(60)
+def test_as_many_groups_as_rows():
+    keys = np.arange(400_000).reshape(-1, 2)[::-1]
+    assert sum(len(places) for _, places in group_rows(keys)) == 200_000
 
 
 def row(**changes):

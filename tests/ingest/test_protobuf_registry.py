@@ -58,6 +58,15 @@ def test_messages_of_other_types_are_bad(server):
     ]
 
 
+def test_what_records_say_is_not_remembered(server):
+    number = server.register("t-value", encoded(town_file()), "PROTOBUF")
+    values = [framed(number, bytes([2, 0x80 | n % 64 << 1, n // 64])) for n in range(64, 4000)]
+    found = decoder(server)
+    batch = RecordBatch.of("t", 0, range(len(values)), values)
+    assert {bad.kind for bad in found.decode(batch).bad} == {"wrong_type"}
+    assert len(found._files) == 1
+
+
 def test_schemas_that_are_no_protobuf(server):
     broken = town_file()
     broken.dependency.append("ghost.proto")

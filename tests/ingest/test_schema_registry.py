@@ -8,7 +8,7 @@ import pytest
 
 from ingest.errors import SchemaRegistryError, SettingsError
 from ingest.formats import schema_registry_http
-from ingest.formats.schema_registry import RegistrySettings, SchemaRegistry
+from ingest.formats.schema_registry import MOST_UNKNOWN, RegistrySettings, SchemaRegistry
 from tests.ingest.registry_server import registry_server
 
 LONG = json.dumps("long")
@@ -46,6 +46,31 @@ def test_an_unknown_id_is_none_and_asked_for_again_later(server, monkeypatch):
     later = time.monotonic() + 31
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert registry.schema(1).text == LONG
+
+
+def test_an_id_that_is_no_javas_int_is_not_asked_for(server):
+    assert client(server).schema(2**31) is None
+    assert client(server).schema(2**31 - 1) is None
+    assert server.asked == ["/schemas/ids/2147483647"]
+
+
+def test_unknown_ids_are_asked_for_so_many_at_a_time(server, monkeypatch):
+    registry = client(server)
+    for number in range(1000, 2000):
+        assert registry.schema(number) is None
+    assert len(server.asked) == MOST_UNKNOWN
+    assert "does not know it" in registry.why_unknown(1000)
+    assert "does not know it" in registry.why_unknown(2**31)
+    assert registry.why_unknown(1999) == (
+        f"the registry {server.url} is not asked for it: it does not know {MOST_UNKNOWN} other ids"
+        " of the last 30 s"
+    )
+    later = time.monotonic() + 31
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    server.register("t-value", LONG)
+    assert registry.schema(1).text == LONG
+    assert registry.schema(1999) is None
+    assert len(server.asked) == MOST_UNKNOWN + 2
 
 
 def test_references_come_with_a_schema(server):
@@ -139,7 +164,9 @@ def test_a_registry_that_is_down(server):
 
 def test_a_registry_that_does_not_answer(server):
     server.slow_s = 2.0
-    with pytest.raises(SchemaRegistryError, match=r"2 tries failed.*timed out"):
+    with pytest.raises(
+        SchemaRegistryError, match=r"2 tries failed.*(timed out|no whole answer)"
+    ):
         client(server, timeout_s=0.05, tries=2).schema(1)
 
 
@@ -161,24 +188,32 @@ def test_a_registry_that_breaks_off(server):
         thread.join()
 
 
-def test_a_registry_that_drips(server):
+@pytest.mark.parametrize(
+    "begins", [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "]
+)
+def test_a_registry_that_drips(begins):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         ended = threading.Event()
 
-        def drip():
-            taken, _ = listening.accept()
-            with taken:
-                taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-                with suppress(ConnectionError):
-                    while not ended.wait(0.02):
-                        taken.sendall(b" ")
+        def drip(taken):
+            with taken, suppress(ConnectionError):
+                taken.sendall(begins)
+                while not ended.wait(0.02):
+                    taken.sendall(b" ")
 
-        thread = threading.Thread(target=drip)
+        def serve():
+            for _ in range(2):
+                threading.Thread(target=drip, args=(listening.accept()[0],)).start()
+
+        thread = threading.Thread(target=serve)
         thread.start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         try:
-            with pytest.raises(SchemaRegistryError, match=r"no whole answer within 0\.2 s"):
-                SchemaRegistry(RegistrySettings(url, timeout_s=0.2, tries=1)).schema(1)
+            registry = SchemaRegistry(RegistrySettings(url, timeout_s=0.2, tries=2))
+            with pytest.raises(
+                SchemaRegistryError, match=r"2 tries .*no whole answer within 0\.2 s"
+            ):
+                registry.schema(1)
         finally:
             ended.set()
             thread.join()
