@@ -31,6 +31,10 @@ LISTABLE = (*NUMBERS, "bool", "category")
 TEXTS = ("string", "bytes")
 STORED = {"category": "int32", "timestamp": "int64", "string": "uint8", "bytes": "uint8"}
 LONGEST = 2**24
+FLOAT32_OVERFLOW = 2.0**128 - 2.0**103
+"""The smallest number that a float32 rounds to infinity."""
+INTEGER_LIMIT = {"int32": 2**31, "int64": 2**63, "timestamp": 2**63}
+"""An integer is good from minus this up to below it."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Field:
     def __post_init__(self) -> None:
         if not self.name:
             raise SchemaError("a field has an empty name")
+        self._check_texts()
         for value, known in ((self.dtype, get_args(DType)), (self.role, get_args(Role))):
             if value not in known:
                 raise self._error(f"expected one of {', '.join(known)}, got {value!r}")
@@ -93,11 +98,21 @@ class Field:
             object.__setattr__(self, name, self._bound(name))
         low, high = self.minimum, self.maximum
         if low is not None and high is not None and low > high:
-            raise self._error(f"its minimum {low:g} is above its maximum {high:g}")
+            raise self._error(f"its minimum {low:.17g} is above its maximum {high:.17g}")
         self._check_default()
 
     def _error(self, text: str) -> SchemaError:
         return SchemaError(f'field "{self.name}": {text}')
+
+    def _check_texts(self) -> None:
+        default = self.default if isinstance(self.default, str) else ""
+        try:
+            "".join((self.name, *self.vocabulary, default)).encode()
+        except UnicodeEncodeError as error:
+            raise SchemaError(
+                f"field {ascii(self.name)}: a lone surrogate is in its name, a word of its"
+                " vocabulary or its default; that is no text"
+            ) from error
 
     def _check_category(self) -> None:
         words = self.vocabulary or self.buckets or self.grow
@@ -142,7 +157,7 @@ class Field:
             raise self._error(f"expected a number as its {name}, got {value!r}")
         if not abs(value) < 2.0**1023:
             raise self._error(f"expected a finite {name}, got {value}")
-        return float(value)
+        return value if self.dtype in INTEGERS and value != float(value) else float(value)
 
     def _check_default(self) -> None:
         value = self.default
@@ -159,17 +174,23 @@ class Field:
         fitting = kinds.get(self.dtype, (str,) if self.dtype == "bytes" else (int,))
         if not isinstance(value, fitting) or (isinstance(value, bool) and self.dtype != "bool"):
             raise self._error(f"the default {value!r} is no {self.dtype}")
-        if self.dtype == "timestamp" and not abs(int(value)) < 2**63:
-            raise self._error(f"its default {value} is no moment of 64 bits")
-        if self.dtype in NUMBERS:
-            self._check_default_number(float(value))
+        if isinstance(value, (int, float)) and self.dtype != "bool":
+            self._check_default_number(value)
 
     def _check_default_number(self, value: float) -> None:
         low, high = self.bounds
+        limit = INTEGER_LIMIT.get(self.dtype)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if limit is not None:
+            fits = -limit <= value < limit
+        else:
+            fits = abs(number) < (FLOAT32_OVERFLOW if self.dtype == "float32" else math.inf)
         outside = (low is not None and value < low) or (high is not None and value > high)
-        limit = {"int32": 2.0**31 - 1, "int64": 2.0**63 - 1024, "float32": 3.4e38}
-        if outside or not abs(value) <= limit.get(self.dtype, 1.7e308):
-            raise self._error(f"its default {value:g} is out of its range")
+        if outside or not fits:
+            raise self._error(f"its default {number:g} is out of its range")
 
     @property
     def is_text(self) -> bool:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest.field import Field
-from ingest.formats.value_checks import FLOAT32_OVERFLOW
+from ingest.field import FLOAT32_OVERFLOW, INTEGER_LIMIT, Field
 from ingest.formats.values import default_value
 from ingest.schema import Schema
 
@@ -37,7 +36,6 @@ __all__ = [
     "NAMES",
     "RAGGED",
     "TABLE",
-    "TABLE_MASK",
     "TEXT",
     "TIMESTAMP",
     "WORDS",
@@ -63,7 +61,6 @@ KINDS = {
     "string": TEXT,
     "bytes": OTHER,
 }
-LIMITS = {"int32": 2**31, "int64": 2**63, "timestamp": 2**63}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +120,7 @@ def make_plan(schema: Schema, fill_table: FillTable) -> Plan:
 
 def _name(name: str) -> bytes | None:
     """A name as JSON has it; None if there is something to escape in it."""
-    if any(c < " " or c in '"\\' or "\ud800" <= c <= "\udfff" for c in name):
+    if any(c < " " or c in '"\\' for c in name):
         return None
     return name.encode()
 
@@ -154,7 +151,7 @@ def _limits(field: Field) -> tuple[int, int]:
         largest = math.nextafter(largest, 0)
         low = max(low, 0.0 if field.role == "weight" else -largest)
         return _bits(low), _bits(min(high, largest))
-    limit = LIMITS.get(field.dtype, 1)
+    limit = INTEGER_LIMIT.get(field.dtype, 1)
     least, most = max(low, -limit), min(high, limit - 1)
     return (int(least), int(most)) if least <= most else (1, 0)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
-from ingest.field import Field
+from ingest.field import FLOAT32_OVERFLOW, INTEGER_LIMIT, Field
 from ingest.formats.moments import milliseconds_of, parse_rfc3339
 
 __all__ = ["BadKind", "WrongError", "check"]
@@ -16,6 +16,7 @@ BadKind = Literal[
     "malformed",
     "missing_field",
     "not_finite",
+    "not_framed",
     "not_json",
     "null_value",
     "out_of_range",
@@ -25,8 +26,6 @@ BadKind = Literal[
     "wrong_length",
     "wrong_type",
 ]
-FLOAT32_OVERFLOW = 2.0**128 - 2.0**103
-INTEGER_LIMIT = {"int32": 2**31, "int64": 2**63, "timestamp": 2**63}
 
 
 class WrongError(Exception):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ingest import Field, Schema, SchemaError
+from ingest.formats.values import default_value
 from ingest.ragged import Ragged
 from tests.ingest.samples import SCHEMA
 
@@ -29,6 +30,27 @@ def test_bounds_are_in_the_plain_form_only_when_set():
     assert bounded.fields[0].bounds == (0, 23)
     same = Schema((Field("hour", "int32", minimum=0.0, maximum=23.5), Field("x", "bool"), LABEL))
     assert same.fingerprint() == bounded.fingerprint()
+
+
+def test_bounds_of_64_bits_are_exact():
+    field = Field("x", "int64", minimum=-(2**62) - 1, maximum=2**62 + 1)
+    assert field.bounds == (-(2**62) - 1, 2**62 + 1)
+    schema = Schema((field, LABEL))
+    assert Schema.from_json(json.loads(json.dumps(schema.to_json()))) == schema
+
+
+@pytest.mark.parametrize(
+    ("dtype", "default"),
+    [
+        ("int64", 2**63 - 1),
+        ("int64", -(2**63)),
+        ("int32", -(2**31)),
+        ("float64", 1.75e308),
+        ("float32", 3.402e38),
+    ],
+)
+def test_defaults_go_to_the_ends_of_their_types(dtype, default):
+    assert default_value(Field("x", dtype, default=default)) == default
 
 
 def test_roles():
@@ -76,6 +98,9 @@ def test_columns_of_fields(field, dtype, shape, ragged):
     ("make", "message"),
     [
         (lambda: Field("", "bool"), "empty name"),
+        (lambda: Field("\ud800", "bool"), "that is no text"),
+        (lambda: Field("x", "category", vocabulary=("\ud800",)), "that is no text"),
+        (lambda: Field("x", "string", default="\ud800"), "that is no text"),
         (lambda: Field("x", "float16"), "expected one of float32"),
         (lambda: Field("x", "bool", "target"), "expected one of feature"),
         (lambda: Field("x", "bool", buckets=3), "only a category"),
@@ -102,9 +127,13 @@ def test_columns_of_fields(field, dtype, shape, ragged):
         (lambda: Field("x", "int32", default=1.5), "the default 1.5 is no int32"),
         (lambda: Field("x", "float32", default=True), "the default True is no float32"),
         (lambda: Field("x", "float32", default=1e39), "out of its range"),
+        (lambda: Field("x", "float32", default=2.0**128 - 2.0**103), "out of its range"),
+        (lambda: Field("x", "float64", default=10**400), "out of its range"),
+        (lambda: Field("x", "int64", default=2**63), "out of its range"),
+        (lambda: Field("x", "int64", maximum=2**60, default=2**60 + 1), "out of its range"),
         (lambda: Field("x", "int32", minimum=0, default=-1), "out of its range"),
         (lambda: Field("x", "int32", length="ragged", default=1), "no elements"),
-        (lambda: Field("x", "timestamp", default=2**63), "no moment of 64 bits"),
+        (lambda: Field("x", "timestamp", default=2**63), "out of its range"),
         (lambda: Field("x", "category", vocabulary=("a", "b"), grow=1), "room to grow"),
         (lambda: Field("x", "category", buckets=2, grow=3), "either a vocabulary"),
         (lambda: Schema((Field("x", "bool"),)).label, "it has no label"),
