@@ -75,10 +75,14 @@ class Ragged:
             np.frombuffer(row, np.uint8) if isinstance(row, bytes) else np.asarray(row, dtype)
             for row in rows
         ]
-        splits = np.zeros(len(arrays) + 1, np.int64)
-        np.cumsum([len(array) for array in arrays], out=splits[1:])
         values = np.concatenate(arrays) if arrays else np.empty(0, dtype)
-        return cls(values.astype(dtype, copy=False), splits)
+        lengths = [len(array) for array in arrays]
+        return cls.from_lengths(values.astype(dtype, copy=False), lengths)
+
+    @classmethod
+    def from_lengths(cls, values: NDArray[Any], lengths: ArrayLike) -> Ragged:
+        """From the values of all rows, and how many each row has."""
+        return cls(values, splits_of(lengths))
 
     def row(self, index: int) -> NDArray[Any]:
         """The values of one row."""
@@ -93,13 +97,23 @@ class Ragged:
 
     def take(self, indices: ArrayLike) -> Ragged:
         """The rows at `indices` (integers or a mask), copied."""
+        from ingest.gather import copy_spans  # numba is slow to import
+
         wanted = np.asarray(indices)
-        chosen = np.arange(len(self))[wanted if wanted.size else wanted.astype(np.intp)]
-        lengths = self.lengths[chosen]
-        splits = np.zeros(len(chosen) + 1, np.int64)
-        np.cumsum(lengths, out=splits[1:])
-        places = np.arange(splits[-1]) + np.repeat(self.splits[chosen] - splits[:-1], lengths)
-        return Ragged(self.values[places], splits)
+        chosen = wanted if wanted.size else wanted.astype(np.intp)
+        starts, lengths = self.splits[:-1][chosen], self.lengths[chosen]
+        splits, width = splits_of(lengths), self.values.itemsize
+        bytes_of = np.ascontiguousarray(self.values).view(np.uint8)
+        found = copy_spans(bytes_of, starts * width, splits * width)
+        return Ragged(found.view(self.dtype), splits)
+
+
+def splits_of(lengths: ArrayLike) -> NDArray[np.int64]:
+    """int64[n + 1], where rows begin and end that have these lengths and lie end to end."""
+    sizes = np.asarray(lengths, np.int64)
+    splits = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=splits[1:])
+    return splits
 
 
 Column: TypeAlias = "NDArray[Any] | Ragged"
@@ -122,7 +136,5 @@ def concat_columns(parts: Sequence[Column]) -> Column:
         return np.concatenate(plain)
     if plain or not ragged:
         raise RowsError("rows: expected at least one part, all ragged or none")
-    lengths = np.concatenate([part.lengths for part in ragged])
-    splits = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=splits[1:])
-    return Ragged(np.concatenate([part.values for part in ragged]), splits)
+    values = np.concatenate([part.values for part in ragged])
+    return Ragged.from_lengths(values, np.concatenate([part.lengths for part in ragged]))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from ingest.schema import Schema
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["assemble", "decode_rows", "readable"]
+__all__ = ["NULL", "assemble", "decode_rows", "readable", "renamed"]
 
 NULL = -1
+"""The length of a key or value that is not there; see `RecordBatch`."""
 
 
 def readable(batch: RecordBatch, max_bytes: int) -> tuple[NDArray[np.int64], list[BadRecord]]:
@@ -35,6 +37,11 @@ def readable(batch: RecordBatch, max_bytes: int) -> tuple[NDArray[np.int64], lis
         )
         bad.append(BadRecord(int(index), reason, "too_large"))
     return np.flatnonzero((length != NULL) & (length <= max_bytes)), bad
+
+
+def renamed(bad: Iterable[BadRecord], rows: NDArray[np.int64]) -> list[BadRecord]:
+    """Bad records of a part of a batch, by their indices in the batch, which `rows` are."""
+    return [replace(record, index=int(rows[record.index])) for record in bad]
 
 
 def decode_rows(
@@ -69,12 +76,11 @@ def assemble(
     good, columns = parts[0]
     if len(parts) > 1:
         good = np.concatenate([rows for rows, _ in parts])
-        order = np.argsort(good)
-        good = good[order]
-        columns = {
-            name: take_rows(concat_columns([part[name] for _, part in parts]), order)
-            for name in columns
-        }
+        columns = {name: concat_columns([part[name] for _, part in parts]) for name in columns}
+        if (np.diff(good) < 0).any():
+            order = np.argsort(good)
+            good = good[order]
+            columns = {name: take_rows(column, order) for name, column in columns.items()}
     return Decoded(
         columns=columns, good=good, bad=tuple(sorted(bad, key=lambda record: record.index))
     )

@@ -130,11 +130,9 @@ def read_column(
     if field.length != "ragged":
         rows_fine = np.all(fine.reshape(len(rows), field.length or 1), axis=1)
         return values.reshape(len(rows), *field.shape), rows_fine
-    splits = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(counts, out=splits[1:])
     good = np.ones(len(rows), np.bool_)
     good[np.repeat(np.arange(len(rows)), counts)[~fine]] = False
-    return Ragged(values, splits), good
+    return Ragged.from_lengths(values, counts), good
 
 
 def _flat(

@@ -10,7 +10,8 @@ import numpy as np
 
 from ingest.field import Field
 from ingest.formats.values import default_value
-from ingest.ragged import Column, Ragged
+from ingest.formats.whole_columns import cast
+from ingest.ragged import Column, Ragged, splits_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,10 +43,11 @@ class JsonColumns:
         values = self.values[first]
         if field.shape:
             values = self.values[first : first + field.shape[0]]
-        return _typed(field, values.T if self._whole else values[..., self.taken].T)
+        return _typed(field, values.T if self.whole else values[..., self.taken].T)
 
     @cached_property
-    def _whole(self) -> bool:
+    def whole(self) -> bool:
+        """Whether all rows were taken."""
         return bool(self.taken.all())
 
     def _texts(self, field: Field, spans: NDArray[np.int64]) -> Ragged:
@@ -61,8 +63,7 @@ class JsonColumns:
 
     def _lists(self, field: Field, spans: NDArray[np.int64]) -> Ragged:
         start, size = spans
-        splits = np.zeros(len(start) + 1, np.int64)
-        np.cumsum(size, out=splits[1:])
+        splits = splits_of(size)
         places = np.arange(splits[-1]) + np.repeat(start - splits[:-1], size)
         return Ragged(_typed(field, self.pool[places]), splits)
 
@@ -70,5 +71,5 @@ class JsonColumns:
 def _typed(field: Field, values: NDArray[np.int64]) -> NDArray[Any]:
     """Numbers of the parser as a contiguous copy in the field's dtype."""
     if field.numpy_dtype.kind == "f":
-        return values.view(np.float64).astype(field.numpy_dtype, order="C")
-    return values.astype(field.numpy_dtype, order="C")
+        return cast(field, values.view(np.float64))
+    return cast(field, values)

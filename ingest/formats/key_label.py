@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest.field import Field
+from ingest.formats.assembly import NULL
 from ingest.formats.values import BadValueError, check_value, place_of
+from ingest.formats.whole_columns import cast
 from ingest.records import RecordBatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["label_of", "labels_of"]
+__all__ = ["labels_of"]
 
-NULL = -1
 BOOLS = {"true": True, "1": True, "false": False, "0": False}
 WHOLE = re.compile(r"-?[0-9]{1,19}")
 NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 
 
-def label_of(field: Field, key: bytes | None) -> Any:
+def _label_of(field: Field, key: bytes | None) -> Any:
     """The value of a label, from a key: see `RawDecoder` for the rules.
 
     Raises:
@@ -68,12 +69,12 @@ def labels_of(
     encoded = pa.Array.from_buffers(pa.large_binary(), len(rows), buffers).dictionary_encode()
     words: list[bytes | None] = [*encoded.dictionary.to_pylist(), None]
     places = np.where(length == NULL, len(words) - 1, encoded.indices.to_numpy())
-    found = np.zeros(len(words), field.numpy_dtype)
+    found = np.zeros(len(words), np.float64 if field.numpy_dtype.kind == "f" else field.numpy_dtype)
     wrong: dict[int, BadValueError] = {}
     for place, word in enumerate(words):
         try:
-            found[place] = label_of(field, word)
+            found[place] = _label_of(field, word)
         except BadValueError as error:
             wrong[place] = error
     bad = np.flatnonzero(np.isin(places, list(wrong))) if wrong else np.empty(0, np.int64)
-    return found[places], {int(at): wrong[int(places[at])] for at in bad}
+    return cast(field, found)[places], {int(at): wrong[int(places[at])] for at in bad}

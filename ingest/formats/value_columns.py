@@ -7,7 +7,7 @@ reason; what is good here is what it would have returned.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +46,8 @@ def column_of_values(field: Field, values: Sequence[object]) -> Checked | None:
         values: as for `values.check_value`.
 
     Returns:
-        None when the values are not all of the type that the field asks for, or missing.
+        None when the values are not all of the type that the field asks for, or missing, or most
+        are lists of another length.
     """
     absent = np.fromiter((value is MISSING for value in values), np.bool_, len(values))
     if absent.any():
@@ -61,7 +62,7 @@ def column_of_values(field: Field, values: Sequence[object]) -> Checked | None:
 
 def _filler(field: Field) -> object:
     """What stands for a value that is missing: the default, if there is one."""
-    if field.length == "ragged":
+    if field.length and (field.length == "ragged" or field.default is None):
         return []
     value: object = NOTHING.get(field.dtype, 0) if field.default is None else field.default
     if isinstance(value, str) and field.dtype == "bytes":
@@ -74,23 +75,31 @@ def _lists(field: Field, values: Sequence[object]) -> Checked | None:
         return None
     lists: Any = values
     lengths = np.fromiter(map(len, lists), np.int64, len(lists))
-    fitting = np.ones(len(lists), np.bool_)
-    if field.length != "ragged":
-        fitting = lengths == field.length
-        if not fitting.all():
-            filler: Any = [NOTHING.get(field.dtype, 0)] * int(field.length or 0)
-            lists = [one if fits else filler for one, fits in zip(lists, fitting, strict=True)]
-            lengths = np.full(len(lists), field.length, np.int64)
+    if field.length == "ragged":
+        return _joined(field, lists, lengths)
+    fitting = lengths == field.length
+    if fitting.all():
+        return _joined(field, lists, lengths)
+    if 2 * np.count_nonzero(fitting) < len(lists):
+        return None  # a column would be far larger than what there is
+    made = _joined(field, list(compress(lists, fitting)), lengths[fitting])
+    if made is None:
+        return None
+    column, fine = np.zeros((len(lists), *field.shape), field.numpy_dtype), fitting.copy()
+    column[fitting], fine[fitting] = made
+    return column, fine
+
+
+def _joined(field: Field, lists: Any, lengths: NDArray[np.int64]) -> Checked | None:
+    """The column of lists whose lengths are good."""
     made = _scalars(field, list(chain.from_iterable(lists)))
     if made is None or isinstance(made[0], Ragged):
         return None
     flat, good = np.asarray(made[0]), made[1]
-    splits = np.zeros(len(lists) + 1, np.int64)
-    np.cumsum(lengths, out=splits[1:])
+    column = Ragged.from_lengths(flat, lengths)
     flaws = np.concatenate([[0], np.cumsum(~good)])
-    fine = fitting & (flaws[splits[1:]] == flaws[splits[:-1]])
-    column = Ragged(flat, splits) if field.is_ragged else flat.reshape(-1, *field.shape)
-    return column, fine
+    fine = flaws[column.splits[1:]] == flaws[column.splits[:-1]]
+    return (column if field.is_ragged else flat.reshape(-1, *field.shape)), fine
 
 
 def _scalars(field: Field, values: Sequence[object]) -> Checked | None:
@@ -107,8 +116,7 @@ def _scalars(field: Field, values: Sequence[object]) -> Checked | None:
         raw = np.array(plain, np.float64 if field.dtype.startswith("float") else np.int64)
     except OverflowError:
         return None
-    numbers, fine = check_numbers(field, raw)
-    return numbers, (fine & (raw >= 0) if field.role == "weight" else fine)
+    return check_numbers(field, raw)
 
 
 def _texts(values: Sequence[Any]) -> Checked | None:
@@ -116,7 +124,6 @@ def _texts(values: Sequence[Any]) -> Checked | None:
         parts = [one.encode() if isinstance(one, str) else one for one in values]
     except UnicodeEncodeError:
         return None
-    splits = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)), out=splits[1:])
     text = np.frombuffer(b"".join(parts), np.uint8)
-    return Ragged(text, splits), np.ones(len(parts), np.bool_)
+    lengths = np.fromiter(map(len, parts), np.int64, len(parts))
+    return Ragged.from_lengths(text, lengths), np.ones(len(parts), np.bool_)

@@ -1,7 +1,8 @@
-"""What a value must be to become a row of a column: the one place that says which are bad, and why.
+"""What a value must be to become a row of a column: the last word on which are bad, and why.
 
-Every decoder of records that are objects of fields goes through here, so that a field means the
-same in all formats.
+Decoders of records that are objects of fields judge most values in bulk (`whole_columns`,
+`json_values`), good ones only, as they would be judged here; whatever may be bad comes here, so that
+a field means the same in all formats.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from ingest.field import Field
 from ingest.formats.value_checks import BadKind, WrongError, check
+from ingest.formats.whole_columns import cast
 from ingest.ragged import Column, Ragged
 from ingest.schema import Schema
 
@@ -184,9 +186,10 @@ class ColumnsBuilder:
 
 def _column(field: Field, values: list[Any]) -> Column:
     if field.is_ragged:
-        return Ragged.of(values, field.numpy_dtype)
+        column = Ragged.of(values, field.numpy_dtype)
+        return Ragged(cast(field, column.values), column.splits)
     wide = np.dtype(np.float64 if field.numpy_dtype.kind == "f" else field.numpy_dtype)
-    return np.array(values, wide).astype(field.numpy_dtype).reshape(-1, *field.shape)
+    return cast(field, np.array(values, wide)).reshape(-1, *field.shape)
 
 
 def _shown_part(value: object, place: int | None, raw: bytes | None) -> str:
@@ -216,10 +219,15 @@ def _range_of(field: Field) -> str:
     low, high = field.bounds
     if field.role == "weight":
         noun, low = "a weight", max(0.0, low or 0.0)
-    if low is not None and high is not None:
-        return f"{noun} from {low:.15g} to {high:.15g}"
-    if low is not None:
-        return f"{noun} of at least {low:.15g}"
-    if high is not None:
-        return f"{noun} of at most {high:.15g}"
-    return f"{noun} within its range"
+    least, most = _plain(low), _plain(high)
+    if least and most:
+        return f"{noun} from {least} to {most}"
+    if least:
+        return f"{noun} of at least {least}"
+    return f"{noun} of at most {most}" if most else f"{noun} within its range"
+
+
+def _plain(number: float | None) -> str:
+    if number is None:
+        return ""
+    return str(number) if isinstance(number, int) else f"{number:.15g}"

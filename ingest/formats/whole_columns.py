@@ -18,9 +18,20 @@ if TYPE_CHECKING:
 
     Checked = tuple[NDArray[Any], NDArray[np.bool_]]
 
-__all__ = ["check_numbers", "check_texts", "check_words", "strip_zeros"]
+__all__ = ["cast", "check_numbers", "check_texts", "check_words", "strip_zeros"]
 
 CONTINUATION, AFTER_CONTINUATION, ASCII = 0x80, 0xC0, 0x80
+
+
+def cast(field: Field, values: NDArray[Any]) -> NDArray[Any]:
+    """Values in the dtype of their field's column, copied; floats without -0.0.
+
+    A float64 may round to a float32 of -0.0, so a check of the float64 does not do.
+    """
+    column = values.astype(field.numpy_dtype, order="C")
+    if column.dtype.kind == "f":
+        column += column.dtype.type(0.0)
+    return column
 
 
 def check_numbers(field: Field, values: NDArray[Any]) -> Checked:
@@ -75,22 +86,20 @@ def check_texts(texts: Ragged) -> NDArray[np.bool_]:
 
 def strip_zeros(cells: NDArray[np.uint8]) -> Ragged:
     """Texts of a fixed width [n, width], each without the zero bytes at its end."""
-    count, width = cells.shape
+    width = cells.shape[1]
     used = cells != 0
     lengths = np.where(used.any(axis=1), width - np.argmax(used[:, ::-1], axis=1), 0)
-    splits = np.zeros(count + 1, np.int64)
-    np.cumsum(lengths, out=splits[1:])
-    return Ragged(cells[np.arange(width) < lengths[:, None]], splits)
+    return Ragged.from_lengths(cells[np.arange(width) < lengths[:, None]], lengths)
 
 
 def _check_floats(field: Field, values: NDArray[Any]) -> Checked:
     plain = values if values.dtype.kind == "f" else values.astype(np.float64)
     low, high = field.bounds
     with np.errstate(over="ignore", invalid="ignore"):  # too large, and signalling NaN
-        column = plain.astype(field.numpy_dtype) + field.numpy_dtype.type(0.0)
+        column = cast(field, plain)
         fine = np.isfinite(column)
         if field.role == "weight":
-            fine &= column >= 0
+            fine &= plain >= 0
         if (low, high) != (None, None):
             exact = plain.astype(np.float64)
             fine &= exact >= (-np.inf if low is None else low)

@@ -57,6 +57,7 @@ BAD = [
     (Field("x", "float64", minimum=0), -1, "out_of_range", "expected float64 of at least 0"),
     (Field("w", "float32", "weight"), -1, "out_of_range", "a weight of at least 0, got -1"),
     (Field("x", "int32"), 2**31, "out_of_range", "int32 within its range, got 2147483648"),
+    (Field("x", "int64", maximum=2**62 + 1), 2**62 + 2, "out_of_range", f"most {2**62 + 1}, got"),
     (Field("x", "int32"), 1.0, "wrong_type", "expected int32, got 1.0"),
     (Field("x", "bool"), 1, "wrong_type", "expected bool, got 1"),
     (CITY, b"Oslo", "wrong_type", "expected a string, got 'Oslo'"),
@@ -92,6 +93,24 @@ def test_bad_values(field, value, kind, reason):
     assert error.value.kind == kind
     assert reason in str(error.value)
     assert len(str(error.value)) < 400
+
+
+def test_what_rounds_to_zero_is_plus_zero():
+    schema = Schema(
+        (
+            Field("one", "float32"),
+            Field("two", "float32", length=2),
+            Field("many", "float32", length="ragged"),
+            Field("fine", "float64"),
+        )
+    )
+    builder = ColumnsBuilder(schema)
+    builder.add({"one": -1e-50, "two": [-1e-50, -1], "many": [-1e-50], "fine": -1e-50})
+    columns = builder.columns()
+    assert columns["one"].tobytes() == bytes(4)
+    assert np.signbit(columns["two"]).tolist() == [[False, True]]
+    assert columns["many"].values.tobytes() == bytes(4)
+    assert columns["fine"].tolist() == [-1e-50]
 
 
 def test_a_builder_adds_whole_records_or_nothing():
