@@ -16,6 +16,7 @@ DCT_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive; Huffman code
 FRAMES = (*DCT_FRAMES, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 ALONE = (0x00, 0x01, *range(0xD0, 0xD9))
 MODES = ("L", "RGB")
+MOST_SCANS = 100  # each of them costs as much as all the pixels
 
 
 def check_jpeg(raw: bytes, max_pixels: int) -> None:
@@ -63,6 +64,8 @@ def _frame(raw: bytes) -> bytes:
         at += size
         if marker == START_OF_SCAN:
             scans += 1
+            if scans > MOST_SCANS:
+                raise _malformed(f"it has more than {MOST_SCANS} scans")
             end = SCAN_END.search(raw, at)
             if end is None:
                 raise _malformed("it is cut off in its pixels")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ingest.formats.values import BadValueError
 
@@ -18,6 +19,8 @@ LAST_FILTER = 4
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
 INTERLACED = (*ADAM7, (0, 1, 1, 2))
 LARGEST = 2**31
+LONGEST_SIDE = 1_000_000  # of libpng, unless it is told otherwise
+PIECE = 2**16
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def check_png(raw: bytes, max_pixels: int) -> None:
         raise _malformed("it has no pixels (IDAT)")
     if header.color == PALETTE_COLOR and b"PLTE" not in seen:
         raise _malformed("it has no palette (PLTE)")
-    _check_pixels(header, b"".join(packed))
+    _check_pixels(header, packed)
 
 
 def _chunks(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -102,6 +105,11 @@ def _header(body: bytes, max_pixels: int) -> _Header:
     depth, color, packing, filters, interlace = body[8:]
     if not (0 < width < LARGEST and 0 < height < LARGEST):
         raise _malformed(f"it has {width} x {height} pixels")
+    if max(width, height) > LONGEST_SIDE:
+        raise BadValueError(
+            "too_large",
+            f"the image has {width} x {height} pixels, a side above {LONGEST_SIDE}",
+        )
     if depth not in DEPTHS.get(color, ()) or packing or filters or interlace > 1:
         raise _malformed(f"there is no colour {color} of {depth} bits, or of this packing")
     if width * height > max_pixels:
@@ -120,21 +128,54 @@ def _check_palette(body: bytes, seen: list[bytes], header: _Header) -> None:
         raise _malformed(f"its palette (PLTE) has {len(body)} bytes")
 
 
-def _check_pixels(header: _Header, packed: bytes) -> None:
-    rows = header.rows()
-    expected = sum(count * size for count, size in rows)
+def _check_pixels(header: _Header, packed: list[bytes]) -> None:
+    """Unpack the pixels, a piece at a time, and look at the filter of each row."""
+    passes = header.rows()
+    expected, at = sum(count * size for count, size in passes), 0
+    for piece in _unpacked(packed):
+        if at + len(piece) > expected or not _has_filters(piece, at, passes):
+            at = -1
+            break
+        at += len(piece)
+    if at != expected:
+        raise _malformed(
+            f"its pixels are not the {expected} bytes that its header says, or a row of them has"
+            " an unknown filter"
+        )
+
+
+def _unpacked(packed: list[bytes]) -> Iterator[bytes]:
+    """What some parts of one zlib stream unpack to, in pieces that are never large."""
     inflate = zlib.decompressobj()
     try:
-        pixels = inflate.decompress(packed, expected + 1)
+        for part in packed:
+            for begin in range(0, len(part), PIECE):
+                yield from _drained(inflate, part[begin : begin + PIECE])
     except zlib.error as error:
         raise _malformed(f"its pixels cannot be unpacked: {error}") from error
-    if len(pixels) != expected or not inflate.eof:
-        raise _malformed(f"its pixels are not the {expected} bytes that its header says")
-    at = 0
-    for count, size in rows:
-        if max(pixels[at : at + count * size : size]) > LAST_FILTER:
-            raise _malformed("a row of its pixels has an unknown filter")
-        at += count * size
+    if not inflate.eof:
+        raise _malformed("its pixels are cut off")
+
+
+def _drained(inflate: Any, part: bytes) -> Iterator[bytes]:
+    """All that can be unpacked now; a full piece may have more of it behind it."""
+    full = True
+    while full and not inflate.eof:
+        piece = inflate.decompress(part, PIECE)
+        part, full = inflate.unconsumed_tail, len(piece) == PIECE
+        yield piece
+
+
+def _has_filters(piece: bytes, at: int, passes: list[tuple[int, int]]) -> bool:
+    """Whether the rows that begin in a piece, which begins at `at`, have a known filter."""
+    begin = -at
+    for count, size in passes:
+        end = begin + count * size
+        first = begin if begin >= 0 else begin % size
+        if max(piece[first : max(end, 0) : size], default=0) > LAST_FILTER:
+            return False
+        begin = end
+    return True
 
 
 def _malformed(text: str) -> BadValueError:

@@ -57,6 +57,19 @@ def test_sizes_channels_and_ranges() -> None:
     assert np.array_equal(small, np.round(decode_images(files, (12, 10)) * 255))
 
 
+@pytest.mark.parametrize(("width", "height"), [(10**6, 1), (10**6 + 1, 1), (1, 10**6 + 1)])
+def test_sides_that_tensorflow_reads_are_good_and_no_others(width: int, height: int) -> None:
+    raw = png(np.zeros((height, width), np.uint8))
+    made = RawDecoder(SCHEMA, "image")
+    good = len(made.decode(RecordBatch.of("a", 0, [0], [raw])).good) == 1
+    assert good == (max(width, height) <= 10**6)
+    if good:
+        assert decode_images(raw, (2, 2), 1).shape == (2, 2, 1)
+    else:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            decode_images(raw, (2, 2), 1)
+
+
 def test_colours_become_grey_and_grey_becomes_colour() -> None:
     grey = decode_images([png(noise("L", 5, 4))], (4, 5), 3, "uint8").numpy()
     assert np.array_equal(grey[..., 0], grey[..., 2])

@@ -121,6 +121,7 @@ def test_real_digits_with_their_labels() -> None:
         ({"dtype": "bool"}, [b"true", b"1", b"false", b"0"], [True, True, False, False]),
         ({"dtype": "int64"}, [b"-5", b"9223372036854775807"], [-5, 2**63 - 1]),
         ({"dtype": "float32"}, [b"1", b"-1.5e1", b"0.25", b"-0"], [1, -15, 0.25, 0]),
+        ({"dtype": "float32"}, [b"-1e-50", b"-1e-50"], [0, 0]),
         ({"dtype": "category", "vocabulary": ("1", "ærlig")}, ["ærlig".encode(), b"1"], [1, 0]),
         ({"dtype": "timestamp"}, [b"1000", b"1970-01-01T00:00:02Z"], [1000, 2000]),
     ],
@@ -129,7 +130,7 @@ def test_labels_from_keys(options, keys, expected) -> None:
     schema = Schema((Field("x", "bytes"), Field("y", role="label", **options)))
     found = decode(RawDecoder(schema), [b""] * len(keys), keys)
     assert found.bad == ()
-    assert found.columns["y"].tolist() == expected
+    assert found.columns["y"].tobytes() == np.array(expected, found.columns["y"].dtype).tobytes()
 
 
 @pytest.mark.parametrize(
