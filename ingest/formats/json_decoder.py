@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ingest.formats.assembly import assemble, decode_rows, readable
 from ingest.formats.decoder import BadRecord, Decoded
 from ingest.formats.json_columns import JsonColumns
 from ingest.formats.json_plan import Plan, make_plan
 from ingest.formats.json_record import RecordParser
-from ingest.formats.values import BadValueError, ColumnsBuilder
-from ingest.ragged import Column, concat_columns, take_rows
+from ingest.ragged import Column
 from ingest.records import RecordBatch
 from ingest.schema import Schema
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Part = tuple[NDArray[np.int64], Mapping[str, Column]]
+
 __all__ = ["JsonDecoder"]
 
-NULL = -1
+CELLS = 2**22
+"""Of the parser's columns, at most in one call: these are 32 MiB."""
 
 
 class JsonDecoder:
@@ -51,70 +54,43 @@ class JsonDecoder:
 
     def decode(self, batch: RecordBatch) -> Decoded:
         """Decode a batch; see `Decoder`."""
-        readable = (batch.value_length != NULL) & (batch.value_length <= self._max_bytes)
-        parsed = self._parse(batch, np.where(readable, batch.value_length, 0))
-        odd, builder, bad = self._one_by_one(batch, np.flatnonzero(readable & ~parsed.taken))
-        if not readable.all():
-            bad = sorted([*bad, *self._unreadable(batch)], key=lambda record: record.index)
-        columns = builder.columns() if len(odd) else {}
-        good = parsed.taken.copy()
-        good[odd] = True
-        return Decoded(
-            good=np.flatnonzero(good),
-            columns={
-                field.name: _merge(
-                    parsed.column(field, first), columns.get(field.name), parsed.taken, odd
-                )
-                for field, first in zip(self._schema.fields, self._plan.first, strict=True)
-            },
-            bad=tuple(bad),
+        rows, bad = readable(batch, self._max_bytes)
+        size = max(1, CELLS // self._plan.columns)
+        parts: list[Part] = []
+        for begin in range(0, max(len(rows), 1), size):
+            parts += self._chunk(batch, rows[begin : begin + size], bad)
+        return assemble(parts, bad)
+
+    def _chunk(
+        self, batch: RecordBatch, rows: NDArray[np.int64], bad: list[BadRecord]
+    ) -> list[Part]:
+        """The records that the compiled parser takes, and those of the others that are good."""
+        parsed = self._parse(batch.buffer, batch.value_start[rows], batch.value_length[rows])
+        columns = {
+            field.name: parsed.column(field, first)
+            for field, first in zip(self._schema.fields, self._plan.first, strict=True)
+        }
+        if parsed.whole:
+            return [(rows, columns)]
+        good_rows, odd_columns, worse = decode_rows(
+            self._schema,
+            rows[~parsed.taken],
+            lambda row: list(self._parser.parse(batch.value(row) or b"").values()),
         )
+        bad += worse
+        return [(rows[parsed.taken], columns), (good_rows, odd_columns)]
 
-    def _unreadable(self, batch: RecordBatch) -> Iterator[BadRecord]:
-        for index in np.flatnonzero(batch.value_length == NULL):
-            yield BadRecord(int(index), "the record has no value (a tombstone)", "null_value")
-        for index in np.flatnonzero(batch.value_length > self._max_bytes):
-            reason = (
-                f"the value has {batch.value_length[index]} bytes, more than the"
-                f" {self._max_bytes} of kafka.max_record_bytes"
-            )
-            yield BadRecord(int(index), reason, "too_large")
-
-    def _parse(self, batch: RecordBatch, length: NDArray[np.int64]) -> JsonColumns:
+    def _parse(
+        self, buffer: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.int64]
+    ) -> JsonColumns:
         from ingest.formats.json_parse import new_memory, parse_records
 
         plan = self._plan
         room = int(length.sum()) // 2 + 1 if plan.lists else 0
-        memory = new_memory(len(self._schema.fields), len(batch), room)
-        columns = np.empty((plan.columns, len(batch)), np.int64)
-        taken = np.empty(len(batch), np.bool_)
-        buffer = np.ascontiguousarray(batch.buffer).view()
+        memory = new_memory(len(self._schema.fields), len(start), room)
+        columns = np.empty((plan.columns, len(start)), np.int64)
+        taken = np.empty(len(start), np.bool_)
+        buffer = np.ascontiguousarray(buffer).view()
         buffer.flags.writeable = False  # one type, compiled once
-        start = np.ascontiguousarray(batch.value_start)
         parse_records(buffer, start, length, plan.array, columns, memory, taken.view(np.uint8))
         return JsonColumns(buffer, columns, memory[len(memory) - room :], taken)
-
-    def _one_by_one(
-        self, batch: RecordBatch, rows: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], ColumnsBuilder, list[BadRecord]]:
-        """The good ones of some rows, their values, and the bad ones."""
-        builder = ColumnsBuilder(self._schema)
-        good: list[int] = []
-        bad: list[BadRecord] = []
-        for index in rows.tolist():
-            try:
-                builder.append(list(self._parser.parse(batch.value(index) or b"").values()))
-                good.append(index)
-            except BadValueError as error:
-                bad.append(BadRecord(index, str(error), error.kind))
-        return np.array(good, np.int64), builder, bad
-
-
-def _merge(
-    column: Column, others: Column | None, taken: NDArray[np.bool_], odd: NDArray[np.int64]
-) -> Column:
-    """The rows that were taken and the odd ones among them, in the order of the records."""
-    if others is None:
-        return column
-    order = np.argsort(np.concatenate([np.flatnonzero(taken), odd]))
-    return take_rows(concat_columns([column, others]), order)

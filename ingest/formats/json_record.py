@@ -23,7 +23,8 @@ from ingest.schema import Schema
 __all__ = ["MAX_DEPTH", "RecordParser"]
 
 MAX_DEPTH = 200
-STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# A string, or what begins as one and has no end: no byte is looked at twice.
+STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 BRACKET = re.compile(rb"[\[\]{}]")
 NOT_FINITE = re.compile(rb"\b(?:NaN|Inf(?:inity)?)\b")
 TOO_LONG: dict[str, BadKind] = {

@@ -208,7 +208,7 @@ def compare(values: Sequence[bytes], schema: Schema) -> int:
         How many of them the compiled parser has taken.
     """
     decoder, batch = JsonDecoder(schema), RecordBatch.of("a", 0, range(len(values)), values)
-    taken = decoder._parse(batch, batch.value_length).taken
+    taken = decoder._parse(batch.buffer, batch.value_start, batch.value_length).taken
     found = decoder.decode(batch)
     parser, builder = RecordParser(schema), ColumnsBuilder(schema)
     good, bad = [], []

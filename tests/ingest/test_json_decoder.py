@@ -56,6 +56,8 @@ BAD = {
     "an integer above float64": (encoded(amount=10**400), "not_finite"),
     "unknown label": (encoded(late="perhaps"), "unknown_label"),
     "negative weight": (encoded(weight=-1), "out_of_range"),
+    "a weight that rounds to minus zero": (encoded(weight=-1e-50), "out_of_range"),
+    "NaN in a string without an end": (b'{"user": "NaN ', "not_json"),
     "infinite weight": (encoded(weight=1e300), "not_finite"),
 }
 GOOD = {
@@ -77,6 +79,8 @@ GOOD = {
     "minus zero point zero": encoded(13, amount=-0.0),
     "integer minus zero": encoded(13, count=77).replace(b"77", b"-0"),
     "tiny": encoded(14, amount=1e-300),
+    "minus tiny": encoded(14, amount=-1e-50),
+    "minus tiny, the slow way": b'{"amount": 1, ' + encoded(14, amount=-1e-50)[1:],
     "the largest float32": encoded(15, amount=float(np.finfo(np.float32).max)),
     "the ends of integers": encoded(16, count=-(2**31), big=2**63 - 1),
     "the other ends": encoded(17, count=2**31 - 1, big=-(2**63)),
@@ -126,7 +130,7 @@ def test_each_odd_but_good_record(name):
     assert found.bad == ()
     values = json.loads(GOOD[name])
     assert found.columns["amount"][1] == np.float32(values["amount"])
-    assert not np.signbit(found.columns["amount"][1]) or values["amount"] < 0
+    assert not np.signbit(found.columns["amount"][1]) or found.columns["amount"][1] < 0
     assert found.columns["count"][1] == values["count"]
     assert found.columns["big"][1] == values["big"]
     assert found.columns["user"][1] == SCHEMA.fields[5].codes([values["user"]])[0]
@@ -263,6 +267,7 @@ def test_the_fast_path_agrees_with_the_slow_one(batch, schema):
     good = [values for kind, values in expected if kind is None]
     for field in SCHEMA.fields:
         column = np.array([row[field.name] for row in good]).astype(field.numpy_dtype)
+        column = column + 0.0 if column.dtype == np.float32 else column
         assert found.columns[field.name].tobytes() == column.tobytes()
 
 

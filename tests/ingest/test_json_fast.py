@@ -57,7 +57,11 @@ print("taken", count)
 
 def taken(values, schema):
     batch = RecordBatch.of("a", 0, range(len(values)), values)
-    return JsonDecoder(schema)._parse(batch, batch.value_length).taken.tolist()
+    return (
+        JsonDecoder(schema)
+        ._parse(batch.buffer, batch.value_start, batch.value_length)
+        .taken.tolist()
+    )
 
 
 @settings(deadline=None, max_examples=150)
