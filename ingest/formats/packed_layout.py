@@ -56,7 +56,10 @@ def packed_dtype(layout: Layout) -> np.dtype[Any]:
     twice = [name for name in names if names.count(name) > 1]
     if twice or not names:
         raise _error(f"{twice[0]} is there twice" if twice else "it has no members")
-    return _checked(np.dtype(members))
+    try:
+        return _checked(np.dtype(members))
+    except (ValueError, OverflowError, MemoryError) as error:
+        raise _error(f"no such struct: {error}") from error
 
 
 def structs_of(
