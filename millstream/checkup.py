@@ -32,7 +32,8 @@ MENDS = {
     "holdout": "correct [trigger], [sample] and [registry]",
     "broker": "start the broker (`millstream up`), or correct kafka.bootstrap_servers and"
     " kafka.options",
-    "records": "once the broker is well, run it again; else correct kafka.topics and [schema]",
+    "records": "once format and broker are well, run it again; else correct kafka.topics and"
+    " [schema]",
     "registry": "start the MLflow server, or correct registry.tracking_uri",
 }
 

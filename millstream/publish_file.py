@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from millstream.config import Config
 from millstream.errors import UsageError
 from millstream.local import open_kafka
 
-__all__ = ["check_file", "read_rows", "send_rows"]
+__all__ = ["check_file", "check_takes_json", "read_rows", "send_rows"]
 
 CHUNK = 4096
 TOLD_EVERY = 256
@@ -32,6 +33,21 @@ def check_file(path: Path) -> None:
         )
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
+
+
+def check_takes_json(config: Config, topic: str) -> None:
+    """See whether records of plain JSON are what a topic of the configuration is for.
+
+    Raises:
+        UsageError: they would all be bad records.
+    """
+    form = config.format
+    if topic in config.kafka.topics and (form.kind, form.framing) != ("json", "none"):
+        told = form.kind if form.framing == "none" else f"{form.kind} in Confluent's frame"
+        raise UsageError(
+            f'topic "{topic}": publish sends plain JSON, and [format] says {told}, so all of it'
+            " would be bad; send it with a producer of that format"
+        )
 
 
 def read_rows(path: Path) -> Iterator[bytes]:

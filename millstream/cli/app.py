@@ -16,9 +16,9 @@ __all__ = ["app", "exit_code", "main"]
 
 EXIT_CODES = (
     "Exit codes: 0 ended as asked (also by SIGINT or SIGTERM) · 1 failed · 2 usage, configuration"
-    " or model file · 3 too many bad records · 4 Kafka, MLflow or the embedded stack out of reach"
-    " · 5 the state folder is in use · 6 the state folder does not fit · 7 a replay is not possible"
-    " or differs · 8 doctor found something to change"
+    " or model file · 3 too many bad records · 4 Kafka, the schema registry, MLflow or the embedded"
+    " stack out of reach · 5 the state folder is in use · 6 the state folder does not fit · 7 a"
+    " replay is not possible or differs · 8 doctor found something to change"
 )
 
 app = typer.Typer(

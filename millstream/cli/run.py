@@ -92,7 +92,7 @@ def status(
     store = RoundStore(settings.state_dir / "rounds")
     live = read_as(settings.state_dir / "status.json", LiveState)
     live = live or LiveState(phase="never run", pid=0)
-    if live.phase not in {"stopped", "never run"} and not is_alive(live.pid):
+    if live.phase not in {"stopped", "failed:", "never run"} and not is_alive(live.pid):
         live = replace(live, phase="died:", note=f"process {live.pid} is gone; run it again")
     rounds = summaries(store)
     if as_json:

@@ -27,11 +27,12 @@ def publish(
     from millstream.config import load_config
     from millstream.local import ensure_topics, require_broker
     from millstream.pipeline import source_options
-    from millstream.publish_file import check_file, read_rows, send_rows
+    from millstream.publish_file import check_file, check_takes_json, read_rows, send_rows
 
     check_file(file)
     if bootstrap_servers is None:
         settings = load_config(config)
+        check_takes_json(settings, topic)
         options = source_options(settings, require_broker(settings))
     else:
         options = {"bootstrap_servers": bootstrap_servers}

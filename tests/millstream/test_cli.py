@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 import trainer
-from millstream.checkup import UnwellError, check_holdout, describe
+from millstream.board import Board
+from millstream.checkup import Finding, UnwellError, check_holdout, describe
 from millstream.cli.app import exit_code
+from millstream.cli.doctor import findings_table
+from millstream.cli.terminal import console
 from millstream.config import load_config
+from millstream.errors import UsageError
+from millstream.publish_file import check_takes_json
 
 from .project import make_project
 
@@ -40,7 +45,7 @@ CONFIG_FAULTS = {
     "wrong type": ("batch_size = 64", 'batch_size = "big"', "train.batch_size: input should be"),
     "label missing": ('label = { name = "y", type = "bool" }', "", "schema.label: missing"),
     "label among the features": ('name = "y"', 'name = "a"', '"a"'),
-    "category without values": ('vocabulary = ["p", "q", "r"]', "buckets = 0", '"kind"'),
+    "category without values": ('vocabulary = ["p", "q", "r"]', "buckets = 0", "features.kind: a"),
 }
 
 
@@ -158,6 +163,26 @@ def test_a_damaged_status_is_none(tmp_path: Path) -> None:
     assert "never run" in done.stdout
 
 
+def test_a_run_that_failed_says_why_afterwards(tmp_path: Path) -> None:
+    make_project(tmp_path, "127.0.0.1:1", "t")
+    board = Board(tmp_path / ".millstream" / "status.json")
+    (tmp_path / ".millstream").mkdir()
+    board.update(phase="failed:", note="no broker", pid=2**22 + 1)  # above Linux's largest
+    board.save()
+    assert "failed: no broker" in millstream("status", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("section", ['kind = "example"', 'framing = "confluent"'])
+def test_publish_sends_json_only_where_it_is_read(tmp_path: Path, section: str) -> None:
+    project = make_project(tmp_path, "127.0.0.1:1", "t")
+    path = project.directory / "millstream.toml"
+    path.write_text(f"{path.read_text()}\n[format]\n{section}\n")
+    config = load_config(path)
+    with pytest.raises(UsageError, match=r'topic "t": publish sends plain JSON.*\[format\]'):
+        check_takes_json(config, "t")
+    check_takes_json(config, "another")
+
+
 def test_an_idle_time_below_zero_is_usage(tmp_path: Path) -> None:
     assert millstream("run", "--stop-when-idle", "-1", cwd=tmp_path).returncode == 2
 
@@ -173,6 +198,13 @@ def test_doctor_says_what_to_change_when_nothing_can_be_promoted(tmp_path: Path)
     with pytest.raises(UnwellError, match="nothing will ever be promoted") as caught:
         check_holdout(config)
     assert caught.value.mend.startswith("raise trigger.records to 134 ")
+
+
+def test_doctor_names_sections_in_their_brackets() -> None:
+    with console.capture() as shown:
+        console.print(findings_table([Finding("format", "[x] is wrong", "correct [format]")]))
+    assert "[x] is wrong" in shown.get()
+    assert "change: correct [format]" in shown.get()
 
 
 def test_doctor_survives_an_error_without_text() -> None:

@@ -42,6 +42,7 @@ def test_a_version_tells_what_it_is(
     assert flights.version(1) == flights.champion() == version
     assert flights.versions() == [version]
     assert flights.tflite(version) == flights.tflite(1) == small.tflite
+    assert flights.schema(version) == publication().schema
 
 
 def test_the_run_holds_everything(
@@ -150,6 +151,10 @@ def test_tampered_bytes_are_noticed(
     stored.write_bytes(gzip.compress(samples["cnn"].tflite))
     with pytest.raises(StoreError, match="not the one that was published"):
         flights.tflite(1)
+    (schema,) = (tmp_path / "artifacts").rglob("model/artifacts/schema.json")
+    schema.write_text("{")
+    with pytest.raises(StoreError, match="schema of flights/1 at .* is no JSON object"):
+        flights.schema(flights.version(1))
 
 
 def test_more_metrics_and_params_than_one_call_takes(flights: ModelRegistry, publication) -> None:
