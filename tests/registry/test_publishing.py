@@ -153,7 +153,7 @@ def test_tampered_bytes_are_noticed(
         flights.tflite(1)
     (schema,) = (tmp_path / "artifacts").rglob("model/artifacts/schema.json")
     schema.write_text("{")
-    with pytest.raises(StoreError, match="schema of flights/1 at .* is no JSON object"):
+    with pytest.raises(StoreError, match=r"schema of flights/1 at .* is no JSON object"):
         flights.schema(flights.version(1))
 
 
