@@ -110,7 +110,7 @@ class Field:
             "".join((self.name, *self.vocabulary, default)).encode()
         except UnicodeEncodeError as error:
             raise SchemaError(
-                f"field {ascii(self.name)}: a lone surrogate is in its name, a word of its"
+                f"field {self.name!a}: a lone surrogate is in its name, a word of its"
                 " vocabulary or its default; that is no text"
             ) from error
 

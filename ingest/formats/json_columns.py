@@ -10,7 +10,6 @@ import numpy as np
 
 from ingest.field import Field
 from ingest.formats.values import default_value
-from ingest.formats.whole_columns import cast
 from ingest.ragged import Column, Ragged, splits_of
 
 if TYPE_CHECKING:
@@ -71,5 +70,5 @@ class JsonColumns:
 def _typed(field: Field, values: NDArray[np.int64]) -> NDArray[Any]:
     """Numbers of the parser as a contiguous copy in the field's dtype."""
     if field.numpy_dtype.kind == "f":
-        return cast(field, values.view(np.float64))
-    return cast(field, values)
+        return values.view(np.float64).astype(field.numpy_dtype, order="C")
+    return values.astype(field.numpy_dtype, order="C")

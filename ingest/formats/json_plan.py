@@ -11,6 +11,7 @@ import numpy as np
 
 from ingest.field import FLOAT32_OVERFLOW, INTEGER_LIMIT, Field
 from ingest.formats.values import default_value
+from ingest.formats.whole_columns import cast
 from ingest.schema import Schema
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _default(field: Field) -> int:
         return 0
     value = default_value(field)
     value = value[0] if field.length else value
-    return _bits(value) if isinstance(value, float) else int(value)
+    return _bits(cast(field, np.array(value))) if isinstance(value, float) else int(value)
 
 
 def _limits(field: Field) -> tuple[int, int]:
@@ -156,7 +157,7 @@ def _limits(field: Field) -> tuple[int, int]:
     return (int(least), int(most)) if least <= most else (1, 0)
 
 
-def _bits(number: float) -> int:
+def _bits(number: float | NDArray[Any]) -> int:
     return int(np.float64(number).view(np.int64))
 
 

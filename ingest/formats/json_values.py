@@ -44,6 +44,7 @@ __all__ = ["END", "POOL", "ROW", "ROWS", "SOURCES", "USED", "put_default", "put_
 ROW, ROWS, POOL, USED, END, SOURCES = range(6)
 COMMA, OPEN_LIST, CLOSE_LIST, LETTER_N, LETTER_T, LETTER_F = 44, 91, 93, 110, 116, 102
 LARGEST = np.uint64(2**63 - 1)
+TINY = 1e-45  # a float32 may round what is smaller to 0, which makes -0.0 of it
 
 
 @compiled
@@ -164,6 +165,7 @@ def _scan_float(buffer: Bytes, at: int, plan: Longs, field: int) -> tuple[int, i
         return -1, 0
     real, sure = to_float(mantissa, exponent)
     if negative and real != 0.0:
+        sure = sure and real > TINY
         real = -real
     low = signed(plan[field + LOW]).view(np.float64)
     high = signed(plan[field + HIGH]).view(np.float64)

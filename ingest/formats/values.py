@@ -1,8 +1,8 @@
 """What a value must be to become a row of a column: the last word on which are bad, and why.
 
-Decoders of records that are objects of fields judge most values in bulk (`whole_columns`,
-`json_values`), good ones only, as they would be judged here; whatever may be bad comes here, so that
-a field means the same in all formats.
+Decoders of records that are objects of fields take most values in bulk (`whole_columns`,
+`json_values`), as long as they are good beyond doubt; whatever may be bad comes here, so that a
+field means the same in all formats.
 """
 
 from __future__ import annotations

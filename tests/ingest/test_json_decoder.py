@@ -200,6 +200,12 @@ def test_only_the_bad_rows_of_a_large_batch_are_bad():
     assert found.columns["count"].tolist() == [n for n in range(20_000) if n not in wrong]
 
 
+def test_a_default_that_rounds_to_minus_zero_is_zero():
+    schema = Schema((Field("x", "float32", default=-1e-50), Field("n", "int64", default=0)))
+    found = decode([b"{}", b'{"n":1,"n":2}'], JsonDecoder(schema))
+    assert found.columns["x"].tobytes() == bytes(8)
+
+
 def test_names_that_are_no_identifiers():
     schema = Schema(
         (Field("a b", "float32"), Field("é.$", "bool"), Field("class", "int32", "label"))
