@@ -14,7 +14,7 @@ from ingest.formats.avro_schema import ITEMS, AvroSchema
 from ingest.formats.avro_values import FLOOR_TO_MS, MS_PER_DAY, kind_of, logical_of, path_of
 from ingest.formats.values import default_value
 from ingest.formats.whole_columns import check_numbers, check_words
-from ingest.ragged import Column
+from ingest.ragged import Column, Ragged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,8 +136,6 @@ def _floats(plan: FieldPlan, noted: Noted) -> tuple[NDArray[Any], NDArray[np.boo
             whole, exact = read_decimals(noted.buffer, noted.values[here], noted.lengths[here])
             raw[here], found[here] = whole / 10.0**plan.scale, exact
     column, fine = check_numbers(field, raw)
-    if field.role == "weight":
-        fine &= raw >= 0
     return column, fine & found
 
 
@@ -181,24 +179,27 @@ def _texts(plan: FieldPlan, noted: Noted) -> Checked:
 
     field, kinds = plan.field, noted.kinds
     fine = (kinds == BYTES) | (kinds == FIXED) if field.dtype == "bytes" else kinds == STRING
-    start, length = np.where(fine, noted.values, 0), np.where(fine, noted.lengths, 0)
-    extra = [b""]
+    texts = gather_spans(noted.buffer, noted.values * fine, noted.lengths * fine)
+    words, place = [b""], np.zeros(len(kinds), np.int64)
     if ENUM in plan.logical and field.dtype != "bytes":
-        extra = [symbol.encode() for symbol in plan.symbols]
-    ends = len(noted.buffer) + np.cumsum([len(one) for one in extra])
-    if extra != [b""]:
-        enums = kinds == ENUM
-        sizes = np.array([len(one) for one in extra])
-        length[enums] = sizes[noted.values[enums]]
-        start[enums] = (ends - sizes)[noted.values[enums]]
-        fine = fine | enums
+        place[kinds == ENUM] = noted.values[kinds == ENUM] + 1
+        words += [symbol.encode() for symbol in plan.symbols]
+    fine = fine | (place > 0)
     if field.default is not None:
-        extra.append(default_value(field))
-        start[kinds == ABSENT], length[kinds == ABSENT] = ends[-1], len(extra[-1])
-        fine = fine | (kinds == ABSENT)
-    more = np.frombuffer(b"".join(extra), np.uint8)
-    buffer = np.concatenate([noted.buffer, more]) if len(more) else noted.buffer
-    return gather_spans(buffer, start, length), fine
+        place[kinds == ABSENT] = len(words)
+        words.append(default_value(field))
+        fine |= kinds == ABSENT
+    return (_with_words(texts, place, words) if place.any() else texts), fine
+
+
+def _with_words(texts: Ragged, place: NDArray[np.int64], words: Sequence[bytes]) -> Ragged:
+    """Texts with the word at its place, int64[n], in each row that is empty there."""
+    from ingest.formats.gather import gather_spans  # numba is slow to import
+
+    known = Ragged.of(words, np.uint8)
+    start = np.where(place > 0, len(texts.values) + known.splits[place], texts.splits[:-1])
+    whole = np.concatenate([texts.values, known.values]) if len(texts.values) else known.values
+    return gather_spans(whole, start, texts.lengths + known.lengths[place])
 
 
 def _by_operation(branches: Sequence[Any]) -> dict[int, list[Any]]:

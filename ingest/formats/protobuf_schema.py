@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ingest.errors import SettingsError
+from ingest.formats.protobuf_known import known_file
 from ingest.formats.schema_registry import RegisteredSchema
 
 __all__ = [
@@ -20,11 +20,6 @@ __all__ = [
     "load_registered",
     "message_at",
 ]
-
-WELL_KNOWN = frozenset(
-    f"google/protobuf/{name}.proto"
-    for name in "any descriptor duration empty field_mask struct timestamp wrappers".split()  # noqa: SIM905
-)
 
 
 class ProtobufSchemaError(Exception):
@@ -42,7 +37,7 @@ def load_descriptor(descriptor: bytes | str | Path) -> Any:
         descriptor: what `protoc --descriptor_set_out --include_imports` writes, or its file.
 
     Raises:
-        SettingsError: it is none, lacks an import, or protobuf is not installed.
+        SettingsError: it is none, or lacks an import.
     """
     from google.protobuf import descriptor_pb2
 
@@ -155,9 +150,11 @@ def _pool(files: Mapping[str, Any]) -> Any:
             return
         if name in path:
             raise ProtobufSchemaError(f"{name} imports itself")
-        file = files.get(name) or _well_known(name)
+        file = files.get(name) or known_file(name)
         if file is None:
-            raise ProtobufSchemaError(f"the import {name} is not there")
+            more = "; google/type needs pip install googleapis-common-protos"
+            mend = more if name.startswith("google/type/") else ""
+            raise ProtobufSchemaError(f"the import {name} is not there{mend}")
         for one in file.dependency:
             add(one, (*path, name))
         pool.Add(file)
@@ -166,15 +163,3 @@ def _pool(files: Mapping[str, Any]) -> Any:
     for name in files:
         add(name, ())
     return pool
-
-
-def _well_known(name: str) -> Any:
-    """A file that comes with protobuf; None for any other."""
-    from google.protobuf import descriptor_pb2
-
-    if name not in WELL_KNOWN:
-        return None
-    module = importlib.import_module(name.removesuffix(".proto").replace("/", ".") + "_pb2")
-    file = descriptor_pb2.FileDescriptorProto()
-    module.DESCRIPTOR.CopyToProto(file)
-    return file

@@ -3,9 +3,9 @@
 import io
 import json
 import resource
+import tracemalloc
 
 import fastavro
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -17,6 +17,7 @@ from ingest.formats.avro import AvroDecoder
 from ingest.formats.avro_bytes import PROBLEMS
 from ingest.ragged import Ragged
 from tests.ingest.avro_samples import RECORD, SCHEMA, decode, trip, written
+from tests.ingest.same_columns import same_columns
 
 HUGE = b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f"  # -(2**62)
 MANY = b"\x80\x80\x80\x80\x80\x80\x80\x80\x20"  # 2**60
@@ -124,6 +125,41 @@ def test_bytes_put_in_anywhere_give_the_outcome_of_reading_one_by_one(changes):
     compare([payload, written(trip())])
 
 
+WORDS = {"type": "enum", "name": "W", "symbols": ["AB", "C"]}
+
+
+@pytest.mark.parametrize("default", [{}, {"default": "new"}])
+@pytest.mark.parametrize("grow", [{}, {"grow": 9}])
+def test_words_of_enums_and_strings_and_defaults_among_each_other(default, grow):
+    avro = {
+        "type": "record",
+        "name": "R",
+        "fields": [{"name": "x", "type": ["null", "string", WORDS]}],
+    }
+    said = [None, "é", ("W", "AB"), ("W", "C"), "", None, "C"]
+    values = [written({"x": one}, avro) for one in said]
+    schema = Schema((Field("x", "category" if grow else "string", **default, **grow),))
+    words = {None: default.get("default"), ("W", "AB"): "AB", ("W", "C"): "C"}
+    for some in (values, values[:1] * 3, values[2:4], values[1:2], values[4:]):
+        found = decode(some, schema, avro)
+        expected = [words.get(said[values.index(one)], said[values.index(one)]) for one in some]
+        assert found.columns["x"].texts() == [w.encode() for w in expected if w is not None]
+        assert [bad.index for bad in found.bad] == [n for n, w in enumerate(expected) if w is None]
+
+
+def test_a_few_records_of_a_large_batch_cost_no_copy_of_it():
+    values = [written({"x": "AB"}, record_of(WORDS)), b"\0" * (1 << 25)]
+    batch = RecordBatch.of("t", 0, range(2), values)
+    for schema in (Schema((Field("x", "string"),)), Schema((Field("x", "string", default="a"),))):
+        decoder = AvroDecoder(schema, avro_schema=record_of(WORDS))
+        decoder.decode(batch)
+        tracemalloc.start()
+        assert decoder.decode(batch).columns["x"].texts() == [b"AB"]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1 << 20
+
+
 @pytest.mark.timeout(120)
 def test_bombs_cost_no_more_than_their_bytes():
     bombs = [MANY + b"\0" * 3, MANY * 5, MANY + b"\x02" * 100_000]
@@ -154,6 +190,10 @@ NO_SCHEMAS = [
 def test_sizes_that_no_record_can_have(avro):
     with pytest.raises(SettingsError, match="no Avro schema: a fixed has a size from 0 to 2"):
         AvroDecoder(Schema((Field("x", "bytes"),)), avro_schema=avro)
+
+
+def test_what_rounds_to_zero_is_the_same_zero_by_both_ways():
+    compare([written(trip(amount=-1e-50)), written(trip(sizes=[-0.0, -1e-46]))])
 
 
 def good_by_fastavro(payload, avro):
@@ -190,9 +230,7 @@ def compare(values):
     one, other = fast.decode(batch), slow.decode(batch)
     assert one.good.tolist() == other.good.tolist()
     assert one.bad == other.bad
-    for name, column in one.columns.items():
-        same = other.columns[name]
-        assert column == same if isinstance(column, Ragged) else np.array_equal(column, same)
+    same_columns(one.columns, other.columns)
 
 
 LEAVES = {

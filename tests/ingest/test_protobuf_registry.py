@@ -10,7 +10,8 @@ from ingest.checks import check_decoder
 from ingest.errors import SchemaRegistryError
 from ingest.formats.confluent import framed
 from ingest.formats.protobuf import ProtobufDecoder
-from ingest.formats.protobuf_schema import load_registered
+from ingest.formats.protobuf_known import known_file
+from ingest.formats.protobuf_schema import ProtobufSchemaError, load_registered
 from ingest.formats.schema_registry import RegisteredSchema, RegistrySettings, SchemaRegistry
 from tests.ingest.protobuf_samples import town_file, trip
 from tests.ingest.registry_server import registry_server
@@ -106,6 +107,47 @@ def test_imports_by_many_ways_are_walked_once():
         below = (f"m{n - 1}.proto", part)
         part = RegisteredSchema("PROTOBUF", encoded(file), (below, below))
     assert list(load_registered(part).message_types_by_name) == ["M59"]
+
+
+KNOWN = {
+    "google/protobuf/api.proto": "google.protobuf.Api",
+    "google/protobuf/type.proto": "google.protobuf.Type",
+    "google/protobuf/source_context.proto": "google.protobuf.SourceContext",
+    "google/type/money.proto": "google.type.Money",
+    "google/type/datetime.proto": "google.type.DateTime",
+    "confluent/meta.proto": "confluent.Meta",
+    "confluent/type/decimal.proto": "confluent.type.Decimal",
+    "confluent/type/variant.proto": "confluent.type.Variant",
+    "confluent/types/decimal.proto": "confluent.type.Decimal",
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_imports_that_registries_leave_out(name):
+    file = one_message("a.proto", "A", name)
+    file.message_type[0].field.add(
+        name="x", number=1, type=11, label=1, type_name="." + KNOWN[name]
+    )
+    found = load_registered(RegisteredSchema("PROTOBUF", encoded(file)))
+    assert found.message_types_by_name["A"].fields[0].message_type.full_name == KNOWN[name]
+
+
+@pytest.mark.parametrize("name", ["google/type/ghost.proto", "google/../x.proto", "confluent/a"])
+def test_imports_that_nobody_knows(name):
+    part = RegisteredSchema("PROTOBUF", encoded(one_message("a.proto", "A", name)))
+    with pytest.raises(ProtobufSchemaError, match=f"the import {name} is not there"):
+        load_registered(part)
+
+
+def test_confluents_decimal_is_that_of_its_client():
+    from confluent_kafka.schema_registry.confluent.type import decimal_pb2
+
+    mine, theirs = known_file("confluent/type/decimal.proto"), descriptor_pb2.FileDescriptorProto()
+    decimal_pb2.DESCRIPTOR.CopyToProto(theirs)
+    fields = [
+        [(f.name, f.number, f.type) for f in one.message_type[0].field] for one in (mine, theirs)
+    ]
+    assert fields[0] == fields[1]
 
 
 def one_message(name, message, *imports):
