@@ -17,6 +17,7 @@ __all__ = ["string_tensor"]
 DTYPE_STRING = b"\x08\x07"  # field 1, dtype: DT_STRING
 STRING_VAL = 0x42  # field 8, bytes
 LONGEST_VARINT = 10
+ONE, SEVEN, LOW_BITS, CONTINUED = (np.uint64(n) for n in (1, 7, 127, 128))
 
 
 def string_tensor(texts: Ragged) -> bytes:
@@ -46,18 +47,19 @@ def _varint(number: int) -> bytes:
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _write(values: NDArray[np.uint8], splits: NDArray[np.int64], room: NDArray[np.uint8]) -> int:
-    at = 0
+    at = np.uint64(0)  # unsigned as all indices here: numba then copies bytes in bulk
     for row in range(len(splits) - 1):
-        first, length = splits[row], splits[row + 1] - splits[row]
+        first = np.uint64(splits[row])
+        length = np.uint64(splits[row + 1]) - first
         room[at] = STRING_VAL
-        at += 1
+        at += ONE
         left = length
-        while left > 127:
-            room[at] = left & 127 | 128
-            at += 1
-            left >>= 7
+        while left > LOW_BITS:
+            room[at] = left & LOW_BITS | CONTINUED
+            at += ONE
+            left >>= SEVEN
         room[at] = left
-        at += 1
+        at += ONE
         for index in range(length):
             room[at + index] = values[first + index]
         at += length

@@ -69,8 +69,8 @@ class TensorLayout:
         """The arrays of no rows."""
         return self.arrays(Rows.empty(self._schema, ["none"]))
 
-    def batches(self, arrays: dict[str, Any], size: Any) -> dict[str, Any]:
-        """Tensors of n * size rows as tensors of n batches."""
+    def batches(self, arrays: dict[str, Any], size: Any) -> Any:
+        """Arrays of n * size rows as tensors of n batches, in the structure of an element."""
         import tensorflow as tf
 
         found = {
@@ -80,10 +80,10 @@ class TensorLayout:
         for name in self._offsets:
             value = arrays[name]
             found[name] = _batches(tf.gather(*value) if name == "kafka_topic" else value, size)
-        return found
+        return self._element(found)
 
-    def element(self, batch: dict[str, Any]) -> Any:
-        """A batch as Keras wants it: features, (features, label) or (features, label, weight)."""
+    def _element(self, batch: dict[str, Any]) -> Any:
+        """As Keras wants it: features, (features, label) or (features, label, weight)."""
         schema = self._schema
         names = [*(field.name for field in schema.features), *self._offsets]
         features = {name: batch[name] for name in names}

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ingest.errors import SettingsError
 from ingest.position import Gap, Position
+from ingest.stream.allocator import keep_freed_memory
 from ingest.stream.chunks import BatchSettings, Chunk, chunks
 from ingest.stream.state import StreamState
 from ingest.stream.stream import Run, Stream
@@ -45,8 +46,8 @@ class StreamDataset(tf.data.Dataset):  # type: ignore[misc]
         self._marked = marked
 
         def count(mark: Any, element: Any) -> Any:
-            with tf.control_dependencies([given.assign(mark)]):
-                return tf.nest.map_structure(tf.identity, element)
+            given.assign(mark)
+            return element
 
         self._counted = marked.map(count).with_options(_options())
         super().__init__(self._counted._variant_tensor)
@@ -150,6 +151,7 @@ def make_marked(
     """
 
     def generate() -> Iterator[tuple[Any, ...]]:
+        keep_freed_memory()
         run = start_run()
         rows = run.rows()
         try:
@@ -160,17 +162,13 @@ def make_marked(
             run.close()
 
     def cut(marks: Any, size: Any, arrays: Any) -> tf.data.Dataset:
+        size = batches.size if batches.drop_remainder and batches.linger_s is None else size
         return tf.data.Dataset.from_tensor_slices((marks, layout.batches(arrays, size)))
-
-    def finish(mark: Any, batch: Any) -> Any:
-        if batches.drop_remainder and batches.linger_s is None:
-            batch = tf.nest.map_structure(_fixed(batches.size), batch)
-        return mark, layout.element(batch)
 
     marks = tf.TensorSpec((None, 2), tf.int64)
     signature = (marks, tf.TensorSpec((), tf.int64), layout.signature())
     chunked = tf.data.Dataset.from_generator(generate, output_signature=signature)
-    return chunked.flat_map(cut).map(finish)
+    return chunked.flat_map(cut)
 
 
 def _numbers(run: Run, chunk: Chunk | None, size: int, layout: TensorLayout) -> tuple[Any, ...]:
@@ -181,15 +179,6 @@ def _numbers(run: Run, chunk: Chunk | None, size: int, layout: TensorLayout) -> 
     marks = np.full((count, 2), run.number, np.int64)
     marks[:, 1] = chunk.first + chunk.size * np.arange(1, count + 1)
     return marks, np.int64(chunk.size), layout.arrays(chunk.rows)
-
-
-def _fixed(size: int) -> Callable[[Any], Any]:
-    def fixed(value: Any) -> Any:
-        if not isinstance(value, tf.RaggedTensor):
-            value.set_shape([size, *value.shape.as_list()[1:]])
-        return value
-
-    return fixed
 
 
 def _options() -> tf.data.Options:
