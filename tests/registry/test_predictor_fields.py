@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras_models import field
+from test_predictor import ALONE
 
 from registry import (
     Artifact,
@@ -120,6 +124,26 @@ def test_every_form_of_the_rows_is_predicted(served, raw) -> None:
     ]
     for form in forms:
         np.testing.assert_allclose(model.predict(form), expected, atol=1e-6)
+
+
+def test_lists_moments_and_defaults_need_nothing_of_ours(
+    served, raw, flights: ModelRegistry, tmp_path: Path
+) -> None:
+    _, expected = served
+    plain = {name: np.asarray(values).tolist() for name, values in raw.items()}
+    for given in (plain, {n: v for n, v in plain.items() if n not in {"amount", "hours"}}):
+        arguments = (json.dumps(given), flights.tracking_uri, str(tmp_path / "out"))
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", ALONE, *arguments],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
+        answers = np.array(json.loads(done.stdout.splitlines()[-1]))
+        assert answers.shape == (3, ROWS)
+        if given is plain:
+            np.testing.assert_allclose(answers, np.tile(expected, (3, 1)), atol=1e-6)
 
 
 def test_a_value_or_a_column_with_a_default_may_be_missing(served, raw) -> None:
