@@ -23,7 +23,7 @@ TFIO_BY_PARTITION = Contestant(
     "from_kafka",
     "tfio",
     needs="tensorflow-io",
-    most=20_480,
+    most=204_800,
     whole=4096,
     kafka_3=True,
     options={"by": "partition"},
