@@ -53,7 +53,7 @@ def make_json(config: Config, schema: ingest.Schema) -> ingest.Decoder:
         return decoder
     from ingest.formats.confluent import Unframed
 
-    return Unframed(decoder)
+    return Unframed(decoder, config.kafka.max_record_bytes)
 
 
 def make_avro(config: Config, schema: ingest.Schema) -> ingest.Decoder:

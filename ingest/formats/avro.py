@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ingest.errors import SettingsError
-from ingest.formats.assembly import assemble, decode_rows, readable
+from ingest.formats.assembly import assemble, decode_rows, readable, renamed
 from ingest.formats.avro_columns import Noted, column_of, plan_field
 from ingest.formats.avro_program import compile_program
 from ingest.formats.avro_schema import AvroSchema, AvroSchemaError, parse_avro, parse_registered
@@ -101,7 +100,7 @@ class AvroDecoder:
         bad: list[BadRecord],
     ) -> None:
         frames = unframe(batch)
-        bad += [replace(record, index=int(rows[record.index])) for record in frames.bad]
+        bad += renamed(frames.bad, rows)
         if frames.payload is None:
             return
         rows = rows[frames.rows]
@@ -217,7 +216,7 @@ class _Written:
 
         good, columns, found = decode_rows(self._schema, odd, read)
         parts.append((rows[good], columns))
-        bad += [replace(record, index=int(rows[record.index])) for record in found]
+        bad += renamed(found, rows)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ingest.formats.assembly import NULL, readable, renamed
 from ingest.formats.decoder import BadRecord, Decoded, Decoder
 from ingest.records import RecordBatch
 
@@ -102,25 +103,33 @@ class Unframed:
 
     Args:
         decoder: of the payloads.
+        max_record_bytes: a longer value is bad; the frame counts.
     """
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, max_record_bytes: int = 1_000_000) -> None:
         self._decoder = decoder
+        self._max_bytes = max_record_bytes
 
     def decode(self, batch: RecordBatch) -> Decoded:
         """Decode a batch; see `Decoder`."""
-        frames = unframe(batch)
-        if frames.payload is None:
+        rows, bad = readable(batch, self._max_bytes)
+        part = batch.take(rows)
+        frames = None if part is None else unframe(part)
+        if frames is not None:
+            bad += renamed(frames.bad, rows)
+            rows = rows[frames.rows]
+        if frames is None or frames.payload is None:
             # No row is left, but the columns are still the inner decoder's to shape.
-            nothing = self._decoder.decode(replace(batch, value_length=np.full(len(batch), -1)))
-            return Decoded(nothing.columns, nothing.good, frames.bad)
-        inner = self._decoder.decode(frames.payload)
-        bad = [replace(record, index=int(frames.rows[record.index])) for record in inner.bad]
-        return Decoded(
-            columns=inner.columns,
-            good=frames.rows[inner.good],
-            bad=tuple(sorted([*bad, *frames.bad], key=lambda record: record.index)),
-        )
+            columns = self._decoder.decode(
+                replace(batch, value_length=np.full(len(batch), NULL))
+            ).columns
+            good = np.empty(0, np.int64)
+        else:
+            inner = self._decoder.decode(frames.payload)
+            columns, good = inner.columns, rows[inner.good]
+            bad += renamed(inner.bad, rows)
+        bad.sort(key=lambda record: record.index)
+        return Decoded(columns, good, tuple(bad))
 
 
 def _unframed(index: int, length: int, begins: int) -> BadRecord:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest.errors import SchemaRegistryError, SettingsError
-from ingest.formats.assembly import assemble, decode_rows, readable
+from ingest.formats.assembly import assemble, decode_rows, readable, renamed
 from ingest.formats.confluent import group_rows, unframe
 from ingest.formats.decoder import BadRecord, Decoded
 from ingest.formats.protobuf_columns import plan_message
@@ -112,7 +112,7 @@ class ProtobufDecoder:
         from ingest.formats.protobuf_indexes import read_indexes  # numba is slow to import
 
         frames = unframe(batch)
-        bad += [replace(record, index=int(rows[record.index])) for record in frames.bad]
+        bad += renamed(frames.bad, rows)
         whole, rows = frames.payload, rows[frames.rows]
         if whole is None:
             return
@@ -262,4 +262,4 @@ class _Type:
 
         good, rest, found = decode_rows(self._schema, np.flatnonzero(~fine), read)
         parts.append((rows[good], rest))
-        bad += [replace(record, index=int(rows[record.index])) for record in found]
+        bad += renamed(found, rows)

@@ -113,6 +113,16 @@ def test_framed_json():
     ]
 
 
+def test_a_frame_counts_as_part_of_the_record():
+    value = framed(3, row())
+    for most, good in ((len(value), [0]), (len(value) - 1, [])):
+        found = Unframed(JsonDecoder(SCHEMA, most), most).decode(batch([value]))
+        assert found.good.tolist() == good
+        assert len(found.columns["city"]) == len(good)
+    assert found.bad[0].kind == "too_large"
+    assert f"the value has {len(value)} bytes" in found.bad[0].reason
+
+
 def test_no_framed_json_at_all():
     found = Unframed(JsonDecoder(SCHEMA)).decode(batch([b"x", None]))
     assert len(found.good) == 0
