@@ -35,6 +35,7 @@ class Pipeline:
 
     config: Config
     schema: ingest.Schema
+    decoder: ingest.Decoder
     recipe: dict[str, Any]
     store: RoundStore
     learner: trainer.Learner
@@ -87,16 +88,15 @@ def source_options(config: Config, bootstrap_servers: str) -> dict[str, object]:
 
 
 def make_builder(
-    config: Config, dead_letters: ingest.DeadLetters, start: ingest.Position
+    pipeline: Pipeline, dead_letters: ingest.DeadLetters, start: ingest.Position
 ) -> ingest.WindowBuilder:
     """The window builder for the records from `start` on."""
-    schema = make_schema(config)
     return ingest.WindowBuilder(
-        schema=schema,
-        topics=tuple(sorted(config.kafka.topics)),
-        decoder=make_decoder(config, schema),
+        schema=pipeline.schema,
+        topics=tuple(sorted(pipeline.config.kafka.topics)),
+        decoder=pipeline.decoder,
         dead_letters=dead_letters,
-        settings=make_sample_settings(config),
+        settings=make_sample_settings(pipeline.config),
         start=start,
     )
 
@@ -114,16 +114,17 @@ def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
 
     schema = make_schema(config)
     check_trainable(schema)
-    make_decoder(config, schema)  # what is wrong with the format is told before anything starts
+    decoder = make_decoder(config, schema)
+    recipe = make_recipe(config, trainer.source_digest(config.train.model, config.directory))
     seed = round_seed(config.sample.seed, 0)
     model = trainer.build_model(config.train.model, config.directory, seed=seed)
     check_fits(model, schema)
-    recipe = make_recipe(config, trainer.source_digest(config.train.model, config.directory))
     make_folder(config.state_dir / "rounds")
     keep_recipe(config, recipe)
     return Pipeline(
         config=config,
         schema=schema,
+        decoder=decoder,
         recipe=recipe,
         store=RoundStore(config.state_dir / "rounds"),
         learner=trainer.Learner(model, seed),

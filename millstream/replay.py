@@ -89,7 +89,7 @@ def read_again(pipeline: Pipeline, servers: str, plan: Plan) -> Window:
     config = pipeline.config
     source = KafkaSource(config.kafka.topics, source_options(config, servers), plan.start)
     try:
-        builder = make_builder(config, NoDeadLetters(), plan.start)
+        builder = make_builder(pipeline, NoDeadLetters(), plan.start)
         return read_window(source, builder, plan.end, known_gaps=plan.gaps, check_all=False)
     finally:
         source.close()

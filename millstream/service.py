@@ -138,7 +138,7 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         stack.callback(dead_letters.close)
         intake = Intake(
             source,
-            make_builder(config, dead_letters, latest.plan().end),
+            make_builder(pipeline, dead_letters, latest.plan().end),
             max_bad_ratio=config.kafka.max_bad_ratio,
             bad_ratio_min_records=config.kafka.bad_ratio_min_records,
             backlog_records=config.kafka.backlog_records if config.kafka.check == "auto" else None,

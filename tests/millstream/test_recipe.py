@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from ingest import NoDeadLetters, Position
+from millstream.board import Board
 from millstream.config import Config, load_config
+from millstream.pipeline import make_builder, open_pipeline
 from millstream.recipe import differences, fingerprint, make_recipe, round_seed
 
+from .project import make_project
 from .test_config import GOOD, write
 
 
@@ -23,6 +28,18 @@ def test_places_do_not_count_settings_do(tmp_path: Path) -> None:
     assert fingerprint(changed) != fingerprint(base)
     assert differences(base, changed) == ["train.epochs: 20 -> 3"]
     assert fingerprint(make_recipe(load(tmp_path), "other model")) != fingerprint(base)
+
+
+def test_records_are_read_by_the_files_that_the_recipe_tells(tmp_path: Path) -> None:
+    make_project(tmp_path, "127.0.0.1:1", "t")
+    path, schema = tmp_path / "millstream.toml", tmp_path / "event.avsc"
+    path.write_text(f'{path.read_text()}\n[format]\nkind = "avro"\navro_schema = "event.avsc"\n')
+    kinds = {"a": "float", "b": "float", "kind": "string", "y": "boolean"}
+    fields = [{"name": name, "type": kind} for name, kind in kinds.items()]
+    schema.write_text(json.dumps({"type": "record", "name": "E", "fields": fields}))
+    pipeline = open_pipeline(load_config(path), f"sqlite:///{tmp_path}/m.db", Board(path))
+    schema.unlink()
+    make_builder(pipeline, NoDeadLetters(), Position())
 
 
 def test_round_seeds_fit_and_differ() -> None:
