@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ingest.formats.compiled import compiled
+from ingest.compiled import compiled
 
 __all__ = ["to_float"]
 

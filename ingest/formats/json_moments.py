@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ingest.formats.compiled import Bytes, compiled, signed
+from ingest.compiled import Bytes, compiled, signed
 from ingest.formats.json_strings import DIGIT, QUOTE
 
 __all__ = ["scan_moment"]

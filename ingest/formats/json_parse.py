@@ -7,12 +7,11 @@ judged: the parser of single records says whether it is bad.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.formats.compiled import (
+from ingest.compiled import (
     Bytes,
     Longs,
     compiled,
@@ -24,7 +23,7 @@ from ingest.formats.compiled import (
 from ingest.formats.json_plan import COUNT, FIELD_WIDTH, FIELDS, NAMES, WORDS
 from ingest.formats.json_scan import DEEPEST, STACK, skip_value
 from ingest.formats.json_strings import QUOTE, SPACE, scan_string, skip_space
-from ingest.formats.json_values import END, POOL, ROW, ROWS, SOURCES, USED, put_default, put_value
+from ingest.formats.json_values import END, POOL, ROW, ROWS, USED, put_default, put_value
 from ingest.formats.json_words import find_escaped, find_word, is_word
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["new_memory", "parse_records", "parse_rows"]
 
+SOURCES = fingerprint(__file__, "json_*.py")
 COMMA, COLON, OPEN, CLOSE = 44, 58, 123, 125
 # In the memory of a call: which field was last at each place of an object, which row has last had
 # each field. The pool of list elements follows.
@@ -164,42 +164,33 @@ def _find_key(
     return number, skip_space(buffer, at + 1)
 
 
-def _compile(sources: int) -> Callable[..., None]:
-    """The entry, which numba compiles again when the number that it encloses has changed."""
+@entry
+def parse_records(
+    buffer: NDArray[np.uint8],
+    spans: NDArray[np.int64],
+    plan: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    memory: NDArray[np.int64],
+    taken: NDArray[np.uint8],
+    _sources: int = SOURCES,
+) -> None:
+    """Parse records into columns.
 
-    @entry
-    def parse_records(
-        buffer: NDArray[np.uint8],
-        start: NDArray[np.int64],
-        length: NDArray[np.int64],
-        plan: NDArray[np.int64],
-        columns: NDArray[np.int64],
-        memory: NDArray[np.int64],
-        taken: NDArray[np.uint8],
-    ) -> None:
-        """Parse records into columns.
-
-        Args:
-            buffer: the bytes.
-            start: int64[n], where each record begins; within the buffer.
-            length: int64[n], bytes of each, within the buffer; 0 for one that is left out.
-            plan: of the schema, see `json_plan.Plan`.
-            columns: int64[c, n], see there; a row that is not taken holds anything.
-            memory: made for this call, see `new_memory`.
-            taken: uint8[n], gets 1 for a record that was taken, and 0 for others.
-        """
-        memory[SOURCES] = sources
-        parse_rows(
-            pointer_to(buffer),
-            pointer_to(start),
-            pointer_to(length),
-            pointer_to(plan),
-            pointer_to(columns),
-            pointer_to(memory),
-            pointer_to(taken),
-        )
-
-    return parse_records
-
-
-parse_records = _compile(fingerprint("json_*.py"))
+    Args:
+        buffer: the bytes.
+        spans: int64[2, n], where each record begins, and how many bytes it has, 0 for one that is
+            left out; all within the buffer.
+        plan: of the schema, see `json_plan.Plan`.
+        columns: int64[c, n], see there; a row that is not taken holds anything.
+        memory: made for this call, see `new_memory`.
+        taken: uint8[n], gets 1 for a record that was taken, and 0 for others.
+    """
+    parse_rows(
+        pointer_to(buffer),
+        pointer_to(spans[0]),
+        pointer_to(spans[1]),
+        pointer_to(plan),
+        pointer_to(columns),
+        pointer_to(memory),
+        pointer_to(taken),
+    )

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ingest.formats.compiled import Bytes, Longs, compiled, signed
+from ingest.compiled import Bytes, Longs, compiled, signed
 from ingest.formats.json_record import MAX_DEPTH
 from ingest.formats.json_strings import DIGIT, QUOTE, scan_string, skip_space
 
 __all__ = [
     "DEEPEST",
     "INTEGER",
-    "REAL",
     "STACK",
     "UNSURE",
     "scan_number",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.formats.compiled import Bytes, compiled, entry, pointer_to, signed
+from ingest.compiled import Bytes, compiled, entry, fingerprint, pointer_to, signed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,7 @@ __all__ = [
     "unescape",
 ]
 
+SOURCES = fingerprint(__file__)
 QUOTE, BACKSLASH, LETTER_U = 34, 92, 117
 PLAIN = np.array([0x20 <= c < 0x80 and c not in (QUOTE, BACKSLASH) for c in range(256)])
 SPACE = np.array([c in b" \t\n\r" for c in range(256)])
@@ -170,6 +171,7 @@ def copy_texts(
     default: NDArray[np.uint8],
     values: NDArray[np.uint8],
     splits: NDArray[np.int64],
+    _sources: int = SOURCES,
 ) -> int:
     """Copy texts from the insides of strings, one behind another.
 

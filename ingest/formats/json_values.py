@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ingest.formats.compiled import Bytes, Longs, compiled, signed
+from ingest.compiled import Bytes, Longs, compiled, signed
 from ingest.formats.json_float import to_float
 from ingest.formats.json_moments import scan_moment
 from ingest.formats.json_plan import (
@@ -37,11 +37,11 @@ from ingest.formats.json_scan import INTEGER, UNSURE, scan_number, skip_word
 from ingest.formats.json_strings import QUOTE, scan_string, skip_space
 from ingest.formats.json_words import crc32, crc32_of_escaped, find_escaped, find_word
 
-__all__ = ["END", "POOL", "ROW", "ROWS", "SOURCES", "USED", "put_default", "put_value"]
+__all__ = ["END", "POOL", "ROW", "ROWS", "USED", "put_default", "put_value"]
 
 # In the memory of a call: the row, how many there are, where the pool of list elements begins, its
-# first free place, and its end; last what the code was compiled from.
-ROW, ROWS, POOL, USED, END, SOURCES = range(6)
+# first free place, and its end.
+ROW, ROWS, POOL, USED, END = range(5)
 COMMA, OPEN_LIST, CLOSE_LIST, LETTER_N, LETTER_T, LETTER_F = 44, 91, 93, 110, 116, 102
 LARGEST = np.uint64(2**63 - 1)
 TINY = 1e-45  # a float32 may round what is smaller to 0, which makes -0.0 of it

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.formats.compiled import Bytes, Longs, compiled, entry, pointer_to, signed
+from ingest.compiled import Bytes, Longs, compiled, entry, fingerprint, pointer_to, signed
 from ingest.formats.json_plan import WORDS
 from ingest.formats.json_strings import unescape
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["crc32", "crc32_of_escaped", "fill_table", "find_escaped", "find_word", "is_word"]
 
+SOURCES = fingerprint(__file__)
 OFFSET, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 HALF, MASK = np.uint64(32), np.uint64(0x7FFFFFFF)
 EIGHT, LAST, ONES = np.uint32(8), np.uint32(0xFF), np.uint32(0xFFFFFFFF)
@@ -60,7 +61,11 @@ def _hash(data: Bytes, at: int, end: int) -> int:
 
 @entry
 def fill_table(
-    text: NDArray[np.uint8], ends: NDArray[np.int64], first: int, table: NDArray[np.int64]
+    text: NDArray[np.uint8],
+    ends: NDArray[np.int64],
+    first: int,
+    table: NDArray[np.int64],
+    _sources: int = SOURCES,
 ) -> None:
     """Make the table of some words.
 

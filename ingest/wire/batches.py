@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numba
 import numpy as np
 
+from ingest.compiled import fingerprint
 from ingest.wire.layout import (
     ATTRIBUTES_AT,
     COUNT_AT,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchHeader", "BatchHeaders", "Damage", "scan_batches"]
 
+SOURCES = fingerprint(__file__, "layout.py")
 FINE, LEGACY, LENGTH, MAGIC, OFFSETS = 0, 1, 2, 3, 4
 
 
@@ -144,7 +146,7 @@ def _damage(buffer: NDArray[np.uint8], kind: int, at: int) -> Damage:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _count(buffer: NDArray[np.uint8]) -> tuple[int, int, int]:
+def _count(buffer: NDArray[np.uint8], _sources: int = SOURCES) -> tuple[int, int, int]:
     """Number of whole batches of format 2, what ends them, and where."""
     at = count = 0
     while len(buffer) - at >= LENGTH_END:
@@ -166,7 +168,7 @@ def _count(buffer: NDArray[np.uint8]) -> tuple[int, int, int]:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _fill(buffer: NDArray[np.uint8], table: NDArray[np.int64]) -> int:
+def _fill(buffer: NDArray[np.uint8], table: NDArray[np.int64], _sources: int = SOURCES) -> int:
     """Read the headers of whole batches; returns how many come before one with bad offsets."""
     at, before = 0, -1
     for batch in range(len(table)):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
+from ingest.compiled import fingerprint
 from ingest.wire.layout import LARGEST, read_varint
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPLAINTS", "PLAN", "decode_headers", "decode_records"]
 
+SOURCES = fingerprint(__file__, "layout.py")
 # What is known of a batch before its records are read, a row of the plan each.
 PLAN = ("start", "end", "count", "base_offset", "last_offset", "timestamp", "appended")
 START, END, COUNT, BASE, LAST, TIMESTAMP, APPENDED = range(7)
@@ -37,7 +39,10 @@ COMPLAINTS = {
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def decode_records(
-    buffer: NDArray[np.uint8], plan: NDArray[np.int64], columns: NDArray[np.int64]
+    buffer: NDArray[np.uint8],
+    plan: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    _sources: int = SOURCES,
 ) -> tuple[int, int, int, int]:
     """Read the records of batches, checking all that the bytes say before it is used.
 
@@ -154,7 +159,10 @@ def _headers(
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def decode_headers(
-    buffer: NDArray[np.uint8], columns: NDArray[np.int64], spans: NDArray[np.int64]
+    buffer: NDArray[np.uint8],
+    columns: NDArray[np.int64],
+    spans: NDArray[np.int64],
+    _sources: int = SOURCES,
 ) -> None:
     """Spans of the headers of records that `decode_records` has been through.
 

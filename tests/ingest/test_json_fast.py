@@ -57,11 +57,8 @@ print("taken", count)
 
 def taken(values, schema):
     batch = RecordBatch.of("a", 0, range(len(values)), values)
-    return (
-        JsonDecoder(schema)
-        ._parse(batch.buffer, batch.value_start, batch.value_length)
-        .taken.tolist()
-    )
+    spans = np.stack([batch.value_start, batch.value_length])
+    return JsonDecoder(schema)._parse(batch.buffer, spans).taken.tolist()
 
 
 @settings(deadline=None, max_examples=150)

@@ -47,14 +47,26 @@ def entry(function: Function) -> Function:
     return made
 
 
-def fingerprint(pattern: str) -> int:
-    """A number of what is in some files of this folder.
+def fingerprint(file: str, *patterns: str) -> int:
+    """A number of what is in some files, for an entry whose compiled code comes from them.
 
-    What numba keeps on disk belongs to the file of the entry and to the variables that the entry
-    encloses, not to the files of what it calls. An entry that encloses this number is compiled
-    again when one of them has changed.
+    What numba keeps on disk it compiles again when the file of the entry has changed, or a type or
+    a default among the entry's parameters, but not when a file of what the entry calls has. So the
+    entry has a last parameter that nobody passes and nothing reads, with this number as a default:
+
+        SOURCES = fingerprint(__file__, "layout.py")
+
+        @entry
+        def decode(buffer, plan, columns, _sources: int = SOURCES): ...
+
+    An entry that calls compiled functions of its own file only does without.
+
+    Args:
+        file: the caller's `__file__`.
+        patterns: of the names of the other files, in the caller's folder. This file is always one.
     """
-    files = [Path(__file__), *sorted(Path(__file__).parent.glob(pattern))]
+    folder = Path(file).parent
+    files = [Path(__file__), *sorted(path for name in patterns for path in folder.glob(name))]
     return zlib.crc32(b"".join(path.read_bytes() for path in files))
 
 
