@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from ingest.errors import SettingsError
@@ -88,7 +89,7 @@ def decode_audio(audio: tf.Tensor, samples: int, channels: int = 1) -> tf.Tensor
     return _each(audio, one, tf.TensorSpec((samples, channels), tf.float32))
 
 
-def _each(raws: tf.Tensor, one: object, spec: tf.TensorSpec) -> tf.Tensor:
+def _each(raws: tf.Tensor, one: Callable[[tf.Tensor], tf.Tensor], spec: tf.TensorSpec) -> tf.Tensor:
     import tensorflow as tf
 
     strings = tf.convert_to_tensor(raws)
@@ -98,5 +99,5 @@ def _each(raws: tf.Tensor, one: object, spec: tf.TensorSpec) -> tf.Tensor:
             f" {strings.shape}"
         )
     if strings.shape.rank == 0:
-        return one(strings)  # type: ignore[operator]
+        return one(strings)
     return tf.map_fn(one, strings, fn_output_signature=spec, parallel_iterations=PARALLEL)
