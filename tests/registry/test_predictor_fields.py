@@ -79,13 +79,27 @@ def moment_text(ms: int) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
+@pytest.fixture(scope="module")
+def exported(raw) -> tuple[bytes, np.ndarray]:
+    """The model's bytes, and what Keras predicts for the raw rows."""
+    keras_model = make_model()
+    codes = np.vectorize({**{w: i + 1 for i, w in enumerate(TAGS)}, "never seen": 0}.get)
+    features = {
+        "shape": raw["shape"][..., None],
+        "tags": codes(raw["tags"]).astype(np.int32),
+        "when": MOMENTS[:, None],
+        "amount": raw["amount"][:, None],
+        "hours": raw["hours"].astype(np.int32),
+    }
+    return export_float32(keras_model), keras_model.predict(features, verbose=0)[:, 0]
+
+
 @pytest.fixture
-def served(flights: ModelRegistry, publication, raw, tmp_path: Path):
+def served(flights: ModelRegistry, publication, raw, exported, tmp_path: Path):
     """The loaded MLflow model, and what Keras predicts for the raw rows."""
     import mlflow
 
-    keras_model = make_model()
-    tflite = export_float32(keras_model)
+    tflite, expected = exported
     flights.publish(
         publication(
             artifact=Artifact("float32", tflite),
@@ -95,15 +109,6 @@ def served(flights: ModelRegistry, publication, raw, tmp_path: Path):
         )
     )
     flights.pull("flights", tmp_path / "out")
-    codes = np.vectorize({**{w: i + 1 for i, w in enumerate(TAGS)}, "never seen": 0}.get)
-    features = {
-        "shape": raw["shape"][..., None],
-        "tags": codes(raw["tags"]).astype(np.int32),
-        "when": MOMENTS[:, None],
-        "amount": raw["amount"][:, None],
-        "hours": raw["hours"].astype(np.int32),
-    }
-    expected = keras_model.predict(features, verbose=0)[:, 0]
     return mlflow.pyfunc.load_model(str(tmp_path / "out")), expected
 
 
@@ -167,8 +172,8 @@ def test_the_signature_says_what_may_be_missing(served) -> None:
     assert found == {f["name"]: ("Any", f["name"] not in optional) for f in FIELDS[:-1]}
 
 
-def test_lists_climb_the_ladder(raw, quantizer) -> None:
-    float32, *rungs = ladder(export_float32(make_model()), LadderSettings(), quantizer)
+def test_lists_climb_the_ladder(raw, exported, quantizer) -> None:
+    float32, *rungs = ladder(exported[0], LadderSettings(), quantizer)
     features = {f["name"]: encode(f, raw[f["name"]]) for f in FIELDS[:-1]}
     expected = LiteModel(float32.tflite).predict(features)
     assert {rung.rung for rung in rungs} == {"int8", "pruned_int8"}
