@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from ingest.arrow_columns import ArrowLayout, RawDecoder
 from ingest.schema import Schema
-from ingest.stream.chunks import BatchSettings, chunks, part_of
+from ingest.stream.chunks import BatchSettings, single_batches
 from ingest.stream.fields import FieldSpec, make_schema
 from ingest.stream.opening import StreamOptions, StreamRequest, Topics, check_options, open_stream
 from ingest.stream.span import End, Start
@@ -83,10 +83,8 @@ def _record_batches(
     run = stream.start_run()
     rows = run.rows()
     try:
-        for chunk in chunks(rows, batches):
-            if chunk is not None:
-                for start in range(0, len(chunk.rows), chunk.size):
-                    given[:] = run.number, chunk.first + start + chunk.size
-                    yield layout.record_batch(part_of(chunk.rows, start, start + chunk.size))
+        for batch, count in single_batches(rows, batches):
+            given[:] = run.number, count
+            yield layout.record_batch(batch)
     finally:
         rows.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
@@ -13,7 +14,7 @@ from ingest.field import Field
 from ingest.ragged import Column, Ragged
 from ingest.rows import Rows
 from ingest.schema import Schema
-from ingest.stream.chunks import BatchSettings, chunks, part_of
+from ingest.stream.chunks import BatchSettings, single_batches
 from ingest.stream.fields import FieldSpec, make_schema
 from ingest.stream.opening import StreamOptions, StreamRequest, Topics, check_options, open_stream
 from ingest.stream.span import End, Start
@@ -102,6 +103,7 @@ class KafkaIterableDataset(IterableDataset):  # type: ignore[misc]
         self._request.settings()
         self._loaded: dict[str, Any] = {}
         self._opened: Stream | None = None
+        self._opener = 0
         self._given = (0, 0)
 
     def __iter__(self) -> Iterator[Any]:
@@ -110,14 +112,10 @@ class KafkaIterableDataset(IterableDataset):  # type: ignore[misc]
         run = stream.start_run()
         rows = run.rows()
         try:
-            for chunk in chunks(rows, self._batches):
-                if chunk is None:
-                    continue
-                for start in range(0, len(chunk.rows), chunk.size):
-                    batch = part_of(chunk.rows, start, start + chunk.size)
-                    self._given = (run.number, chunk.first + start + chunk.size)
-                    element = _element(self._schema, batch)
-                    yield (element, self.state_dict()) if self._with_state else element
+            for batch, count in single_batches(rows, self._batches):
+                self._given = (run.number, count)
+                element = _element(self._schema, batch)
+                yield (element, self.state_dict()) if self._with_state else element
         finally:
             rows.close()
 
@@ -141,8 +139,8 @@ class KafkaIterableDataset(IterableDataset):  # type: ignore[misc]
         return {**self.__dict__, "_opened": None, "_given": (0, 0)}
 
     def _stream(self) -> Stream:
-        """Opened once a process."""
-        if self._opened is None:
+        """Opened once a process; what a forked worker has of its parent reads another share."""
+        if self._opened is None or self._opener != os.getpid():
             worker, workers = _worker()
             index, of = self._request.options.get("share", (0, 1))
             share = (index + of * worker, of * workers)
@@ -152,6 +150,7 @@ class KafkaIterableDataset(IterableDataset):  # type: ignore[misc]
             request = replace(self._request, options=options, start=start)
             self._given = (0, 0)
             self._opened = open_stream(request, lambda: self._given)
+            self._opener = os.getpid()
         return self._opened
 
 

@@ -10,7 +10,7 @@ __all__ = ["keep_freed_memory"]
 # From malloc.h, and the largest value that glibc takes for the second.
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 LARGE = 32 << 20
-VARIABLES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
+VARIABLES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 
 
 def keep_freed_memory() -> bool:
@@ -24,7 +24,8 @@ def keep_freed_memory() -> bool:
         Whether they were set: not with another C library, and not when the environment has
         settings of its own.
     """
-    if any(name in os.environ for name in VARIABLES):
+    tuned = "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
+    if tuned or any(name in os.environ for name in VARIABLES):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:

@@ -10,7 +10,7 @@ from ingest.errors import SettingsError
 from ingest.ragged import Column, Ragged
 from ingest.rows import Rows
 
-__all__ = ["BatchSettings", "Chunk", "chunks", "part_of"]
+__all__ = ["BatchSettings", "Chunk", "chunks", "cut_rows", "single_batches"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class BatchSettings:
             to wait until it is full.
 
     Raises:
-        SettingsError: the size is not.
+        SettingsError: the size is not a count, or batches cannot be both whole and in time.
     """
 
     size: int
@@ -35,6 +35,11 @@ class BatchSettings:
         whole = isinstance(self.size, int) and not isinstance(self.size, bool)
         if not whole or self.size < 1:
             raise SettingsError(f"batch_size: expected a number from 1, got {self.size!r}")
+        if self.drop_remainder and self.linger_s is not None:
+            raise SettingsError(
+                "drop_remainder and linger_s: expected one of them, got both; a batch that has"
+                " waited long is given short"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +78,25 @@ def chunks(parts: Iterable[Rows | None], batches: BatchSettings) -> Iterator[Chu
             yield Chunk(Rows.concat(left), count, given)
             given, count, left = given + count, 0, []
         elif len(rows):
-            since = since if count else time.monotonic()
+            if not count or count + len(rows) >= batches.size:
+                since = time.monotonic()
             for chunk in _whole([*left, rows], count, batches.size):
                 yield replace(chunk, first=given)
                 given += len(chunk.rows)
             left, count = _remainder([*left, rows], count + len(rows), batches.size)
     if count and not batches.drop_remainder:
         yield Chunk(Rows.concat(left), count, given)
+
+
+def single_batches(
+    parts: Iterable[Rows | None], batches: BatchSettings
+) -> Iterator[tuple[Rows, int]]:
+    """The batches of `chunks` one by one, and the rows of the run up to the end of each."""
+    for chunk in chunks(parts, batches):
+        if chunk is not None:
+            for start in range(0, len(chunk.rows), chunk.size):
+                end = start + chunk.size
+                yield cut_rows(chunk.rows, start, end), chunk.first + end
 
 
 def _whole(parts: list[Rows], before: int, size: int) -> Iterator[Chunk]:
@@ -89,10 +106,10 @@ def _whole(parts: list[Rows], before: int, size: int) -> Iterator[Chunk]:
     if len(rows) < start:
         return
     if before:
-        yield Chunk(Rows.concat([*parts[:-1], part_of(rows, 0, start)]), size, 0)
+        yield Chunk(Rows.concat([*parts[:-1], cut_rows(rows, 0, start)]), size, 0)
     end = start + (len(rows) - start) // size * size
     if end > start:
-        yield Chunk(part_of(rows, start, end), size, 0)
+        yield Chunk(cut_rows(rows, start, end), size, 0)
 
 
 def _remainder(parts: list[Rows], total: int, size: int) -> tuple[list[Rows], int]:
@@ -100,11 +117,11 @@ def _remainder(parts: list[Rows], total: int, size: int) -> tuple[list[Rows], in
     if total < size:
         return parts, total
     count, rows = total % size, parts[-1]
-    return ([part_of(rows, len(rows) - count, len(rows))] if count else []), count
+    return ([cut_rows(rows, len(rows) - count, len(rows))] if count else []), count
 
 
-def part_of(rows: Rows, start: int, end: int) -> Rows:
-    """Some rows in a row, over the same memory."""
+def cut_rows(rows: Rows, start: int, end: int) -> Rows:
+    """The rows from one place to another, over the same memory."""
     if start == 0 and end == len(rows):
         return rows
     return Rows(

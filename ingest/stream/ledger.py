@@ -74,6 +74,11 @@ class Ledger:
             block = entry.block
             return replace(self._state, block_start=block.start, block_end=block.end, after=after)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing follows."""
+        return self._whole is not None
+
     def is_given(self, given: int) -> bool:
         """Whether these are all rows of the run that are given, and no more can come."""
         with self._lock:

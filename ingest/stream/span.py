@@ -24,7 +24,7 @@ def resolve(settings: StreamSettings, source: Source, start: Start, end: End) ->
         source: over its topics.
         start: partitions that a position does not name begin at their first record.
         end: "now" is the end of the topics as it is; a position names all partitions that are
-            read; None for a stream without end.
+            read, if they are of the share; None for a stream without end.
 
     Raises:
         SettingsError: start and end do not fit together, or the state is of another stream.
@@ -32,6 +32,8 @@ def resolve(settings: StreamSettings, source: Source, start: Start, end: End) ->
     """
     if isinstance(start, StreamState):
         return _resumed(settings, start, end)
+    if isinstance(end, Position):
+        end = _only(end, settings)
     first, last = source.beginning(), source.end()
     begin = _chosen(settings, first, last, start)
     if end is None:
@@ -62,7 +64,7 @@ def _resumed(settings: StreamSettings, state: StreamState, end: End) -> StreamSt
     state.check(settings.deciding())
     fits = (state.end is None) == (end is None)
     if isinstance(end, Position):
-        fits = state.end == end
+        fits = state.end == _only(end, settings)
     if not fits:
         raise SettingsError(
             f"end: the state is of a stream with end = {state.end}, this one has {end!r}; set it"

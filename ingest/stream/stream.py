@@ -25,6 +25,7 @@ __all__ = ["Run", "Stream", "StreamParts"]
 
 BEAT_S = 0.2
 DEPTH = 2
+KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Run:
         given: Callable[[], tuple[int, int]],
     ) -> None:
         self.number = number
+        self.begin = state
         self.counts = StreamCounts()
         self.ledger = Ledger(state)
         self.failure: BaseException | None = None
@@ -84,7 +86,8 @@ class Run:
                     number, rows = self._given()
                     self.ledger.add(block, rows if number == self.number else 0)
                 yield None if block is None else block.rows
-            self.ledger.complete(self._whole)
+            if not self.is_closed:
+                self.ledger.complete(self._whole)
         except Exception as error:
             self.failure = error
             raise
@@ -104,8 +107,9 @@ class Stream:
     range, the records and the settings alone. A run that begins at a state gives what the run that
     the state is of had not given yet, in the same order.
 
-    Each run begins at the same place, until all rows of one were given: the next run is then the
-    next epoch of the range, or goes on where an unbounded stream had become idle.
+    Each run begins at the same place, until all rows of one that began there were given: the next
+    run is then the next epoch of the range, or goes on where an unbounded stream had become idle.
+    A run that is closed before its end was not given whole.
 
     Args:
         settings: what decides rows and order.
@@ -128,7 +132,6 @@ class Stream:
         self._given = given
         self._runs: dict[int, Run] = {}
         self._last = 0
-        self._forgotten = 0
         self._lock = threading.Lock()
 
     def start_run(self) -> Run:
@@ -137,9 +140,7 @@ class Stream:
             self._start = self._next_start()
             self._last += 1
             run = Run(self._last, self._settings, self._parts, self._start, self._given)
-            number, _ = self._given()
-            for old in [n for n, other in self._runs.items() if other.is_closed and n != number]:
-                del self._runs[old]
+            self._runs = {n: other for n, other in self._runs.items() if self._may_give(other)}
             self._runs[self._last] = run
             return run
 
@@ -150,16 +151,15 @@ class Stream:
         return self._start if run is None else run.ledger.state(rows)
 
     def restore(self, state: StreamState) -> None:
-        """Let the next run begin at a state.
+        """Let the next run begin at a state; the runs before it end.
 
         Raises:
             SettingsError: it is a state of another stream.
         """
         state.check(self._settings.deciding())
         with self._lock:
-            self._start = state
-            self._runs = {n: run for n, run in self._runs.items() if not run.is_closed}
-            self._forgotten = self._last
+            self.close()
+            self._start, self._runs = state, {}
 
     @property
     def counts(self) -> StreamCounts:
@@ -180,17 +180,24 @@ class Stream:
 
     def _next_start(self) -> StreamState:
         number, rows = self._given()
-        run = self._runs.get(self._last)
-        if run is None or self._last <= self._forgotten:
-            return self._start
-        rows = rows if number == self._last else 0
-        if not run.ledger.is_given(rows):
-            return self._start
-        state = run.ledger.state(rows)
-        if state.end is None:
-            return state
-        begin = state.begin
-        return replace(state, epoch=state.epoch + 1, block_start=begin, block_end=begin, after=None)
+        for run in (self._runs.get(number), self._runs.get(self._last)):
+            given = rows if run is not None and run.number == number else 0
+            if run is not None and run.begin is self._start and run.ledger.is_given(given):
+                return _after(run.ledger.state(given))
+        return self._start
+
+    def _may_give(self, run: Run) -> bool:
+        """Whether its state may be asked for: rows of a run that was read may wait in a buffer."""
+        is_read = run.ledger.is_complete and run.number > self._last - KEPT
+        return not run.is_closed or is_read or run.number == self._given()[0]
+
+
+def _after(state: StreamState) -> StreamState:
+    """Where the run begins that follows one that has come to this state, its last."""
+    if state.end is None:
+        return state
+    begin = state.begin
+    return replace(state, epoch=state.epoch + 1, block_start=begin, block_end=begin, after=None)
 
 
 def _blocks(

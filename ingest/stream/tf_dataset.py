@@ -99,7 +99,7 @@ class StreamDataset(tf.data.Dataset):  # type: ignore[misc]
         self.state().save(path)
 
     def restore(self, state: StreamState) -> None:
-        """Let the next iterator begin at a state.
+        """Let the next iterator begin at a state; those before it end.
 
         Raises:
             SettingsError: it is a state of another stream.
@@ -127,7 +127,10 @@ class StreamDataset(tf.data.Dataset):  # type: ignore[misc]
         return self._stream.failure
 
     def close(self) -> None:
-        """End all iterators, also one that waits for records, as at the end of a range."""
+        """End all iterators, also one that waits for records, behind what they have read ahead.
+
+        A new iterator begins where they did, if they had not given all of a range.
+        """
         self._stream.close()
 
     def _with(self, marked: tf.data.Dataset) -> StreamDataset:
@@ -162,7 +165,7 @@ def make_marked(
             run.close()
 
     def cut(marks: Any, size: Any, arrays: Any) -> tf.data.Dataset:
-        size = batches.size if batches.drop_remainder and batches.linger_s is None else size
+        size = batches.size if batches.drop_remainder else size
         return tf.data.Dataset.from_tensor_slices((marks, layout.batches(arrays, size)))
 
     marks = tf.TensorSpec((None, 2), tf.int64)

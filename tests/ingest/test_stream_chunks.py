@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ingest import Rows, SettingsError
 from ingest.ragged import Ragged
-from ingest.stream.chunks import BatchSettings, chunks, part_of
+from ingest.stream.chunks import BatchSettings, chunks, cut_rows
 
 
 def rows(start, count):
@@ -50,7 +50,7 @@ def test_a_batch_that_has_waited_is_given_short():
 
 
 def test_a_part_of_rows_is_those_rows():
-    assert part_of(rows(0, 9), 2, 7) == rows(2, 5)
+    assert cut_rows(rows(0, 9), 2, 7) == rows(2, 5)
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, True])
