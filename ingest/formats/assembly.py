@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from ingest.schema import Schema
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NULL", "assemble", "decode_rows", "readable", "renamed"]
+__all__ = ["NULL", "assemble", "chunks", "decode_rows", "readable", "renamed"]
 
 NULL = -1
 """The length of a key or value that is not there; see `RecordBatch`."""
@@ -42,6 +42,12 @@ def readable(batch: RecordBatch, max_bytes: int) -> tuple[NDArray[np.int64], lis
 def renamed(bad: Iterable[BadRecord], rows: NDArray[np.int64]) -> list[BadRecord]:
     """Bad records of a part of a batch, by their indices in the batch, which `rows` are."""
     return [replace(record, index=int(rows[record.index])) for record in bad]
+
+
+def chunks(rows: NDArray[np.int64], most: int) -> Iterator[NDArray[np.int64]]:
+    """Some rows in pieces of at most so many; one empty piece of none, for its empty columns."""
+    for begin in range(0, max(len(rows), 1), most):
+        yield rows[begin : begin + most]
 
 
 def decode_rows(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ingest.field import Field
-from ingest.formats.assembly import assemble, decode_rows, readable
+from ingest.formats.assembly import assemble, chunks, decode_rows, readable
 from ingest.formats.decoder import BadRecord, Decoded
 from ingest.formats.example_message import KINDS, read_example
-from ingest.formats.values import MISSING, ColumnsBuilder, check_value
+from ingest.formats.values import default_column
 from ingest.formats.whole_columns import check_numbers, check_texts, check_words
 from ingest.ragged import Column, Ragged, concat_columns, take_rows
 from ingest.records import RecordBatch
@@ -50,14 +50,14 @@ class ExampleDecoder:
         self._schema = schema
         self._max_bytes = max_record_bytes
         self._names = [field.name.encode() for field in schema.fields]
-        self._defaults = {f.name: _default(f) for f in schema.fields if f.default is not None}
+        self._defaults = {f.name: default_column(f) for f in schema.fields if f.default is not None}
 
     def decode(self, batch: RecordBatch) -> Decoded:
         """Decode all records of a batch; see `Decoder`."""
         rows, bad = readable(batch, self._max_bytes)
         parts: list[Part] = []
-        for begin in range(0, max(len(rows), 1), CHUNK):
-            parts += self._chunk(batch, rows[begin : begin + CHUNK], bad)
+        for piece in chunks(rows, CHUNK):
+            parts += self._chunk(batch, piece, bad)
         return assemble(parts, bad)
 
     def _chunk(
@@ -153,10 +153,3 @@ def _flat(
     if field.dtype == "bytes":
         return pieces, np.ones(count, np.bool_)
     return (pieces, check_texts(pieces)) if field.is_text else check_words(field, pieces)
-
-
-def _default(field: Field) -> Any:
-    """A column of one row, the default."""
-    builder = ColumnsBuilder(Schema((field,)))
-    builder.append([check_value(field, MISSING)])
-    return builder.columns()[field.name]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.formats.assembly import assemble, decode_rows, readable
+from ingest.formats.assembly import assemble, chunks, decode_rows, readable
 from ingest.formats.decoder import BadRecord, Decoded
 from ingest.formats.json_columns import JsonColumns
 from ingest.formats.json_plan import Plan, make_plan
@@ -55,10 +55,9 @@ class JsonDecoder:
     def decode(self, batch: RecordBatch) -> Decoded:
         """Decode a batch; see `Decoder`."""
         rows, bad = readable(batch, self._max_bytes)
-        size = max(1, CELLS // self._plan.columns)
         parts: list[Part] = []
-        for begin in range(0, max(len(rows), 1), size):
-            parts += self._chunk(batch, rows[begin : begin + size], bad)
+        for piece in chunks(rows, max(1, CELLS // self._plan.columns)):
+            parts += self._chunk(batch, piece, bad)
         return assemble(parts, bad)
 
     def _chunk(

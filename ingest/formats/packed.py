@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest.errors import SchemaError
-from ingest.formats.assembly import assemble, decode_rows, readable
+from ingest.formats.assembly import assemble, chunks, decode_rows, readable
 from ingest.formats.decoder import BadRecord, Decoded
 from ingest.formats.packed_layout import Layout, packed_dtype, structs_of
 from ingest.formats.packed_member import Member
-from ingest.formats.values import MISSING, ColumnsBuilder, check_value, place_of
+from ingest.formats.values import default_column, default_value, place_of
 from ingest.ragged import Column, take_rows
 from ingest.records import RecordBatch
 from ingest.schema import Schema
@@ -55,7 +55,7 @@ class PackedDecoder:
             if field.name in fields:
                 self._members[field.name] = Member.of(field, fields[field.name][0])
             elif field.default is not None:
-                self._absent[field.name] = check_value(field, MISSING)
+                self._absent[field.name] = default_value(field)
             else:
                 raise SchemaError(
                     f'field "{field.name}": no member of the struct has this name'
@@ -69,8 +69,8 @@ class PackedDecoder:
         bad += [self._wrong_length(batch, index) for index in rows[wrong].tolist()]
         rows = rows[~wrong]
         parts = []
-        for begin in range(0, max(len(rows), 1), CHUNK):
-            parts += self._chunk(batch, rows[begin : begin + CHUNK], bad)
+        for piece in chunks(rows, CHUNK):
+            parts += self._chunk(batch, piece, bad)
         return assemble(parts, bad)
 
     def _wrong_length(self, batch: RecordBatch, index: int) -> BadRecord:
@@ -93,7 +93,7 @@ class PackedDecoder:
                 columns[name], good = self._members[name].column(structs[name])
                 fine &= good
             else:
-                columns[name] = self._constant(name, len(rows))
+                columns[name] = take_rows(default_column(field), np.zeros(len(rows), np.int64))
         if fine.all():
             return [(rows, columns)]
         odd = iter(structs[~fine])
@@ -111,8 +111,3 @@ class PackedDecoder:
             else self._absent[f.name]
             for f in self._schema.fields
         ]
-
-    def _constant(self, name: str, count: int) -> Column:
-        builder = ColumnsBuilder(Schema((next(f for f in self._schema.fields if f.name == name),)))
-        builder.append([self._absent[name]])
-        return take_rows(builder.columns()[name], np.zeros(count, np.int64))

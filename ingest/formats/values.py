@@ -26,6 +26,7 @@ __all__ = [
     "BadValueError",
     "ColumnsBuilder",
     "check_value",
+    "default_column",
     "default_value",
     "place_of",
     "shown",
@@ -96,6 +97,11 @@ def default_value(field: Field) -> Any:
     if field.dtype == "bytes":
         value = str(value).encode()
     return check(field, [value] * field.length if field.length else value)
+
+
+def default_column(field: Field) -> Column:
+    """A column of one row, the default; the field must have one."""
+    return _column(field, [default_value(field)])
 
 
 def wrong_value(field: Field, error: WrongError, text: str) -> BadValueError:

@@ -266,7 +266,7 @@ def check_agreement(raws: list[bytes]) -> None:
             if field.is_text:
                 assert row.tobytes() == values[place]
             else:
-                assert row.tolist() == np.array(values[place], column.dtype).tolist()
+                assert row.tobytes() == np.array(values[place], column.dtype).tobytes()
 
 
 numbers = st.floats(width=32) | st.sampled_from([0.0, -0.0, 1000.0, 1000.5])
