@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -62,6 +63,7 @@ def hash64(
         return _mix(_mix(parts) + (_unsigned(offset) + np.uint64(1)) * GOLDEN)
 
 
+@lru_cache(maxsize=1024)
 def sequence(seed: int, purpose: Purpose, topic: str, partition: int, *, epoch: int = 0) -> int:
     """Where the sequence of one partition starts: the part of `hash64` that its records share."""
     with np.errstate(over="ignore"):

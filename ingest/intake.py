@@ -15,7 +15,7 @@ from ingest.errors import SourceError
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
 from ingest.source import Source
-from ingest.window import Window
+from ingest.window import Counts, Window
 from ingest.window_builder import WindowBuilder
 
 __all__ = ["Intake", "IntakeTotals"]
@@ -127,9 +127,10 @@ class Intake:
         """
         with self._lock:
             self.check()
-            totals = self._totals()
+            with self._noting_failure(), self._watching():
+                self._builder.settle()
             window = self._builder.cut()
-            self._before, self._first = totals, None
+            self._before, self._first = self._totals(window.counts), None
             self._progress = self._now()
             return window
 
@@ -143,7 +144,7 @@ class Intake:
         with suppress(BaseException), self._noting_failure():
             self._look_ahead()
             looked = time.monotonic()
-            while not self._ended.is_set():
+            while not self._ended.is_set() and self._failure is None:
                 self._step()
                 if time.monotonic() - looked > LAG_S:
                     self._look_ahead()
@@ -184,32 +185,38 @@ class Intake:
         return to.records_to(self._end) > self._backlog
 
     def _take(self, batches: Sequence[RecordBatch], gaps: Sequence[Gap], to: Position) -> None:
-        before, kinds = self._builder.counts, Counter(self._builder.kinds)
         behind = self._is_behind(to)
         if behind != self._behind:
             self._behind = behind
             what = "what could enter a sample" if behind else "everything again"
             log.info("%d records to read: decoding %s", to.records_to(self._end or to), what)
-        self._builder.add_all(batches, gaps, check_all=not behind)
-        self._builder.advance(to)
-        after = self._builder.counts
-        if self._first is None and after.seen:
+        with self._watching():
+            self._builder.add_all(batches, gaps, check_all=not behind)
+            self._builder.advance(to)
+        if self._first is None and self._builder.counts.seen:
             self._first = time.monotonic()
-        checked = after.seen - before.seen - (after.unchecked - before.unchecked)
-        self._ratio.add(checked, Counter(self._builder.kinds) - kinds)
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Count what is checked meanwhile, and fail if too many of the last records are bad."""
+        before = self._builder.counts
+        yield
+        after = self._builder.counts
+        checked = (after.seen - after.unchecked) - (before.seen - before.unchecked)
+        self._ratio.add(checked, Counter(after.kinds) - Counter(before.kinds))
         if error := self._ratio.exceeded():
             self._builder.dead_letters.flush()
             raise error
 
     def _now(self) -> Progress:
-        seen, end = self._builder.counts.seen, self._builder.end
-        return Progress(seen, self._first, self._totals(), end)
+        counts = self._builder.counts
+        return Progress(counts.seen, self._first, self._totals(counts), self._builder.end)
 
-    def _totals(self) -> IntakeTotals:
-        counts, before = self._builder.counts, self._before
+    def _totals(self, counts: Counts) -> IntakeTotals:
+        before = self._before
         return IntakeTotals(
             records=before.records + counts.seen,
             bad=before.bad + counts.bad,
             unchecked=before.unchecked + counts.unchecked,
-            kinds=dict(Counter(before.kinds) + Counter(self._builder.kinds)),
+            kinds=dict(Counter(before.kinds) + Counter(counts.kinds)),
         )

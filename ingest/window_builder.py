@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ingest.dead_letters import DeadLetters
-from ingest.formats.decoder import Decoded, Decoder
+from ingest.formats.decoder import Decoder
 from ingest.position import Gap, Position
-from ingest.ragged import take_rows
 from ingest.records import RecordBatch
-from ingest.rows import Rows
-from ingest.sampling import BottomK, Sampler
 from ingest.schema import Schema
-from ingest.split import TEST, TRAIN, VALIDATION, Splitter
+from ingest.split import Splitter
 from ingest.window import Counts, SampleSettings, Window
+from ingest.window_samples import SIDES, Recipe, WindowSamples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["WindowBuilder"]
-
-SIDES = (int(TRAIN), int(VALIDATION), int(TEST))
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a window builder works with."""
-
-    schema: Schema
-    topics: tuple[str, ...]
-    decoder: Decoder
-    dead_letters: DeadLetters
-    settings: SampleSettings
-
-    def sampler(self, capacity: int) -> Sampler:
-        """An empty sampler."""
-        return BottomK(capacity, self.settings.seed, self.schema, self.topics)
 
 
 class WindowBuilder:
@@ -70,25 +50,20 @@ class WindowBuilder:
         self._begin(start)
 
     def _begin(self, start: Position) -> None:
-        settings = self._recipe.settings
         self.start = self.end = start
-        self.counts = Counts()
-        self._kinds: Counter[str] = Counter()
+        self._seen = np.zeros(len(SIDES), np.int64)
         self._gaps: list[Gap] = []
         self._times: tuple[int, int] | None = None
-        self._samplers: dict[int, Sampler] = {
-            int(TRAIN): self._recipe.sampler(settings.window),
-            int(VALIDATION): self._recipe.sampler(settings.holdout_rows),
-            int(TEST): self._recipe.sampler(settings.holdout_rows),
-        }
+        self._samples = WindowSamples(self._recipe)
 
     def add(self, batch: RecordBatch, *, check_all: bool = True) -> None:
         """Account for a batch: split it, decode it, dead-letter the bad, sample the good.
 
         Args:
             batch: the records.
-            check_all: decode every record. Otherwise only those are decoded that could enter a
-                sample, which gives the same samples, and the others are counted as unchecked.
+            check_all: decode every record, now. Otherwise those are decoded that could enter a
+                sample, and perhaps later (see `WindowSamples`), which gives the same samples; the
+                others are counted as unchecked.
 
         Raises:
             PositionError: records of it were accounted for already.
@@ -96,64 +71,30 @@ class WindowBuilder:
         self._know(batch.topic, batch.partition)
         self.end.advance(batch.topic, batch.partition, int(batch.offsets[0]))
         sides, counts = self._splitter.sides(batch.topic, batch.partition, batch.offsets)
-        could = self._candidates(batch, sides)
-        places = np.arange(len(batch)) if check_all else np.flatnonzero(could)
-        bad = self._sample(batch.take(places), places, sides, could)
-        bad_on = [int(np.count_nonzero(sides[bad] == side)) for side in SIDES]
-        self._count(
-            batch,
-            Counts(
-                seen=len(batch),
-                bad=len(bad),
-                train=counts[TRAIN] - bad_on[TRAIN],
-                validation=counts[VALIDATION] - bad_on[VALIDATION],
-                test=counts[TEST] - bad_on[TEST],
-                unchecked=len(batch) - len(places),
-            ),
-        )
+        take = self._samples.take_now if check_all else self._samples.take_late
+        take(batch, sides)
+        self._seen += counts
+        self._see_times(batch.timestamps)
         self.end = self.end.advance(batch.topic, batch.partition, batch.next_offset)
 
-    def _candidates(self, batch: RecordBatch, sides: NDArray[np.int8]) -> NDArray[np.bool_]:
-        """Bool[n]: whether a record could enter the sample of its side."""
-        could = np.zeros(len(batch), np.bool_)
-        for side, sampler in self._samplers.items():
-            # Asking for all records is quicker than finding those of one side first.
-            eligible = sampler.candidates(batch.topic, batch.partition, batch.offsets)
-            could |= eligible & (sides == side)
-        return could
+    def settle(self) -> None:
+        """Decode what is still to be decoded of the records so far."""
+        self._samples.settle()
 
-    def _sample(
-        self,
-        part: RecordBatch | None,
-        places: NDArray[np.int64],
-        sides: NDArray[np.int8],
-        could: NDArray[np.bool_],
-    ) -> NDArray[np.int64]:
-        """Decode some records of a batch, offer those that may enter, and say which are bad.
-
-        Args:
-            part: the records to decode.
-            places: where they are in the batch.
-            sides: of the batch's records.
-            could: whether a record of the batch could enter; those that could are in `places`.
-
-        Returns:
-            Where the bad ones are in the batch.
-        """
-        if part is None:
-            return places
-        decoded = self._recipe.decoder.decode(part)
-        if decoded.bad:
-            self._recipe.dead_letters.send(part, decoded.bad)
-            self._kinds.update(bad.kind for bad in decoded.bad)
-        good = places[decoded.good]
-        offered = np.flatnonzero(could[good])
-        sides_of_offered = sides[good[offered]]
-        for side, sampler in self._samplers.items():
-            chosen = offered[sides_of_offered == side]
-            if chosen.size:
-                sampler.offer(self._rows(part, decoded, chosen))
-        return places[np.array([bad.index for bad in decoded.bad], np.int64)]
+    @property
+    def counts(self) -> Counts:
+        """What became of the records so far; those that may be decoded later are unchecked yet."""
+        samples, seen = self._samples, int(self._seen.sum())
+        train, validation, test = (self._seen - samples.bad).tolist()
+        return Counts(
+            seen=seen,
+            bad=int(samples.bad.sum()),
+            train=train,
+            validation=validation,
+            test=test,
+            unchecked=seen - samples.checked,
+            kinds=dict(sorted(samples.kinds.items())),
+        )
 
     def advance(self, position: Position) -> None:
         """Account for offsets that hold no record: the reader has come to `position`."""
@@ -174,12 +115,12 @@ class WindowBuilder:
 
     def build(self) -> Window:
         """The window as it is now."""
-        train, validation, test = (sampler.sample() for sampler in self._samplers.values())
+        train, validation, test = self._samples.rows()
         return Window(
             start=self.start,
             end=self.end,
             gaps=tuple(sorted(self._gaps, key=lambda g: (g.topic, g.partition, g.start))),
-            counts=replace(self.counts, kinds=dict(sorted(self._kinds.items()))),
+            counts=self.counts,
             train=train,
             validation=validation,
             test=test,
@@ -193,8 +134,8 @@ class WindowBuilder:
         Raises:
             DeadLetterError: a dead letter was not delivered.
         """
-        self._recipe.dead_letters.flush()
         window = self.build()
+        self._recipe.dead_letters.flush()
         letters = self._recipe.dead_letters.position(window.end)
         self._begin(window.end)
         return replace(window, dead_letters=letters)
@@ -216,38 +157,10 @@ class WindowBuilder:
             self.start = self.start.advance(topic, partition, 0)
             self.end = self.end.advance(topic, partition, 0)
 
-    def _rows(self, part: RecordBatch, decoded: Decoded, chosen: NDArray[np.int64]) -> Rows:
-        """Some of the good records of a decoded batch, copied."""
-        topic = self._recipe.topics.index(part.topic)
-        records = decoded.good[chosen]
-        return Rows(
-            self._recipe.topics,
-            np.full(len(chosen), topic, np.int32),
-            np.full(len(chosen), part.partition, np.int32),
-            part.offsets[records],
-            part.timestamps[records],
-            {name: take_rows(column, chosen) for name, column in decoded.columns.items()},
-        )
-
-    def _count(self, batch: RecordBatch, new: Counts) -> None:
-        before = self.counts
-        self.counts = Counts(
-            seen=before.seen + new.seen,
-            bad=before.bad + new.bad,
-            train=before.train + new.train,
-            validation=before.validation + new.validation,
-            test=before.test + new.test,
-            unchecked=before.unchecked + new.unchecked,
-        )
-        times = batch.timestamps
+    def _see_times(self, times: NDArray[np.int64]) -> None:
         if times.min() < 0:
             times = times[times >= 0]
         if len(times):
             low, high = int(times.min()), int(times.max())
             known = self._times or (low, high)
             self._times = (min(known[0], low), max(known[1], high))
-
-    @property
-    def kinds(self) -> Mapping[str, int]:
-        """Bad records so far, by kind."""
-        return dict(self._kinds)

@@ -99,9 +99,27 @@ class BottomK:
             return np.ones(len(offsets), np.bool_)
         return at_most(sequence(self.seed, "sample", topic, partition), offsets, self._last_place)
 
+    @staticmethod
+    def keys(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """The keys of rows without weights, from their `hash64` for the purpose "sample"."""
+        # u = 1 - v; the smallest keys have u near 1, where -ln u = -log1p(-v) keeps its precision.
+        return np.log(-np.log1p(-unit(bits)))
+
+    def leading(self, keys: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Bool[n]: which of some rows without weights would be in the sample if all were offered.
+
+        Args:
+            keys: float64[n], of rows that were not offered yet.
+        """
+        known = np.concatenate([*self._part_keys, keys])
+        if len(known) <= self.capacity:
+            return np.ones(len(keys), np.bool_)
+        last: np.float64 = np.partition(known, self.capacity - 1)[self.capacity - 1]
+        return keys <= last
+
     def sample(self) -> Rows:
         """The sample; see `Sampler`."""
-        self._compact()
+        self.compact()
         return self._parts[0].sorted_by_identity() if self._parts else self._empty
 
     def merge(self, other: Sampler) -> None:
@@ -134,8 +152,7 @@ class BottomK:
 
     def _keys(self, rows: Rows) -> NDArray[np.float64]:
         bits = hash64(self.seed, "sample", rows.topics, rows.topic, rows.partition, rows.offset)
-        # u = 1 - v; the smallest keys have u near 1, where -ln u = -log1p(-v) keeps its precision.
-        keys = np.log(-np.log1p(-unit(bits)))
+        keys = self.keys(bits)
         if self._weight is not None:
             with np.errstate(divide="ignore"):
                 keys -= np.log(np.asarray(rows.columns[self._weight], np.float64))
@@ -147,7 +164,7 @@ class BottomK:
         self._held += len(rows)
         self._fresh += len(rows)
         if self._held > 2 * self.capacity:
-            self._compact()
+            self.compact()
         elif self._held >= self.capacity and 4 * self._fresh >= self.capacity:
             self._tighten()
 
@@ -157,12 +174,12 @@ class BottomK:
         keys.sort()
         smallest = keys[: self.capacity]
         if (np.diff(smallest) == 0).any():  # perhaps a row that was offered twice
-            self._compact()
+            self.compact()
         else:
             self._set_threshold(smallest[-1])
 
-    def _compact(self) -> None:
-        """Drop all rows that are not in the sample."""
+    def compact(self) -> None:
+        """Drop all rows that are not in the sample, so that few records are candidates."""
         if not self._parts:
             return
         rows, keys = Rows.concat(self._parts), np.concatenate(self._part_keys)
