@@ -14,7 +14,6 @@ from ingest.errors import RowsError, SchemaError
 from ingest.field import Field
 from ingest.ragged import Ragged
 from ingest.rows import Rows
-from ingest.rows_file import to_arrow
 from ingest.schema import Schema
 
 if TYPE_CHECKING:
@@ -129,6 +128,8 @@ def growing(schema: Schema) -> tuple[Field, ...]:
 
 def _distinct(field: Field, rows: Rows) -> tuple[list[bytes], NDArray[np.int64]]:
     """The words of a column in the order of their first rows, and of each row its word's place."""
+    from ingest.rows_file import to_arrow  # pyarrow is slow to import
+
     column = rows.columns[field.name]
     if not isinstance(column, Ragged):
         raise RowsError(f'rows: expected words in "{field.name}", got {column.dtype}')
