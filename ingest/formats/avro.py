@@ -10,12 +10,14 @@ import numpy as np
 
 from ingest.errors import SettingsError
 from ingest.formats.assembly import assemble, decode_rows, readable, renamed
-from ingest.formats.avro_columns import Noted, column_of, plan_field
+from ingest.formats.avro_plan import plan_field
 from ingest.formats.avro_program import compile_program
 from ingest.formats.avro_schema import AvroSchema, AvroSchemaError, parse_avro, parse_registered
 from ingest.formats.avro_values import RecordReader, path_of
 from ingest.formats.confluent import group_rows, unframe
 from ingest.formats.decoder import BadRecord, Decoded
+from ingest.formats.noted import Noted
+from ingest.formats.noted_columns import column_of
 from ingest.formats.schema_registry import SchemaRegistry
 from ingest.formats.values import check_value
 from ingest.ragged import Column, take_rows
@@ -176,6 +178,7 @@ class _Written:
         bad: list[BadRecord],
     ) -> None:
         from ingest.formats.avro_bytes import PROBLEMS  # numba is slow to import
+        from ingest.formats.avro_lists import read_array
         from ingest.formats.avro_walk import walk
 
         program = (self._program.nodes, self._program.children)
@@ -189,7 +192,7 @@ class _Written:
             columns = {}
             for slot, plan in enumerate(self._plans):
                 one = Noted(buffer, kinds[slot], values[slot], lengths[slot])
-                columns[plan.field.name], good = column_of(plan, one)
+                columns[plan.field.name], good = column_of(plan, one, read_array)
                 fine &= good
             parts.append((rows[fine], {n: take_rows(c, fine) for n, c in columns.items()}))
         else:

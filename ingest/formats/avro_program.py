@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest.formats.avro_schema import AvroSchema, AvroSchemaError
+from ingest.formats.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["OPERATIONS", "Program", "compile_program"]
-
-NAMES = "null boolean int long float double bytes string fixed enum union record array map"
-OPERATIONS = {name: place for place, name in enumerate(NAMES.split())}
-OPERATIONS["error"] = OPERATIONS["record"]
+__all__ = ["Program", "compile_program", "operation_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +65,11 @@ def compile_program(schema: AvroSchema, paths: Sequence[tuple[str, ...]]) -> Pro
     )
 
 
+def operation_of(kind: str) -> int:
+    """The operation that reads a type, by its name in a schema."""
+    return OPERATIONS["record" if kind == "error" else kind]
+
+
 class _Compiler:
     def __init__(self, schema: AvroSchema) -> None:
         self._schema = schema
@@ -88,7 +90,7 @@ class _Compiler:
         kind = (
             "union" if isinstance(avro, list) else avro if isinstance(avro, str) else avro["type"]
         )
-        operation = OPERATIONS[kind]
+        operation = operation_of(kind)
         slot = -1 if wanted is None else wanted.slot
         self.nodes[place] = [operation, *self._arguments(kind, avro, wanted), slot]
         return place

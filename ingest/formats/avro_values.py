@@ -11,13 +11,12 @@ from typing import Any, NoReturn
 
 from ingest.field import Field
 from ingest.formats.avro_schema import ITEMS, AvroSchema
+from ingest.formats.operations import FLOOR_TO_MS, MS_PER_DAY
 from ingest.formats.value_checks import WrongError
 from ingest.formats.values import MISSING, BadValueError, shown, wrong_value
 
-__all__ = ["FLOOR_TO_MS", "RecordReader", "path_of", "value_at"]
+__all__ = ["RecordReader", "kind_of", "logical_of", "path_of"]
 
-MS_PER_DAY = 86_400_000
-FLOOR_TO_MS = {"timestamp-millis": 1, "timestamp-micros": 1_000, "timestamp-nanos": 1_000_000}
 PYTHON = {
     "int": int,
     "long": int,
@@ -68,7 +67,7 @@ class RecordReader:
             self._places.append((field.name, path, convert))
 
     def read(self, payload: bytes) -> dict[str, Any]:
-        """The values of the fields, for `values.ColumnsBuilder.add`.
+        """The values of the fields by their names, for `values.check_value`.
 
         Raises:
             BadValueError: the record cannot be read as the reader's schema, or is no record.
@@ -82,7 +81,7 @@ class RecordReader:
             raise BadValueError("wrong_type", f"expected an Avro record, got {shown(record)}")
         values = {}
         for name, path, convert in self._places:
-            value = value_at(record, path)
+            value = _value_at(record, path)
             values[name] = value if convert is None or value is None else convert(value)
         return values
 
@@ -92,7 +91,7 @@ def path_of(field: Field) -> tuple[str, ...]:
     return tuple(field.name.split("."))
 
 
-def value_at(record: Any, path: Sequence[str]) -> Any:
+def _value_at(record: Any, path: Sequence[str]) -> Any:
     """The value at a path: null if a record on the way is null, MISSING if there is none."""
     for name in path:
         if record is None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 
+from ingest.compiled import compiled, entry, fingerprint, pointer_to
 from ingest.formats.avro_bytes import (
     CUT,
     DEEP,
@@ -24,21 +24,25 @@ from ingest.formats.avro_bytes import (
     NO_BRANCH,
     NO_INT,
     NO_SYMBOL,
-    read_bits,
     read_long,
     read_size,
     read_text,
 )
+from ingest.formats.operations import ABSENT, OPERATIONS
+from ingest.formats.wire_bytes import read_bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["walk"]
 
-NULL, BOOL, INT, LONG, FLOAT, DOUBLE, BYTES, STRING, FIXED = range(9)
-ENUM, UNION, RECORD, ARRAY, MAP = range(9, 14)
+NULL, BOOL, INT, FLOAT, DOUBLE = (
+    OPERATIONS[name] for name in ("null", "boolean", "int", "float", "double")
+)
+BYTES, STRING, FIXED, ENUM = (OPERATIONS[name] for name in ("bytes", "string", "fixed", "enum"))
+UNION, RECORD, MAP = (OPERATIONS[name] for name in ("union", "record", "map"))
 BUDGET = 16
-ABSENT = 255
+SOURCES = fingerprint(__file__, "avro_bytes.py", "operations.py", "wire_bytes.py")
 
 
 def walk(
@@ -64,23 +68,23 @@ def walk(
         lengths int64 [slots, n]: of texts, bytes and arrays; and problems int64 [2, n]: a key of
         `avro_bytes.PROBLEMS` or 0, and the byte where it shows.
     """
-    start, length = spans
-    kinds = np.full((slots, len(start)), ABSENT, np.uint8)
-    values = np.zeros((slots, len(start)), np.int64)
-    lengths = np.zeros((slots, len(start)), np.int64)
-    problems = np.zeros((2, len(start)), np.int64)
-    nodes, children = program
-    _walk_all(buffer, start, length, nodes, children, kinds, values, lengths, problems)
+    shape = (slots, len(spans[0]))
+    kinds = np.full(shape, ABSENT, np.uint8)
+    values, lengths = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    problems = np.zeros((2, shape[1]), np.int64)
+    _walk_all(buffer, spans, program, (kinds, values, lengths, problems))
     return kinds, values, lengths, problems
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _walk_all(buffer: Any, start: Any, length: Any, nodes: Any, children: Any, *noted: Any) -> None:
+@entry
+def _walk_all(buffer: Any, spans: Any, program: Any, noted: Any, _sources: int = SOURCES) -> None:
+    (start, length), (nodes, children) = spans, program
     kinds, values, lengths, problems = noted
+    first = pointer_to(buffer)
     stack = np.empty((DEEPEST, 2), np.int64)
     for row in range(len(start)):
         begin, end = start[row], start[row] + length[row]
-        found, at = _walk(buffer, begin, end, nodes, children, stack, kinds, values, lengths, row)
+        found, at = _walk(first, begin, end, nodes, children, stack, kinds, values, lengths, row)
         if found == 0 and at != end:
             found = MORE
         if found:  # a length that was noted may be one that the bytes do not have
@@ -89,7 +93,7 @@ def _walk_all(buffer: Any, start: Any, length: Any, nodes: Any, children: Any, *
         problems[1, row] = at - begin
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _walk(
     buffer: Any, at: Any, end: Any, nodes: Any, children: Any, stack: Any, *noted: Any
 ) -> Any:
@@ -129,7 +133,7 @@ def _walk(
     return 0, at
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _next(buffer: Any, at: Any, end: Any, nodes: Any, children: Any, stack: Any, *more: Any) -> Any:
     """The node that comes next: -1 behind the last; how deep it is, a problem, the place."""
     depth, values, lengths, row = more
@@ -158,7 +162,7 @@ def _next(buffer: Any, at: Any, end: Any, nodes: Any, children: Any, stack: Any,
     return np.int64(-1), depth, 0, at
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _block(buffer: Any, at: Any, end: Any, slot: Any, first: Any, *noted: Any) -> Any:
     """How many elements the next block of an array or map has; 0 behind the last."""
     values, lengths, row = noted
@@ -175,7 +179,7 @@ def _block(buffer: Any, at: Any, end: Any, slot: Any, first: Any, *noted: Any) -
     return count, found, at
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _leaf(buffer: Any, at: Any, end: Any, operation: Any, argument: Any) -> Any:
     """A value without parts: it or its first byte, its length, a problem or 0, the place behind."""
     if BYTES <= operation <= FIXED:
@@ -184,7 +188,7 @@ def _leaf(buffer: Any, at: Any, end: Any, operation: Any, argument: Any) -> Any:
     return value, np.int64(0), found, at
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _bytes(buffer: Any, at: Any, end: Any, operation: Any, width: Any) -> Any:
     """Bytes, a string or a fixed: the first byte, how many, a problem or 0, the place behind."""
     if operation == STRING:
@@ -196,7 +200,7 @@ def _bytes(buffer: Any, at: Any, end: Any, operation: Any, width: Any) -> Any:
     return at, size, found, (at if found else at + size)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _number(buffer: Any, at: Any, end: Any, operation: Any, symbols: Any) -> Any:
     """A null, boolean, whole number, enum or the bits of a float; a problem or 0, the place."""
     value, found = np.int64(0), 0

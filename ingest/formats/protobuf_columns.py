@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest.field import Field
-from ingest.formats.avro_columns import ABSENT, ODD, FieldPlan, Noted, column_of
-from ingest.formats.avro_program import OPERATIONS
+from ingest.formats.noted import Noted
+from ingest.formats.noted_columns import FieldPlan, column_of
+from ingest.formats.operations import ABSENT, ODD, OPERATIONS
 from ingest.formats.protobuf_program import KINDS, compile_message
 from ingest.formats.protobuf_values import ENUM, MESSAGE, TIMESTAMP, WRAPPERS, is_repeated
 from ingest.ragged import Column
@@ -63,7 +64,9 @@ class MessageColumns:
             if isinstance(leaf, Field):
                 nothing = np.full(len(start), ABSENT, np.uint8)
                 zeros = np.zeros(len(start), np.int64)
-                made = column_of(FieldPlan(leaf, {}), Noted(buffer, nothing, zeros, zeros))
+                made = column_of(
+                    FieldPlan(leaf, {}), Noted(buffer, nothing, zeros, zeros), _no_elements
+                )
                 field = leaf
             else:
                 field = leaf.field
@@ -77,7 +80,9 @@ class MessageColumns:
     ) -> tuple[Column, NDArray[np.bool_]]:
         field, listed = leaf.field, is_repeated(leaf.descriptor)
         if leaf.is_moment:
-            return column_of(FieldPlan(field, {LONG: None}), self._moments(leaf, buffer, walked))
+            return column_of(
+                FieldPlan(field, {LONG: None}), self._moments(leaf, buffer, walked), _no_elements
+            )
         kind, slot = KINDS[leaf.descriptor.type], self._slots[leaf.path]
         kinds, values, lengths = (part[slot] for part in walked)
         if listed or not leaf.descriptor.has_presence:
@@ -85,21 +90,12 @@ class MessageColumns:
             kinds = np.where(zero, ARRAY if listed else kind, kinds)
         noted = Noted(buffer, kinds, values, lengths)
         if listed:
-            return self._list(leaf, kind, noted)
+            return _list(leaf, kind, noted)
         symbols: tuple[str, ...] = ()
         if leaf.descriptor.type == ENUM:
             noted, symbols = _named(leaf, noted)
             kind = kind if symbols else LONG
-        return column_of(FieldPlan(field, {kind: None}, symbols), noted)
-
-    def _list(self, leaf: _Leaf, kind: int, noted: Noted) -> tuple[Column, NDArray[np.bool_]]:
-        from ingest.formats.avro_lists import list_column  # numba is slow to import
-        from ingest.formats.protobuf_walk import read_packed
-
-        if not leaf.field.length:
-            return column_of(FieldPlan(leaf.field, {}), noted)
-        read = partial(_elements, read_packed, noted.buffer, leaf.descriptor.type)
-        return list_column(leaf.field, kind, noted, read)
+        return column_of(FieldPlan(field, {kind: None}, symbols), noted, _no_elements)
 
     def _moments(self, leaf: _Leaf, buffer: NDArray[np.uint8], walked: Walked) -> Noted:
         kinds, values, lengths = walked
@@ -163,6 +159,24 @@ def _leaf(field: Field, message: Any) -> _Leaf | Field | None:
     return None
 
 
+def _list(leaf: _Leaf, kind: int, noted: Noted) -> tuple[Column, NDArray[np.bool_]]:
+    logical: dict[int, str | None] = {ARRAY: None} if leaf.field.length else {}
+    read = partial(_elements, leaf.descriptor.type)
+    return column_of(FieldPlan(leaf.field, logical, item=kind), noted, read)
+
+
+def _elements(kind: int, buffer: Any, start: Any, splits: Any, _item: int) -> NDArray[np.int64]:
+    """The elements of lists of a type; a `noted.Read` when the type is given."""
+    from ingest.formats.protobuf_walk import read_packed  # numba is slow to import
+
+    return read_packed(buffer, start, splits, kind)
+
+
+def _no_elements(*_: Any) -> NDArray[np.int64]:
+    """What reads the lists of fields that have none; a `noted.Read`."""
+    return np.empty(0, np.int64)
+
+
 def _named(leaf: _Leaf, noted: Noted) -> tuple[Noted, tuple[str, ...]]:
     """An enum's values as places among its names, if the field asks for names."""
     if leaf.field.dtype not in ("category", "string"):
@@ -174,10 +188,3 @@ def _named(leaf: _Leaf, noted: Noted) -> tuple[Noted, tuple[str, ...]]:
     unnamed = (noted.kinds != ABSENT) & (numbers[places] != noted.values)
     kinds = np.where(unnamed, ODD, noted.kinds).astype(np.uint8)
     return Noted(noted.buffer, kinds, places, noted.lengths), tuple(name for _, name in names)
-
-
-def _elements(
-    read: Any, buffer: NDArray[np.uint8], kind: int, start: Any, splits: Any
-) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = read(buffer, start, splits, kind)
-    return found

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
+
+from ingest.compiled import compiled, entry, fingerprint
+from ingest.formats.avro_bytes import read_long
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +21,7 @@ __all__ = ["DEEPEST", "read_indexes"]
 
 DEEPEST = 8
 LONGEST_VARINT = 5
+SOURCES = fingerprint(__file__, "avro_bytes.py", "wire_bytes.py")
 
 
 def read_indexes(
@@ -42,41 +45,37 @@ def read_indexes(
     return paths, taken
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@entry
 def _read(
     buffer: NDArray[np.uint8],
     start: NDArray[np.int64],
     length: NDArray[np.int64],
     paths: NDArray[np.int32],
     taken: NDArray[np.int64],
+    _sources: int = SOURCES,
 ) -> None:
     for row in range(len(start)):
         at, end = start[row], start[row] + length[row]
-        count, at = _varint(buffer, at, end)
-        if at < 0 or count < 0 or count > DEEPEST:
+        count, at = _read_index(buffer, at, end)
+        if count < 0 or count > DEEPEST:
             taken[row] = -1
             continue
         if count == 0:
             paths[row, 0] = 0
         for level in range(count):
-            index, at = _varint(buffer, at, end)
-            if at < 0 or index < 0 or index > 2**31 - 1:
+            index, at = _read_index(buffer, at, end)
+            if index < 0:
                 at = -1
                 break
             paths[row, level] = index
         taken[row] = at - start[row] if at >= 0 else -1
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _varint(buffer: NDArray[np.uint8], at: int, end: int) -> Any:
-    """A zigzag varint of at most 32 bits and the place behind it; -1 as the place if cut off."""
-    value = np.int64(0)
-    for step in range(LONGEST_VARINT):
-        if at >= end:
-            return 0, -1
-        byte = np.int64(buffer[at])
-        at += 1
-        value |= (byte & 127) << (7 * step)
-        if byte < 128:
-            return (value >> 1) ^ -(value & 1), at
-    return 0, -1
+@compiled
+def _read_index(buffer: NDArray[np.uint8], at: int, end: int) -> Any:
+    """An index, to 2**31 - 1, and the place behind it; -1 as the index if there is none."""
+    begin = at
+    value, found, at = read_long(buffer, at, end)
+    if found or value >= 2**31 or at - begin > LONGEST_VARINT:
+        return np.int64(-1), at
+    return value, at

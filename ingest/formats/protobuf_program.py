@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest.formats.avro_program import OPERATIONS
+from ingest.formats.operations import OPERATIONS
 from ingest.formats.protobuf_values import is_repeated
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 
-from ingest.formats.avro_bytes import flaw_in_text, read_bits
+from ingest.compiled import compiled, entry, fingerprint, pointer_to
+from ingest.formats.operations import ABSENT
+from ingest.formats.wire_bytes import flaw_in_text, read_bits, read_varint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,7 @@ MESSAGE, BYTES, UINT32, ENUM, SFIXED32, SFIXED64, SINT32, SINT64 = range(11, 19)
 VARINT, WIDE, SPAN, NARROW = 0, 1, 2, 5
 NUMBER, TYPE, KIND, SLOT, INNER, REPEATED = range(6)
 DEEPEST = 32
-ABSENT = 255
+SOURCES = fingerprint(__file__, "operations.py", "wire_bytes.py")
 
 
 def walk_messages(
@@ -46,12 +47,11 @@ def walk_messages(
         kinds uint8 [slots, n], 255 where nothing is; values and lengths int64 [slots, n], as
         `avro_walk` notes them; and bool [n], whether the message is plain beyond doubt.
     """
-    start, length = spans
-    kinds = np.full((slots, len(start)), ABSENT, np.uint8)
-    values = np.zeros((slots, len(start)), np.int64)
-    lengths = np.zeros((slots, len(start)), np.int64)
-    plain = np.zeros(len(start), np.bool_)
-    _walk_all(buffer, start, length, *program, kinds, values, lengths, plain)
+    shape = (slots, len(spans[0]))
+    kinds = np.full(shape, ABSENT, np.uint8)
+    values, lengths = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    plain = np.zeros(shape[1], np.bool_)
+    _walk_all(buffer, spans, program, (kinds, values, lengths, plain))
     return kinds, values, lengths, plain
 
 
@@ -71,29 +71,31 @@ def read_packed(
     return raw
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _read_packed(buffer: Any, start: Any, splits: Any, kind: Any, raw: Any) -> None:
+@entry
+def _read_packed(
+    buffer: Any, start: Any, splits: Any, kind: Any, raw: Any, _sources: int = SOURCES
+) -> None:
     for row in range(len(splits) - 1):
         at = start[row]
         for place in range(splits[row], splits[row + 1]):
             raw[place], at = _scalar(buffer, at, len(buffer), kind)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _walk_all(
-    buffer: Any, start: Any, length: Any, messages: Any, fields: Any, *noted: Any
-) -> None:
+@entry
+def _walk_all(buffer: Any, spans: Any, program: Any, noted: Any, _sources: int = SOURCES) -> None:
+    (start, length), (messages, fields) = spans, program
     kinds, values, lengths, plain = noted
+    first = pointer_to(buffer)
     stack = np.empty((DEEPEST, 2), np.int64)
     for row in range(len(start)):
         begin = start[row]
         stack[0, 0], stack[0, 1] = 0, begin + length[row]
-        plain[row] = _walk(buffer, begin, messages, fields, stack, kinds, values, lengths, row)
+        plain[row] = _walk(first, begin, messages, fields, stack, kinds, values, lengths, row)
         if not plain[row]:
             kinds[:, row] = ABSENT
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _walk(buffer: Any, at: Any, messages: Any, fields: Any, stack: Any, *noted: Any) -> Any:
     """One message; the stack holds which message it is in, and where that ends."""
     kinds, values, lengths, row = noted
@@ -131,7 +133,7 @@ def _walk(buffer: Any, at: Any, messages: Any, fields: Any, stack: Any, *noted: 
     return True
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _find(messages: Any, fields: Any, message: Any, number: Any, last: Any) -> Any:
     """The field of a number in a message, looked for behind the last one first; -1 for none."""
     first, count = messages[message, 0], messages[message, 1]
@@ -145,7 +147,7 @@ def _find(messages: Any, fields: Any, message: Any, number: Any, last: Any) -> A
     return -1
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _value(buffer: Any, at: Any, end: Any, field: Any, wire: Any) -> Any:
     """A known field's value, or first byte and length or count; the place behind, -1 for odd."""
     kind, listed = field[TYPE], field[REPEATED] != 0
@@ -166,7 +168,7 @@ def _value(buffer: Any, at: Any, end: Any, field: Any, wire: Any) -> Any:
     return value, np.int64(0), at
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _packed(buffer: Any, at: Any, end: Any, kind: Any) -> Any:
     """A packed list: its first byte, how many elements, the place behind, -1 for odd."""
     size, at = _varint(buffer, at, end)
@@ -181,7 +183,7 @@ def _packed(buffer: Any, at: Any, end: Any, kind: Any) -> Any:
     return np.int64(begin), count, at
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _wire(kind: Any) -> Any:
     if kind in (DOUBLE, FIXED64, SFIXED64):
         return WIDE
@@ -190,7 +192,7 @@ def _wire(kind: Any) -> Any:
     return VARINT
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _scalar(buffer: Any, at: Any, end: Any, kind: Any) -> Any:
     """A number, boolean or enum, of floats the bits; the place behind it, -1 for odd."""
     wire = _wire(kind)
@@ -212,7 +214,7 @@ def _scalar(buffer: Any, at: Any, end: Any, kind: Any) -> Any:
     return value, (at + width if kind != FIXED64 or value >= 0 else -1)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _fits(value: Any, kind: Any) -> Any:
     if kind in (INT32, ENUM):
         return -(2**31) <= value < 2**31
@@ -223,7 +225,7 @@ def _fits(value: Any, kind: Any) -> Any:
     return kind != UINT64 or value >= 0
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _skip(buffer: Any, at: Any, end: Any, wire: Any) -> Any:
     """The place behind a value of an unknown field; -1 for odd."""
     size = np.int64(0)
@@ -237,18 +239,11 @@ def _skip(buffer: Any, at: Any, end: Any, wire: Any) -> Any:
     return at + size if at >= 0 and 0 <= size <= end - at else -1
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _varint(buffer: Any, at: Any, end: Any) -> Any:
     """64 bits, as a signed number, and the place behind them; -1 unless written as usual."""
-    value = np.uint64(0)
-    for step in range(10):
-        if at >= end:
-            return np.int64(0), -1
-        byte = np.uint64(buffer[at])
-        if (step == 9 and byte > 1) or (step > 0 and byte == 0):
-            return np.int64(0), -1
-        at += 1
-        value |= (byte & np.uint64(127)) << np.uint64(7 * step)
-        if byte < 128:
-            return np.int64(value), at
-    return np.int64(0), -1
+    begin = at
+    value, found, at = read_varint(buffer, at, end)
+    if found or (buffer[at - 1] == 0 and at - begin > 1):
+        return np.int64(0), -1
+    return np.int64(value), at

@@ -1,4 +1,7 @@
-"""The values that `avro_walk` noted, as columns; and which records are good beyond doubt."""
+"""Noted values of one field of many records, as a column; and which are good beyond doubt.
+
+The walks through binary formats (`avro_walk`, `protobuf_walk`) note them.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest.field import Field
-from ingest.formats.avro_program import OPERATIONS
-from ingest.formats.avro_schema import ITEMS, AvroSchema
-from ingest.formats.avro_values import FLOOR_TO_MS, MS_PER_DAY, kind_of, logical_of, path_of
+from ingest.formats.noted import Noted, Read, floats_of
+from ingest.formats.noted_lists import list_column
+from ingest.formats.operations import ABSENT, FLOOR_TO_MS, MS_PER_DAY, ODD, OPERATIONS
 from ingest.formats.values import default_value
 from ingest.formats.whole_columns import check_numbers, check_words
 from ingest.ragged import Column, Ragged
@@ -21,14 +24,12 @@ if TYPE_CHECKING:
 
     Checked = tuple[Column, NDArray[np.bool_]]
 
-__all__ = ["ABSENT", "ODD", "FieldPlan", "Noted", "column_of", "floats_of", "plan_field"]
+__all__ = ["LARGEST_SCALE", "WHOLE", "FieldPlan", "column_of"]
 
-ABSENT, ODD = 255, 254
 NULL, BOOL, INT, LONG, FLOAT, DOUBLE = (
     OPERATIONS[name] for name in ("null", "boolean", "int", "long", "float", "double")
 )
 BYTES, STRING, FIXED, ENUM = (OPERATIONS[name] for name in ("bytes", "string", "fixed", "enum"))
-ARRAY = OPERATIONS["array"]
 WHOLE = (INT, LONG)
 LARGEST_SCALE = 22  # the largest power of ten that is a float64
 
@@ -53,48 +54,21 @@ class FieldPlan:
     scale: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class Noted:
-    """What the walk noted of one field: kinds uint8, values int64, lengths int64, [n] each."""
+def column_of(plan: FieldPlan, noted: Noted, read: Read) -> Checked:
+    """A field's column, and bool[n]: which of its rows are good beyond doubt.
 
-    buffer: NDArray[np.uint8]
-    kinds: NDArray[np.uint8]
-    values: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-
-
-def plan_field(field: Field, schema: AvroSchema) -> FieldPlan:
-    """How the values of a field become a column, for records of a schema."""
-    path = path_of(field)
-    branches = schema.branches(path) or []
-    logical: dict[int, str | None] = {}
-    for operation, alike in _by_operation(branches).items():
-        if all(one == alike[0] for one in alike):
-            logical[operation] = logical_of(alike[0])
-    if len({logical.get(o) for o in WHOLE if o in logical}) > 1:
-        logical = {o: one for o, one in logical.items() if o not in WHOLE}
-    enums = [b for b in branches if kind_of(b) == "enum"]
-    symbols = tuple(enums[0]["symbols"]) if ENUM in logical else ()
-    items = schema.branches((*path, ITEMS)) or []
-    whole = _by_operation(branches).get(ARRAY, [])
-    simple = len(whole) == 1 and len(items) == 1 and not isinstance(whole[0]["items"], list)
-    item = OPERATIONS[kind_of(items[0])] if simple and logical_of(items[0]) is None else ABSENT
-    decimals = [b for b in branches if logical_of(b) == "decimal"]
-    scale = int(decimals[0].get("scale", 0)) if len(decimals) == 1 else LARGEST_SCALE + 1
-    return FieldPlan(field, logical, symbols, item, scale)
-
-
-def column_of(plan: FieldPlan, noted: Noted) -> Checked:
-    """A field's column, and bool[n]: which of its rows are good beyond doubt."""
+    Args:
+        plan: of the field.
+        noted: of the field.
+        read: the elements of lists, as their format writes them.
+    """
     field = plan.field
     absent = (noted.kinds == ABSENT) | (noted.kinds == NULL)
     understood = np.isin(noted.kinds, list(plan.logical))
     kinds = np.where(understood, noted.kinds, ODD)
     noted = replace(noted, kinds=np.where(absent, ABSENT, kinds).astype(np.uint8))
     if field.length:
-        from ingest.formats.avro_lists import list_column  # numba is slow to import
-
-        return list_column(field, plan.item, noted)
+        return list_column(field, plan.item, noted, read)
     if field.is_text:
         return _texts(plan, noted)
     if field.dtype == "category":
@@ -109,16 +83,6 @@ def column_of(plan: FieldPlan, noted: Noted) -> Checked:
     return column, fine
 
 
-def floats_of(values: NDArray[np.int64], operation: int) -> NDArray[np.float64]:
-    """Noted values of one operation as floats: what their bits say, or whole numbers."""
-    if operation == DOUBLE:
-        return np.ascontiguousarray(values).view(np.float64)
-    if operation == FLOAT:
-        with np.errstate(invalid="ignore"):  # signalling NaN
-            return values.astype(np.uint32).view(np.float32).astype(np.float64)
-    return values.astype(np.float64)
-
-
 def _floats(plan: FieldPlan, noted: Noted) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     field = plan.field
     raw = np.zeros(len(noted.values), np.float64)
@@ -131,7 +95,7 @@ def _floats(plan: FieldPlan, noted: Noted) -> tuple[NDArray[Any], NDArray[np.boo
     for operation in (BYTES, FIXED):
         here = np.flatnonzero(noted.kinds == operation)
         if len(here) and plan.logical[operation] == "decimal" and plan.scale <= LARGEST_SCALE:
-            from ingest.formats.avro_lists import read_decimals  # numba is slow to import
+            from ingest.formats.decimals import read_decimals  # numba is slow to import
 
             whole, exact = read_decimals(noted.buffer, noted.values[here], noted.lengths[here])
             raw[here], found[here] = whole / 10.0**plan.scale, exact
@@ -200,10 +164,3 @@ def _with_words(texts: Ragged, place: NDArray[np.int64], words: Sequence[bytes])
     start = np.where(place > 0, len(texts.values) + known.splits[place], texts.splits[:-1])
     whole = np.concatenate([texts.values, known.values]) if len(texts.values) else known.values
     return gather_spans(whole, start, texts.lengths + known.lengths[place])
-
-
-def _by_operation(branches: Sequence[Any]) -> dict[int, list[Any]]:
-    found: dict[int, list[Any]] = {}
-    for branch in branches:
-        found.setdefault(OPERATIONS[kind_of(branch)], []).append(branch)
-    return found
