@@ -10,10 +10,11 @@ from kafka.errors import KafkaTimeoutError
 
 from ingest.errors import DeadLetterError
 from ingest.formats.decoder import BadRecord
-from ingest.kafka.batch_producer import BatchProducer, Sent
+from ingest.kafka.batch_producer import BatchProducer
 from ingest.kafka.delivered import Delivered
 from ingest.kafka.errors import translated
 from ingest.kafka.letter import encode_letters
+from ingest.kafka.sent import Sent
 from ingest.position import Position
 from ingest.records import RecordBatch
 
@@ -60,7 +61,9 @@ class KafkaDeadLetters:
         self._delivered: dict[str, Delivered] = {}
         self._reached = {(t, p): offset for t, p, offset in (since or Position()).items()}
         self._waiting: deque[Sent] = deque()
-        self._failed: list[str] = []
+        self._waiting_bytes = 0
+        self._sent = self._failed = 0
+        self._failure = ""
         with translated("open the dead letters", options):
             self._producer = BatchProducer(options, DEFAULTS)
 
@@ -78,7 +81,10 @@ class KafkaDeadLetters:
             partition = batch.partition % self._partitions(target)
             new = self._without_delivered(target, batch, bad)
             for letters in encode_letters(batch, new, self._writer):
-                self._waiting.append(self._producer.send(target, partition, letters))
+                sent = self._producer.send(target, partition, letters)
+                self._waiting.append(sent)
+                self._waiting_bytes += sent.size
+                self._sent += sent.count
                 self._make_room()
 
     def flush(self) -> None:
@@ -89,6 +95,7 @@ class KafkaDeadLetters:
                 did not answer in time, and a later flush waits again.
         """
         self._settle(0)
+        self._sent = 0
 
     def position(self, accounted: Position) -> Position:
         """See `DeadLetters`."""
@@ -115,38 +122,40 @@ class KafkaDeadLetters:
         return self._delivered[target].without(batch, bad)
 
     def _make_room(self) -> None:
-        if sum(sent.size for sent in self._waiting) > MAX_WAITING_BYTES:
+        """Let go of what is done, and wait if too much is on its way."""
+        while self._waiting and self._waiting[0].is_done:
+            self._end(self._waiting.popleft())
+        if self._waiting_bytes > MAX_WAITING_BYTES:
             self._settle(MAX_WAITING_BYTES // 2)
+        self._refuse(late=0)
 
     def _settle(self, most: int) -> None:
         """Wait for the oldest until at most so many bytes are on their way."""
         until = time.monotonic() + self._answer_s
-        count = sum(sent.count for sent in self._waiting)
-        late: list[Sent] = []
-        while self._waiting and sum(sent.size for sent in self._waiting) > most:
-            sent = self._waiting.popleft()
-            failures = sent.failures(until)
-            if not failures:
-                self._note(sent)
-            elif sent.is_done:
-                self._failed += [str(failure) for failure in failures]
-            else:
-                late.append(sent)
-        self._waiting.extendleft(reversed(late))
-        self._refuse(late, count)
+        while self._waiting and self._waiting_bytes > most:
+            if not self._waiting[0].wait(until):
+                self._refuse(late=sum(sent.count for sent in self._waiting if not sent.is_done))
+                continue
+            self._end(self._waiting.popleft())
+        self._refuse(late=0)
 
-    def _refuse(self, late: Sequence[Sent], count: int) -> None:
+    def _end(self, sent: Sent) -> None:
+        """Take note of what became of letters that are done."""
+        self._waiting_bytes -= sent.size
+        if failures := sent.failures():
+            self._failure = self._failure or str(failures[0])
+            self._failed += len(failures)
+        else:
+            place = sent.topic, sent.partition
+            self._reached[place] = max(self._reached.get(place, 0), sent.next_offset())
+
+    def _refuse(self, late: int) -> None:
         if late or self._failed:
-            failed = len(self._failed) + sum(sent.count for sent in late)
-            told = self._failed[0] if self._failed else f"no answer within {self._answer_s:g} s"
+            told = self._failure or f"no answer within {self._answer_s:g} s"
             raise DeadLetterError(
-                f"{failed} of {max(count, failed)} dead letters were not delivered: {told};"
+                f"{self._failed + late} of {self._sent} dead letters were not delivered: {told};"
                 " check kafka.dead_letter_topic and the right to write to it"
             )
-
-    def _note(self, sent: Sent) -> None:
-        place = sent.topic, sent.partition
-        self._reached[place] = max(self._reached.get(place, 0), sent.next_offset())
 
     def _partitions(self, name: str) -> int:
         try:

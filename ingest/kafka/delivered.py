@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from kafka import KafkaConsumer
 
+from ingest.errors import SourceError
 from ingest.formats.decoder import BadRecord
 from ingest.kafka.client import open_client
 from ingest.kafka.errors import translated
@@ -18,6 +20,7 @@ from ingest.records import RecordBatch
 __all__ = ["Delivered", "end_of_topics", "existing_topics", "read_range"]
 
 POLL_S = 0.5
+STALL_S = 30.0
 DEFAULTS = {"bootstrap_timeout_ms": 10_000}
 
 
@@ -97,6 +100,9 @@ def read_range(
 
     What was deleted is stepped over; a topic that was made anew, and is shorter than `start` says,
     is read from its beginning.
+
+    Raises:
+        SourceError: the broker cannot be reached, refuses, or gives nothing for 30 s.
     """
     topics = sorted({t for t, p, offset in end.items() if offset != (start.get(t, p) or 0)})
     if not topics:
@@ -108,10 +114,19 @@ def read_range(
             at = start.get(topic, partition) or 0
             if first < at <= (end.get(topic, partition) or 0):
                 source.seek(Position({topic: {partition: at}}))
-        while source.position().records_to(end):
-            for batch in source.poll(POLL_S):
+        heard, position = time.monotonic(), source.position()
+        while position.records_to(end):
+            batches = source.poll(POLL_S)
+            for batch in batches:
                 part = batch.between(0, end.get(batch.topic, batch.partition) or 0)
                 if part is not None:
                     yield part
+            if batches or source.position() != position:
+                heard, position = time.monotonic(), source.position()
+            elif time.monotonic() - heard > STALL_S:
+                raise SourceError(
+                    f"{', '.join(topics)}: no record came for {STALL_S:g} s between {position} and"
+                    f" {end}; is the broker well, and was the topic deleted meanwhile?"
+                )
     finally:
         source.close()

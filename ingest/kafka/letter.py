@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from ingest.formats.decoder import BadRecord
-from ingest.kafka.batch_producer import varint
+from ingest.kafka.record_bytes import varint
 from ingest.records import RecordBatch
 
 __all__ = ["Letter", "encode_letters", "identity_of", "read_headers"]

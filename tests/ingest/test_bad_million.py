@@ -19,8 +19,9 @@ from ingest import (
     SampleSettings,
     WindowBuilder,
 )
-from ingest.kafka.batch_producer import BatchProducer, varint
+from ingest.kafka.batch_producer import BatchProducer
 from ingest.kafka.letters_topic import read_letters
+from ingest.kafka.record_bytes import varint
 from tests.ingest.samples import SCHEMA, encoded
 from tests.ingest.test_json_decoder import BAD
 
@@ -40,6 +41,11 @@ def per_partition():
     return -(-BAD_RECORDS * len(CYCLE) // len(BAD) // PARTITIONS)
 
 
+def arrived(sent):
+    """Whether a batch was delivered, waiting for it."""
+    return sent.wait(time.monotonic() + 60) and sent.failures() == []
+
+
 def produce_all(options, topic):
     producer = BatchProducer({**options, "compression_type": "lz4"}, {})
     shown = {
@@ -54,8 +60,8 @@ def produce_all(options, topic):
             values = [shown[record(partition, offset)[0]] for offset in offsets]
             sent.append(producer.send(topic, partition, values))
         while len(sent) > 100:
-            assert sent.pop(0).failures(time.monotonic() + 60) == []
-    assert all(batch.failures(time.monotonic() + 60) == [] for batch in sent)
+            assert arrived(sent.pop(0))
+    assert all(map(arrived, sent))
     producer.close()
 
 

@@ -1,18 +1,25 @@
 """Each bad record has one letter, whatever instant its writer is killed at; memory is bounded."""
 
 import itertools
-import threading
 import time
 
 import numpy as np
 import pytest
 
-from ingest import DeadLetterError, KafkaDeadLetters, Position, RecordBatch, end_of_topics
+from ingest import (
+    DeadLetterError,
+    KafkaDeadLetters,
+    Position,
+    RecordBatch,
+    SourceError,
+    end_of_topics,
+)
 from ingest.formats.decoder import BadRecord
 from ingest.kafka import dead_letters as module
-from ingest.kafka.batch_producer import BatchProducer, varint
+from ingest.kafka import delivered
 from ingest.kafka.delivered import Delivered
 from ingest.kafka.letters_topic import read_letters
+from tests.ingest.broker import at
 from tests.ingest.test_dead_letters import headers, raw_records
 
 
@@ -122,16 +129,16 @@ def test_any_kill_and_any_saved_position_give_one_letter_each(kafka, servers, to
     saved, letters_from = {0: 0, 1: 0}, Position()
     while min(saved.values()) < 60:
         letters = opened(writer="me", since=letters_from)
-        at = dict(saved)
+        here = dict(saved)
         for _ in range(random.integers(1, 8)):
             partition = int(random.integers(0, 2))
-            until = min(60, at[partition] + int(random.integers(1, 12)))
-            if until > at[partition]:
-                letters.send(*bad_records(topic, partition, range(at[partition], until)))
-                at[partition] = until
+            until = min(60, here[partition] + int(random.integers(1, 12)))
+            if until > here[partition]:
+                letters.send(*bad_records(topic, partition, range(here[partition], until)))
+                here[partition] = until
             if random.random() < 0.3:  # a round is cut, and its checkpoint is there
                 letters.flush()
-                saved, letters_from = dict(at), letters.position(Position({topic: at}))
+                saved, letters_from = dict(here), letters.position(Position({topic: here}))
         letters.flush()  # what was sent arrives, or a kill would leave less to be found
     expected = [(p, n) for p in range(2) for n in range(60)]
     assert identities(servers, topic) == expected
@@ -185,35 +192,6 @@ def test_one_that_is_too_large_for_the_topic_is_told_and_the_others_are_there_on
     assert identities(servers, topic) == [(0, n) for n in range(34) if n != 30]
 
 
-def test_the_producer_has_what_is_reached_into(servers, topic):
-    """If this fails, kafka-python has changed inside: see ingest.kafka.batch_producer."""
-    producer = BatchProducer({"bootstrap_servers": servers}, {})
-    try:
-        assert producer.partitions(topic) == 1
-        key, value = varint(1) + b"k", varint(-1)
-        header = varint(1) + varint(1) + b"h" + varint(2) + b"hv"
-        sent = producer.send(topic, 0, [key + value + header, varint(-1) + varint(0) + varint(0)])
-        assert sent.failures(time.monotonic() + 30) == []
-        assert (sent.is_done, sent.next_offset(), sent.count) == (True, 2, 2)
-    finally:
-        producer.close()
-    records = raw_records(servers, topic)
-    assert [(r.key, r.value, r.headers) for r in records] == [
-        (b"k", None, [("h", b"hv")]),
-        (None, b"", []),
-    ]
-    assert not any("kafka" in thread.name.lower() for thread in threading.enumerate())
-
-
-@pytest.mark.parametrize("number", [0, 1, -1, 63, 64, -64, -65, 4_094, 4_096, 2**31 - 1, -(2**31)])
-def test_numbers_are_zigzag_varints(number):
-    found, bits = 0, varint(number)
-    for place, byte in enumerate(bits):
-        found |= (byte & 0x7F) << (7 * place)
-    assert (found >> 1) ^ -(found & 1) == number
-    assert [byte & 0x80 for byte in bits] == [0x80] * (len(bits) - 1) + [0]
-
-
 def test_letters_of_a_partition_lie_in_its_order(kafka, servers, topic, opened):
     kafka.create_topic(f"{topic}.dead-letters", 2)
     letters = opened()
@@ -225,3 +203,56 @@ def test_letters_of_a_partition_lie_in_its_order(kafka, servers, topic, opened):
         mine = [letter for letter in found if letter.partition == partition]
         assert [letter.offset for letter in mine] == list(range(50))
         assert {letter.place[1] for letter in mine} == {partition % 2}
+
+
+def test_what_is_delivered_is_let_go_of_before_anyone_asks(servers, topic, opened):
+    """One bad record now and then, in the middle of a window that is cut hours later."""
+    letters = opened()
+    for offset in range(50):
+        letters.send(*bad_records(topic, 0, [offset]))
+        assert letters._waiting[-1].wait(time.monotonic() + 30)
+        assert len(letters._waiting) <= 1
+        assert letters._waiting_bytes == sum(sent.size for sent in letters._waiting)
+    letters.flush()
+    assert letters._waiting_bytes == 0
+    assert identities(servers, topic) == [(0, n) for n in range(50)]
+
+
+class LateSent:
+    """Delivered in the instant after a wait for it has ended in vain."""
+
+    topic, partition, count, size = "t", 0, 3, 10
+
+    def __init__(self):
+        self.waits = 0
+
+    @property
+    def is_done(self):
+        return self.waits > 0
+
+    def wait(self, until):
+        self.waits += 1
+        return self.waits > 1
+
+    def failures(self):
+        return []
+
+    def next_offset(self):
+        return 3
+
+
+def test_letters_that_arrive_as_the_wait_for_them_ends_are_no_failure(opened):
+    letters = opened()
+    letters._waiting.append(LateSent())
+    letters._waiting_bytes = 10
+    letters.flush()
+    assert letters._reached == {("t", 0): 3}
+
+
+def test_a_range_that_the_broker_does_not_give_is_an_error(kafka, servers, topic, monkeypatch):
+    kafka.create_topic(topic)
+    monkeypatch.setattr(delivered, "STALL_S", 0.5)
+    with pytest.raises(
+        SourceError, match=rf"{topic}: no record came for 0.5 s between .*0: 0.*0: 5"
+    ):
+        list(delivered.read_range({"bootstrap_servers": servers}, Position(), at(topic, 5)))
