@@ -34,7 +34,7 @@ from ingest.formats.wire_bytes import read_bits
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["walk"]
+__all__ = ["walk", "walk_rows"]
 
 NULL, BOOL, INT, FLOAT, DOUBLE = (
     OPERATIONS[name] for name in ("null", "boolean", "int", "float", "double")
@@ -78,13 +78,18 @@ def walk(
 
 @entry
 def _walk_all(buffer: Any, spans: Any, program: Any, noted: Any, _sources: int = SOURCES) -> None:
+    walk_rows(pointer_to(buffer), spans, program, noted)
+
+
+@compiled
+def walk_rows(buffer: Any, spans: Any, program: Any, noted: Any) -> None:
+    """What `walk` does, for a buffer that is an array or a pointer to one."""
     (start, length), (nodes, children) = spans, program
     kinds, values, lengths, problems = noted
-    first = pointer_to(buffer)
     stack = np.empty((DEEPEST, 2), np.int64)
     for row in range(len(start)):
         begin, end = start[row], start[row] + length[row]
-        found, at = _walk(first, begin, end, nodes, children, stack, kinds, values, lengths, row)
+        found, at = _walk(buffer, begin, end, nodes, children, stack, kinds, values, lengths, row)
         if found == 0 and at != end:
             found = MORE
         if found:  # a length that was noted may be one that the bytes do not have

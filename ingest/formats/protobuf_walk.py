@@ -18,7 +18,7 @@ from ingest.formats.wire_bytes import flaw_in_text, read_bits, read_varint
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["read_packed", "walk_messages"]
+__all__ = ["read_packed", "walk_messages", "walk_rows"]
 
 DOUBLE, FLOAT, INT64, UINT64, INT32, FIXED64, FIXED32, BOOL, STRING, GROUP = range(1, 11)
 MESSAGE, BYTES, UINT32, ENUM, SFIXED32, SFIXED64, SINT32, SINT64 = range(11, 19)
@@ -83,14 +83,19 @@ def _read_packed(
 
 @entry
 def _walk_all(buffer: Any, spans: Any, program: Any, noted: Any, _sources: int = SOURCES) -> None:
+    walk_rows(pointer_to(buffer), spans, program, noted)
+
+
+@compiled
+def walk_rows(buffer: Any, spans: Any, program: Any, noted: Any) -> None:
+    """What `walk_messages` does, for a buffer that is an array or a pointer to one."""
     (start, length), (messages, fields) = spans, program
     kinds, values, lengths, plain = noted
-    first = pointer_to(buffer)
     stack = np.empty((DEEPEST, 2), np.int64)
     for row in range(len(start)):
         begin = start[row]
         stack[0, 0], stack[0, 1] = 0, begin + length[row]
-        plain[row] = _walk(first, begin, messages, fields, stack, kinds, values, lengths, row)
+        plain[row] = _walk(buffer, begin, messages, fields, stack, kinds, values, lengths, row)
         if not plain[row]:
             kinds[:, row] = ABSENT
 
