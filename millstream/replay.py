@@ -11,7 +11,7 @@ from millstream.growing import grow
 from millstream.pipeline import Pipeline, make_builder, source_options
 from millstream.plan import Plan
 from millstream.recipe import differences
-from millstream.round import train_window
+from millstream.round import train_or_restore
 from millstream.round_store import RoundFolder
 
 __all__ = ["Replay", "replay_round"]
@@ -47,7 +47,7 @@ def replay_round(pipeline: Pipeline, servers: str, number: int) -> Replay:
     check_recipe(pipeline, plan)
     window = read_again(pipeline, servers, plan)
     encoded, _ = grow(pipeline.schema, parent, window)
-    train_window(pipeline, parent, encoded, plan, should_stop=lambda: False)
+    train_or_restore(pipeline, parent, encoded, plan, should_stop=lambda: False)
     import trainer
 
     return Replay(

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("millstream")
 
-__all__ = ["begin_store", "finish_round", "run_round", "train_window"]
+__all__ = ["begin_store", "finish_round", "run_round", "train_or_restore"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def run_round(
     turn = plan(pipeline, parent, window, reason)
     schema = schema_of(pipeline.schema, turn.vocabularies)
     tested = test_window(pipeline, turn.parent, turn.window, schema)
-    report = train_or_restore(pipeline, turn, should_stop)
+    report = train_or_restore(pipeline, turn.parent, turn.window, turn.plan, should_stop)
     checkpoint(pipeline, turn, tested, report)
     return turn.folder
 
@@ -155,20 +155,26 @@ def plan(pipeline: Pipeline, parent: RoundFolder, window: Window, reason: str) -
 
 
 def train_or_restore(
-    pipeline: Pipeline, turn: Turn, should_stop: Callable[[], bool]
+    pipeline: Pipeline,
+    parent: RoundFolder,
+    window: Window,
+    plan: Plan,
+    should_stop: Callable[[], bool],
 ) -> TrainReport:
     """Step 4, second half; records that the model cannot take leave the parent's weights.
 
     Such a round is recorded with its reason, as a diverged one is, and the next one goes on with
-    the next records: a restart on the same records would fail the same way, for ever.
+    the next records: a restart on the same records would fail the same way, for ever. The weights
+    that the learner has afterwards are a function of the parent's checkpoint, the window and the
+    plan's seed; a replay calls this very function.
     """
     import trainer
 
     try:
-        return train_window(pipeline, turn.parent, turn.window, turn.plan, should_stop)
+        return train_window(pipeline, parent, window, plan, should_stop)
     except trainer.TrainingError as error:
-        log.warning("round %d cannot be trained: %s", turn.plan.round, error)
-        trainer.load(pipeline.learner.model, turn.parent.weights)
+        log.warning("round %d cannot be trained: %s", plan.round, error)
+        trainer.load(pipeline.learner.model, parent.weights)
         return trainer.TrainReport(0, 0, False, False, {}, str(error), None, 0.0)
 
 
@@ -179,10 +185,11 @@ def train_window(
     plan: Plan,
     should_stop: Callable[[], bool],
 ) -> TrainReport:
-    """Step 4, second half: from the parent's checkpoint, on the window, with early stopping.
+    """Train from the parent's checkpoint, on the window, with early stopping.
 
-    The weights that the learner has afterwards are a function of the parent's checkpoint, the
-    window and the plan's seed; a replay calls this very function.
+    Raises:
+        trainer.TrainingError: the model cannot take these records.
+        trainer.TrainingAborted: `should_stop` said so.
     """
     import trainer
 

@@ -53,6 +53,9 @@ def test_a_record_that_the_model_cannot_take_costs_its_round_only(
     assert second["training"]["diverged"]
     assert third["version"] == 2
     assert sum(item["counts"]["seen"] for item in (first, second, third)) == 1500
+    replayed = project.command("replay", "2")
+    assert replayed.code == 0, replayed.output
+    assert "bit for bit the same" in replayed.output
 
 
 def test_a_champion_with_other_inputs_does_not_block_a_new_learner(
