@@ -74,7 +74,7 @@ class Republished:
         Raises:
             SourceError: the broker cannot be reached, or refuses.
         """
-        found = cls()
+        found, options = cls(), {**options, "isolation_level": "read_committed"}
         for batch in read_range(options, Position(), end_of_topics(options, topics)):
             for index, told in enumerate(read_headers(batch)):
                 marker = Marker.of(batch.value(index)) if "marker" in told else None
@@ -88,9 +88,12 @@ def read_letter_batches(
 ) -> Iterator[tuple[RecordBatch, list[Letter]]]:
     """The letters of some dead-letter topics as they end now, with the batch that they lay in.
 
+    Letters are in no transaction; one that is open, or someone else's, hides none of them.
+
     Raises:
         SourceError: the broker cannot be reached, or refuses.
     """
+    options = {**options, "isolation_level": "read_uncommitted"}
     for batch in read_range(options, Position(), end_of_topics(options, topics)):
         told = enumerate(read_headers(batch))
         letters = (Letter.read(batch, index, headers) for index, headers in told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,8 +11,9 @@ from typing import Any
 
 from kafka import KafkaProducer
 
+from ingest.errors import SourceError
 from ingest.kafka.client import open_client
-from ingest.kafka.delivered import existing_topics
+from ingest.kafka.delivered import end_of_topics, existing_topics
 from ingest.kafka.errors import translated
 from ingest.kafka.letter import Letter
 from ingest.kafka.letters_topic import MARKER, Marker, Republished, read_letter_batches
@@ -20,6 +22,7 @@ from ingest.records import RecordBatch
 __all__ = ["Outcome", "RepublishRequest", "republish", "survey"]
 
 CHUNK = 5_000
+OPEN_S = 5.0
 HEADER = "millstream.republished"
 TRANSACTION = "millstream.republish."
 DEFAULTS = {"bootstrap_timeout_ms": 10_000, "max_block_ms": 20_000, "linger_ms": 20}
@@ -64,34 +67,39 @@ class Outcome:
 
 
 class Sorter:
-    """Says of each letter in turn whether it can go back, and keeps count."""
+    """Says of each letter in turn whether it can go back, and keeps count.
+
+    Attributes:
+        there: those of the topics asked for that the broker has.
+        outcome: so far. It remembers each record, in some 100 bytes.
+    """
 
     def __init__(self, request: RepublishRequest, republished: Republished) -> None:
         self._request = request
         self._republished = republished
-        self._there = existing_topics(request.options, request.topics)
+        self.there = tuple(existing_topics(request.options, request.topics))
         self._seen: dict[tuple[str, int], set[int]] = {}
         self.outcome = Outcome()
 
     def chosen(self, letters: Sequence[Letter]) -> Iterator[Letter]:
         """Those of some letters that are to be sent."""
         for letter in letters:
-            if self._request.wants(letter) and self._is_new(letter):
-                reason = self._refusal(letter)
-                if reason is None:
-                    self.outcome.sent[letter.kind] += 1
-                    yield letter
-                else:
-                    self.outcome.refused[reason] += 1
+            if not self._request.wants(letter):
+                continue
+            if reason := self._refusal(letter):
+                self.outcome.refused[reason] += 1
+            elif self._is_new(letter):
+                self.outcome.sent[letter.kind] += 1
+                yield letter
 
     def _is_new(self, letter: Letter) -> bool:
         seen = self._seen.setdefault((letter.topic, letter.partition), set())
         is_known = letter.offset in seen
         seen.add(letter.offset)
-        if letter in self._republished:
-            self.outcome.before += 1
-        elif is_known:
+        if is_known:
             self.outcome.repeated += 1
+        elif letter in self._republished:
+            self.outcome.before += 1
         else:
             return True
         return False
@@ -101,7 +109,7 @@ class Sorter:
             return f"its {' and '.join(letter.cut)} was cut, so that it is not the record any more"
         if letter.key is None and letter.value is None:
             return "it has neither key nor value"
-        if letter.topic not in self._there:
+        if letter.topic not in self.there:
             return f"topic {letter.topic} is not there"
         return None
 
@@ -128,7 +136,8 @@ def republish(request: RepublishRequest) -> Outcome:
     committed records only, none is there twice. One that runs beside another ends it.
 
     Raises:
-        SourceError: the broker cannot be reached, refuses, or another call has taken over.
+        SourceError: the broker cannot be reached, refuses, another call has taken over, or a
+            transaction of someone else's in a dead-letter topic does not end.
     """
     outcome = Outcome()
     for topic in existing_topics(request.options, request.letters):
@@ -157,6 +166,7 @@ def transactional(request: RepublishRequest, topic: str) -> Iterator[Any]:
 
 
 def _republish_from(producer: Any, topic: str, request: RepublishRequest) -> Outcome:
+    _wait_for_markers(request.options, topic)
     sorter = Sorter(request, Republished.read(request.options, [topic]))
     for batch, letters in read_letter_batches(request.options, [topic]):
         chosen = list(sorter.chosen(letters))
@@ -164,8 +174,28 @@ def _republish_from(producer: Any, topic: str, request: RepublishRequest) -> Out
             part = chosen[low : low + CHUNK]
             is_last = low + CHUNK >= len(chosen)
             until = batch.next_offset if is_last else part[-1].place[2] + 1
-            _send(producer, batch, part, Marker(until, request.topics, request.kind))
+            _send(producer, batch, part, Marker(until, sorter.there, request.kind))
     return sorter.outcome
+
+
+def _wait_for_markers(options: Mapping[str, object], topic: str) -> None:
+    """Wait until all markers can be read: none is behind the begin of an open transaction.
+
+    Raises:
+        SourceError: one stays open.
+    """
+    written = end_of_topics({**options, "isolation_level": "read_uncommitted"}, [topic])
+    until = time.monotonic() + OPEN_S
+    while True:
+        readable = end_of_topics({**options, "isolation_level": "read_committed"}, [topic])
+        if all((readable.get(t, p) or 0) >= offset for t, p, offset in written.items()):
+            return
+        if time.monotonic() > until:
+            raise SourceError(
+                f"{topic}: a transaction of another producer is open, which hides what was"
+                " republished before; try again when it has ended"
+            )
+        time.sleep(0.1)
 
 
 def _send(producer: Any, batch: RecordBatch, letters: Sequence[Letter], marker: Marker) -> None:

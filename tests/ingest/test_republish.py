@@ -7,11 +7,12 @@ import time
 
 import pytest
 
-from ingest import KafkaDeadLetters, RecordBatch
+from ingest import KafkaDeadLetters, RecordBatch, SourceError
 from ingest.formats.decoder import BadRecord
+from ingest.kafka import republish as module
 from ingest.kafka.delivered import end_of_topics, read_range
-from ingest.kafka.letters_topic import Marker, read_letters
-from ingest.kafka.republish import RepublishRequest, republish, survey
+from ingest.kafka.letters_topic import MARKER, Marker, read_letters
+from ingest.kafka.republish import RepublishRequest, republish, survey, transactional
 from ingest.position import Position
 
 DEADLINE_S = 90.0
@@ -131,6 +132,47 @@ def test_what_cannot_go_back_is_refused_with_the_reason(kafka, options, topic, l
     kafka.create_topic(f"{topic}-other")
     later = RepublishRequest(options, (f"{topic}.dead-letters",), (f"{topic}-other",))
     assert republish(later).sent == {"not_json": 1}
+    # Nor are those of a topic that was not there; and what was refused once is refused again.
+    kafka.create_topic(letters_elsewhere)
+    for act in (survey, republish):
+        again = act(request)
+        assert again.sent == {"not_json": 1}
+        assert sum(again.refused.values()) == 3
+        assert (again.before, again.repeated) == (1, 1)
+    assert [value for _, _, _, value, _ in records(options, letters_elsewhere)] == [b"1"]
+
+
+def test_a_transaction_that_was_aborted_has_republished_nothing(kafka, options, topic, letters):
+    """Also for those who have set that they read what was not committed."""
+    kafka.create_topic(topic)
+    send(letters, topic, [b"a", b"b"])
+    marker = Marker(10, (topic,), None)
+    with transactional(request_for(options, topic), f"{topic}.dead-letters") as producer:
+        producer.begin_transaction()
+        producer.send(f"{topic}.dead-letters", value=marker.to_bytes(), headers=[MARKER])
+        producer.flush()
+        producer.abort_transaction()
+    loose = {**options, "isolation_level": "read_uncommitted"}
+    assert survey(request_for(loose, topic)).sent == {"not_json": 2}
+    assert republish(request_for(loose, topic)).sent == {"not_json": 2}
+
+
+def test_a_transaction_of_another_that_hides_markers_is_refused(
+    kafka, options, topic, letters, monkeypatch
+):
+    """Markers behind it cannot be read, and without them letters would go back twice."""
+    monkeypatch.setattr(module, "OPEN_S", 0.5)
+    kafka.create_topic(topic)
+    send(letters, topic, [b"a"])
+    with transactional(request_for(options, topic), "another") as other:
+        other.begin_transaction()
+        other.send(f"{topic}.dead-letters", value=b"x")
+        other.flush()
+        with pytest.raises(SourceError, match=rf"{topic}.dead-letters: a transaction .* is open"):
+            republish(request_for(options, topic))
+        assert len(list(read_letters(options, [f"{topic}.dead-letters"]))) == 1
+        other.abort_transaction()
+    assert republish(request_for(options, topic)).sent == {"not_json": 1}
 
 
 def test_no_letters_and_no_topic(options, topic):
