@@ -50,12 +50,12 @@ def parse_since(text: str, now: datetime) -> int:
         UsageError: it is neither.
     """
     short = re.fullmatch(r"(\d{1,9})([smhd])", text)
-    if short is not None:
-        ago = timedelta(**{UNITS[short[2]]: int(short[1])})
-        return int((now - ago).timestamp() * 1000)
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        if short is not None:
+            moment = now - timedelta(**{UNITS[short[2]]: int(short[1])})
+        else:
+            moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
         raise UsageError(
             f'--since: expected a moment such as 2025-03-01T12:00Z, or 30m, 2h, 7d, got "{text}"'
         ) from error
@@ -74,11 +74,11 @@ def letters_table(letters: Iterable[Letter]) -> Table:
     table.add_column("reason", overflow="fold")
     for letter in letters:
         table.add_row(
-            letter.topic,
+            Text(letter.topic),
             str(letter.partition),
             str(letter.offset),
-            f"{_moment(letter.written):%Y-%m-%d %H:%M:%S}",
-            letter.kind,
+            _moment(letter.written),
+            Text(letter.kind),
             Text(letter.reason),
         )
     return table
@@ -91,7 +91,7 @@ def summary_table(counts: Counter[tuple[str, str]]) -> Table:
     table.add_column("kind")
     table.add_column("letters", justify="right")
     for (topic, kind), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        table.add_row(topic, kind, f"{count:,}")
+        table.add_row(Text(topic), Text(kind), f"{count:,}")
     return table
 
 
@@ -120,5 +120,8 @@ def _text(part: bytes | None) -> str | None:
     return None if part is None else part.decode(errors="backslashreplace")
 
 
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+def _moment(milliseconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return f"{milliseconds} ms"  # a clock that was far off has written it

@@ -42,6 +42,7 @@ def dead_letters(
 ) -> None:
     """List dead letters: bad records, each with its reason; `republish` sends them back."""
     if context.invoked_subcommand is not None:
+        _refuse_options(context)
         return
     from millstream.letter_view import LetterFilter, letter_json, letters_table, parse_since
     from millstream.letter_view import summary_table as table_of
@@ -58,6 +59,19 @@ def dead_letters(
             console.out(letter_json(letter))
     else:
         console.print(letters_table(reversed(newest)) if newest else "no dead letters")
+
+
+def _refuse_options(context: typer.Context) -> None:
+    """Options before `republish` have no effect on it; without them it would send back more."""
+    from millstream.errors import UsageError
+
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
+    if given:
+        raise UsageError(
+            f"--{given[0]} is for the list; options of {context.invoked_subcommand} come behind it:"
+            f" millstream dead-letters {context.invoked_subcommand} --help tells them"
+        )
 
 
 def _letters(config: Path) -> Iterator[Letter]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import chdir
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
+from ingest.kafka.letter import Letter
 from millstream.cli import commands
 from millstream.errors import UsageError
-from millstream.letter_view import parse_since
+from millstream.letter_view import letter_json, letters_table, parse_since, summary_table
 from millstream.round_store import RoundStore
 
 from .project import Project, create_topic, make_project, make_rows, read_all
@@ -113,6 +117,30 @@ def test_a_moment_or_a_time_ago() -> None:
     assert parse_since("2025-03-01", now) == at - 12 * 3_600_000
     assert parse_since("90s", now) == at - 90_000
     assert parse_since("2d", now) == at - 2 * 86_400_000
-    for text in ("", "yesterday", "-1h", "1w"):
+    for text in ("", "yesterday", "-1h", "1w", "999999999d"):
         with pytest.raises(UsageError, match="--since: expected"):
             parse_since(text, now)
+
+
+@pytest.mark.parametrize("option", [("--kind", "not_json"), ("--limit", "5"), ("--summary",)])
+def test_options_before_republish_are_refused(option: tuple[str, ...]) -> None:
+    """`--kind` there would be without effect, and all kinds would go back."""
+    app = typer.Typer()
+    commands.register(app)
+    with pytest.raises(UsageError, match=f"{option[0]} is for the list; options of republish"):
+        CliRunner().invoke(
+            app, ["dead-letters", *option, "republish", "--yes"], catch_exceptions=False
+        )
+
+
+def test_strange_letters_are_shown_as_they_are() -> None:
+    """Anyone may write to the topic, with any headers."""
+    place = ("d", 0, 7)
+    letter = Letter("[/t]", 0, 5, 1, "[/bold]", "[/r]", None, b"\xff", (), place, 2**62)
+    console = Console(width=150, file=StringIO(), record=True)
+    console.print(letters_table([letter]))
+    console.print(summary_table(Counter([("[/t]", "[/bold]")])))
+    shown = console.export_text()
+    assert shown.count("[/bold]") == 2
+    assert f"{2**62} ms" in shown
+    assert json.loads(letter_json(letter))["value"] == "\\xff"
