@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import update_wrapper
 from pathlib import Path
+from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numba
@@ -41,25 +43,36 @@ def compiled(function: Function) -> Function:
     return made
 
 
-def entry(function: Function) -> Function:
-    """A function that Python calls, compiled at its first call and kept on disk."""
-    made: Function = numba.njit(cache=True, nogil=True)(function)
-    return made
+def entry(sources: int) -> Callable[[Function], Function]:
+    """A function that Python calls, compiled at its first call and kept on disk.
+
+    What is on disk numba compiles again when the file of the function has changed, or a variable
+    that the function encloses, but not when a file of what the function calls has. So the function
+    is made to enclose a number of all those files.
+
+    Args:
+        sources: see `fingerprint`.
+    """
+
+    def make(function: Function) -> Function:
+        code = function.__code__.replace(co_freevars=("sources",))
+        closure = (CellType(sources),)
+        enclosing = FunctionType(code, function.__globals__, function.__name__, None, closure)
+        made: Function = numba.njit(cache=True, nogil=True)(update_wrapper(enclosing, function))
+        return made
+
+    return make
 
 
 def fingerprint(file: str, *patterns: str) -> int:
     """A number of what is in some files, for an entry whose compiled code comes from them.
 
-    What numba keeps on disk it compiles again when the file of the entry has changed, or a type or
-    a default among the entry's parameters, but not when a file of what the entry calls has. So the
-    entry has a last parameter that nobody passes and nothing reads, with this number as a default:
+    For code of other folders too:
 
-        SOURCES = fingerprint(__file__, "layout.py")
+        @entry(fingerprint(__file__, "layout.py"))
+        def decode(buffer, plan, columns): ...
 
-        @entry
-        def decode(buffer, plan, columns, _sources: int = SOURCES): ...
-
-    An entry that calls compiled functions of its own file only does without.
+    An entry that calls compiled functions of its own file only does without, by `numba.njit`.
 
     Args:
         file: the caller's `__file__`.

@@ -61,10 +61,14 @@ class JsonColumns:
         return Ragged(values[:used], splits)
 
     def _lists(self, field: Field, spans: NDArray[np.int64]) -> Ragged:
+        from ingest.gather import copy_spans  # numba is slow to import
+
         start, size = spans
         splits = splits_of(size)
-        places = np.arange(splits[-1]) + np.repeat(start - splits[:-1], size)
-        return Ragged(_typed(field, self.pool[places]), splits)
+        if np.array_equal(start, splits[:-1]):
+            return Ragged(_typed(field, self.pool[: splits[-1]]), splits)
+        bits = copy_spans(self.pool.view(np.uint8), 8 * start, 8 * splits).view(np.int64)
+        return Ragged(_typed(field, bits), splits)
 
 
 def _typed(field: Field, values: NDArray[np.int64]) -> NDArray[Any]:

@@ -64,8 +64,7 @@ class JsonDecoder:
         self, batch: RecordBatch, rows: NDArray[np.int64], bad: list[BadRecord]
     ) -> list[Part]:
         """The records that the compiled parser takes, and those of the others that are good."""
-        spans = np.stack([batch.value_start[rows], batch.value_length[rows]])
-        parsed = self._parse(batch.buffer, spans)
+        parsed = self._parse(batch.buffer, batch.value_start[rows], batch.value_length[rows])
         columns = {
             field.name: parsed.column(field, first)
             for field, first in zip(self._schema.fields, self._plan.first, strict=True)
@@ -80,16 +79,18 @@ class JsonDecoder:
         bad += worse
         return [(rows[parsed.taken], columns), (good_rows, odd_columns)]
 
-    def _parse(self, buffer: NDArray[np.uint8], spans: NDArray[np.int64]) -> JsonColumns:
+    def _parse(
+        self, buffer: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.int64]
+    ) -> JsonColumns:
         from ingest.formats.json_parse import new_memory, parse_records
 
         plan = self._plan
-        count = spans.shape[1]
-        room = int(spans[1].sum()) // 2 + 1 if plan.lists else 0
+        count = len(start)
+        room = int(length.sum()) // 2 + 1 if plan.lists else 0
         memory = new_memory(len(self._schema.fields), count, room)
         columns = np.empty((plan.columns, count), np.int64)
         taken = np.empty(count, np.bool_)
         buffer = np.ascontiguousarray(buffer).view()
         buffer.flags.writeable = False  # one type, compiled once
-        parse_records(buffer, spans, plan.array, columns, memory, taken.view(np.uint8))
+        parse_records(buffer, start, length, plan.array, columns, memory, taken.view(np.uint8))
         return JsonColumns(buffer, columns, memory[len(memory) - room :], taken)

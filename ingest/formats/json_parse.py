@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["new_memory", "parse_records", "parse_rows"]
 
-SOURCES = fingerprint(__file__, "json_*.py")
 COMMA, COLON, OPEN, CLOSE = 44, 58, 123, 125
 # In the memory of a call: which field was last at each place of an object, which row has last had
 # each field. The pool of list elements follows.
@@ -164,22 +163,22 @@ def _find_key(
     return number, skip_space(buffer, at + 1)
 
 
-@entry
+@entry(fingerprint(__file__, "json_*.py"))
 def parse_records(
     buffer: NDArray[np.uint8],
-    spans: NDArray[np.int64],
+    start: NDArray[np.int64],
+    length: NDArray[np.int64],
     plan: NDArray[np.int64],
     columns: NDArray[np.int64],
     memory: NDArray[np.int64],
     taken: NDArray[np.uint8],
-    _sources: int = SOURCES,
 ) -> None:
     """Parse records into columns.
 
     Args:
         buffer: the bytes.
-        spans: int64[2, n], where each record begins, and how many bytes it has, 0 for one that is
-            left out; all within the buffer.
+        start: int64[n], where each record begins; within the buffer.
+        length: int64[n], bytes of each, within the buffer.
         plan: of the schema, see `json_plan.Plan`.
         columns: int64[c, n], see there; a row that is not taken holds anything.
         memory: made for this call, see `new_memory`.
@@ -187,8 +186,8 @@ def parse_records(
     """
     parse_rows(
         pointer_to(buffer),
-        pointer_to(spans[0]),
-        pointer_to(spans[1]),
+        pointer_to(start),
+        pointer_to(length),
         pointer_to(plan),
         pointer_to(columns),
         pointer_to(memory),

@@ -26,7 +26,6 @@ __all__ = [
     "unescape",
 ]
 
-SOURCES = fingerprint(__file__)
 QUOTE, BACKSLASH, LETTER_U = 34, 92, 117
 PLAIN = np.array([0x20 <= c < 0x80 and c not in (QUOTE, BACKSLASH) for c in range(256)])
 SPACE = np.array([c in b" \t\n\r" for c in range(256)])
@@ -164,14 +163,13 @@ def _put(point: int, out: Bytes, used: int) -> int:
     return used + size
 
 
-@entry
+@entry(fingerprint(__file__))
 def copy_texts(
     buffer: NDArray[np.uint8],
     spans: NDArray[np.int64],
     default: NDArray[np.uint8],
     values: NDArray[np.uint8],
     splits: NDArray[np.int64],
-    _sources: int = SOURCES,
 ) -> int:
     """Copy texts from the insides of strings, one behind another.
 

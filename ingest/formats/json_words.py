@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["crc32", "crc32_of_escaped", "fill_table", "find_escaped", "find_word", "is_word"]
 
-SOURCES = fingerprint(__file__)
 OFFSET, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 HALF, MASK = np.uint64(32), np.uint64(0x7FFFFFFF)
 EIGHT, LAST, ONES = np.uint32(8), np.uint32(0xFF), np.uint32(0xFFFFFFFF)
@@ -59,13 +58,12 @@ def _hash(data: Bytes, at: int, end: int) -> int:
     return number
 
 
-@entry
+@entry(fingerprint(__file__))
 def fill_table(
     text: NDArray[np.uint8],
     ends: NDArray[np.int64],
     first: int,
     table: NDArray[np.int64],
-    _sources: int = SOURCES,
 ) -> None:
     """Make the table of some words.
 

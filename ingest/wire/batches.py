@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numba
 import numpy as np
 
-from ingest.compiled import fingerprint
+from ingest.compiled import entry, fingerprint
 from ingest.wire.layout import (
     ATTRIBUTES_AT,
     COUNT_AT,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchHeader", "BatchHeaders", "Damage", "scan_batches"]
 
-SOURCES = fingerprint(__file__, "layout.py")
 FINE, LEGACY, LENGTH, MAGIC, OFFSETS = 0, 1, 2, 3, 4
 
 
@@ -102,9 +100,9 @@ class BatchHeaders:
     def __len__(self) -> int:
         return len(self.table)
 
-    def rows(self) -> list[BatchHeader]:
-        """The headers one by one."""
-        return [BatchHeader(*row) for row in self.table.tolist()]
+    def header(self, number: int) -> BatchHeader:
+        """One of them."""
+        return BatchHeader(*self.table[number].tolist())
 
     def records(self) -> int:
         """Records in all batches, as their headers have it."""
@@ -112,7 +110,7 @@ class BatchHeaders:
 
     def last(self) -> BatchHeader:
         """The last one; there must be one."""
-        return BatchHeader(*self.table[-1].tolist())
+        return self.header(-1)
 
 
 def scan_batches(buffer: NDArray[np.uint8]) -> BatchHeaders:
@@ -145,8 +143,8 @@ def _damage(buffer: NDArray[np.uint8], kind: int, at: int) -> Damage:
     return Damage(offset, at, end, expected, got)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _count(buffer: NDArray[np.uint8], _sources: int = SOURCES) -> tuple[int, int, int]:
+@entry(fingerprint(__file__, "layout.py"))
+def _count(buffer: NDArray[np.uint8]) -> tuple[int, int, int]:
     """Number of whole batches of format 2, what ends them, and where."""
     at = count = 0
     while len(buffer) - at >= LENGTH_END:
@@ -167,8 +165,8 @@ def _count(buffer: NDArray[np.uint8], _sources: int = SOURCES) -> tuple[int, int
     return count, FINE, at
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _fill(buffer: NDArray[np.uint8], table: NDArray[np.int64], _sources: int = SOURCES) -> int:
+@entry(fingerprint(__file__, "layout.py"))
+def _fill(buffer: NDArray[np.uint8], table: NDArray[np.int64]) -> int:
     """Read the headers of whole batches; returns how many come before one with bad offsets."""
     at, before = 0, -1
     for batch in range(len(table)):

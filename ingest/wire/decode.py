@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from ingest.compiled import fingerprint
+from ingest.compiled import entry, fingerprint
 from ingest.wire.layout import LARGEST, read_varint
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPLAINTS", "PLAN", "decode_headers", "decode_records"]
 
-SOURCES = fingerprint(__file__, "layout.py")
 # What is known of a batch before its records are read, a row of the plan each.
 PLAN = ("start", "end", "count", "base_offset", "last_offset", "timestamp", "appended")
 START, END, COUNT, BASE, LAST, TIMESTAMP, APPENDED = range(7)
@@ -37,12 +36,11 @@ COMPLAINTS = {
 }
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@entry(fingerprint(__file__, "layout.py"))
 def decode_records(
     buffer: NDArray[np.uint8],
     plan: NDArray[np.int64],
     columns: NDArray[np.int64],
-    _sources: int = SOURCES,
 ) -> tuple[int, int, int, int]:
     """Read the records of batches, checking all that the bytes say before it is used.
 
@@ -157,12 +155,11 @@ def _headers(
     return FINE if at == end else BAD_RECORD_END
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@entry(fingerprint(__file__, "layout.py"))
 def decode_headers(
     buffer: NDArray[np.uint8],
     columns: NDArray[np.int64],
     spans: NDArray[np.int64],
-    _sources: int = SOURCES,
 ) -> None:
     """Spans of the headers of records that `decode_records` has been through.
 

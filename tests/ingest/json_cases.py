@@ -208,8 +208,8 @@ def compare(values: Sequence[bytes], schema: Schema) -> int:
         How many of them the compiled parser has taken.
     """
     decoder, batch = JsonDecoder(schema), RecordBatch.of("a", 0, range(len(values)), values)
-    spans = np.stack([batch.value_start, batch.value_length])
-    taken = decoder._parse(batch.buffer, spans).taken
+    spans = batch.value_start, batch.value_length
+    taken = decoder._parse(batch.buffer, *spans).taken
     found = decoder.decode(batch)
     parser, builder = RecordParser(schema), ColumnsBuilder(schema)
     good, bad = [], []

@@ -19,10 +19,8 @@ ENTRY = """
 from ingest.compiled import entry, fingerprint
 from inner import change
 
-SOURCES = fingerprint(__file__, "inner.py")
-
-@entry
-def call(number, _sources=SOURCES):
+@entry(fingerprint(__file__, "inner.py"))
+def call(number):
     return change(number)
 
 print(call(1), sum(call.stats.cache_hits.values()))

@@ -57,8 +57,8 @@ print("taken", count)
 
 def taken(values, schema):
     batch = RecordBatch.of("a", 0, range(len(values)), values)
-    spans = np.stack([batch.value_start, batch.value_length])
-    return JsonDecoder(schema)._parse(batch.buffer, spans).taken.tolist()
+    spans = batch.value_start, batch.value_length
+    return JsonDecoder(schema)._parse(batch.buffer, *spans).taken.tolist()
 
 
 @settings(deadline=None, max_examples=150)
