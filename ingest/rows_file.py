@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from ingest.durable import replacing
 from ingest.errors import RowsError
 from ingest.ragged import Column, Ragged
 
@@ -28,18 +28,8 @@ def write_rows_file(path: Path, topics: tuple[str, ...], arrays: Mapping[str, Co
     table = pa.table({name: to_arrow(array) for name, array in arrays.items()})
     about = json.dumps({"format": FORMAT, "topics": list(topics)})
     table = table.replace_schema_metadata({KEY: about.encode()})
-    unfinished = path.with_name(path.name + ".tmp")
-    with unfinished.open("wb") as file:
-        with pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with replacing(path) as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
 
 
 def read_rows_file(path: Path) -> tuple[tuple[str, ...], dict[str, Column]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest.dead_letters import DeadLetters
-from ingest.formats.decoder import BadRecord, Decoder
+from ingest.formats.decoder import BadRecord, Decoded, Decoder
 from ingest.position import Gap
 from ingest.ragged import Column, concat_columns
 from ingest.records import RecordBatch
@@ -20,9 +21,22 @@ from ingest.rows import Rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Decoding", "StreamCounts"]
+__all__ = ["Decoding", "SharedDecoder", "StreamCounts"]
 
 log = logging.getLogger("millstream.ingest")
+
+
+class SharedDecoder:
+    """A `Decoder` that one thread at a time uses, for those that are not made for several."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._lock = threading.Lock()
+
+    def decode(self, batch: RecordBatch) -> Decoded:
+        """Decode a batch; see `Decoder`."""
+        with self._lock:
+            return self._decoder.decode(batch)
 
 
 @dataclass

@@ -17,8 +17,8 @@ from ingest.formats.json_decoder import JsonDecoder
 from ingest.kafka.dead_letters import KafkaDeadLetters
 from ingest.kafka.source import KafkaSource
 from ingest.schema import Schema
+from ingest.stream.decoding import SharedDecoder
 from ingest.stream.settings import StreamSettings
-from ingest.stream.shared_decoder import SharedDecoder
 from ingest.stream.span import End, Start, resolve
 from ingest.stream.state import StreamState
 from ingest.stream.stream import Stream, StreamParts

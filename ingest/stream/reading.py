@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from ingest.errors import SourceError
 from ingest.position import Position
 from ingest.source import Source
-from ingest.stream.block import Block, in_order, rest_of
-from ingest.stream.cut import cut
+from ingest.stream.block import Block, cut, in_order, rest_of
 from ingest.stream.decoding import Decoding
 from ingest.stream.range_reader import RangeReader
 from ingest.stream.settings import StreamSettings

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingest.durable import replacing
 from ingest.errors import PositionError, SettingsError
 from ingest.position import Position
 
@@ -115,18 +116,8 @@ class StreamState:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it as JSON, durably: the file has this state or the one before, never a part."""
-        path = Path(path)
-        unfinished = path.with_name(path.name + ".tmp")
-        with unfinished.open("w", encoding="utf-8") as file:
-            json.dump(self.to_json(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with replacing(Path(path)) as file:
+            file.write(json.dumps(self.to_json()).encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> StreamState:

@@ -46,7 +46,9 @@ def _varint(number: int) -> bytes:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _write(values: NDArray[np.uint8], splits: NDArray[np.int64], room: NDArray[np.uint8]) -> int:
+def _write(
+    values: NDArray[np.uint8], splits: NDArray[np.int64], room: NDArray[np.uint8]
+) -> np.uint64:
     at = np.uint64(0)  # unsigned as all indices here: numba then copies bytes in bulk
     for row in range(len(splits) - 1):
         first = np.uint64(splits[row])

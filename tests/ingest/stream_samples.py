@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from kafka.admin import NewTopic
 
 from ingest import BadRecord, Decoded, NoDeadLetters, Position, RecordBatch, Schema
 from ingest.formats.values import BadValueError, ColumnsBuilder
@@ -17,9 +18,12 @@ from ingest.stream.settings import StreamSettings
 from ingest.stream.span import resolve
 from ingest.stream.state import StreamState
 from ingest.stream.stream import Run, Stream, StreamParts
+from tests.ingest.broker import admin, produce
 from tests.ingest.samples import MemorySource
 
-SCHEMA = make_schema({"n": "int64", "half": "float32", "odd": "bool"}, label="odd")
+FIELDS = {"n": "int64", "half": "float32", "odd": "bool"}
+SCHEMA = make_schema(FIELDS, label="odd")
+LENGTHS = {0: 300, 1: 120, 2: 31}
 Identity = tuple[str, int, int]
 Records = dict[tuple[str, int], list[tuple[int, bytes | None]]]
 
@@ -50,6 +54,26 @@ def good(found: Records) -> list[Identity]:
         for offset, text in items
         if text != b"not json"
     ]
+
+
+def fill(servers: str, topic: str) -> None:
+    """A topic of three partitions of different lengths."""
+    create(servers, topic, len(LENGTHS))
+    for partition, length in LENGTHS.items():
+        texts = [value(partition, offset) for offset in range(length)]
+        produce(servers, topic, texts, partition)
+
+
+def create(servers: str, topic: str, partitions: int) -> None:
+    """A topic without records."""
+    with admin(servers) as client:
+        client.create_topics([NewTopic(topic, partitions, 1)])
+
+
+def good_numbers() -> list[int]:
+    """The numbers of the good records of a filled topic."""
+    found = records({("a", partition): length for partition, length in LENGTHS.items()})
+    return sorted(partition * 1_000_000 + offset for _, partition, offset in good(found))
 
 
 class PlainDecoder:

@@ -9,30 +9,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kafka.admin import NewPartitions, NewTopic
+from kafka.admin import NewPartitions
 
 import millstream
 from ingest import Gap, JsonDecoder, KafkaDeadLetters, Position, SettingsError, SourceError
 from millstream.stack.kafka import EmbeddedKafka
 from tests.ingest.broker import admin, delete_before, opened, produce
-from tests.ingest.stream_samples import SCHEMA, numbers, value
-
-FIELDS = {"n": "int64", "half": "float32", "odd": "bool"}
-LENGTHS = {0: 300, 1: 120, 2: 31}
-
-
-def create(servers, topic, partitions=3):
-    with admin(servers) as client:
-        client.create_topics([NewTopic(topic, partitions, 1)])
+from tests.ingest.stream_samples import (
+    FIELDS,
+    LENGTHS,
+    SCHEMA,
+    create,
+    fill,
+    good_numbers,
+    numbers,
+    value,
+)
 
 
 @pytest.fixture
 def filled(kafka, topic):
-    """A topic of three partitions of different lengths."""
-    create(kafka.bootstrap_servers, topic)
-    for partition, length in LENGTHS.items():
-        texts = [value(partition, offset) for offset in range(length)]
-        produce(kafka.bootstrap_servers, topic, texts, partition)
+    fill(kafka.bootstrap_servers, topic)
     return topic
 
 
@@ -48,19 +45,10 @@ def dataset(kafka, filled):
     return make
 
 
-def good():
-    return sorted(
-        partition * 1_000_000 + offset
-        for partition, length in LENGTHS.items()
-        for offset in range(length)
-        if value(partition, offset) != b"not json"
-    )
-
-
 @pytest.mark.parametrize("way", [{}, {"shuffle": 100, "seed": 4}], ids=["in order", "shuffled"])
 def test_saved_in_the_middle_of_an_epoch_and_restored_from_the_file(dataset, tmp_path, way):
     whole = numbers(dataset(**way))
-    assert sorted(whole) == good()
+    assert sorted(whole) == good_numbers()
     path = tmp_path / "state.json"
     found = []
     for count in (0, 3, 1, 7, 1000):
@@ -76,7 +64,7 @@ def test_saved_in_the_middle_of_an_epoch_and_restored_from_the_file(dataset, tmp
 def test_the_range_is_what_it_was_when_the_dataset_was_made(kafka, dataset, filled):
     stream = dataset()
     produce(kafka.bootstrap_servers, filled, [value(2, LENGTHS[2])], 2)
-    assert sorted(numbers(stream)) == good()
+    assert sorted(numbers(stream)) == good_numbers()
     end = stream.position()
     assert [offset for _, _, offset in end.items()] == [300, 120, 31]
     produce(kafka.bootstrap_servers, filled, [value(2, LENGTHS[2] + 1)], 2)
@@ -104,13 +92,13 @@ def test_bad_records_go_to_their_topic_once(kafka, dataset, filled, topic):
     create(servers, f"{topic}.dead-letters", 1)
     stream = dataset(dead_letters="{topic}.dead-letters")
     assert numbers(stream) == numbers(stream)
-    bad = sum(LENGTHS.values()) - len(good())
+    bad = sum(LENGTHS.values()) - len(good_numbers())
     assert stream.counts == {"not_json": bad}
     with opened(f"{topic}.dead-letters", servers) as source:
         assert source.end().get(f"{topic}.dead-letters", 0) == bad
     letters = KafkaDeadLetters({"bootstrap_servers": servers}, f"{topic}.dead-letters")
     with_own = dataset(dead_letters=letters, format=JsonDecoder)
-    assert sorted(numbers(with_own)) == good()
+    assert sorted(numbers(with_own)) == good_numbers()
     letters.flush()
     letters.close()
     with opened(f"{topic}.dead-letters", servers) as source:
@@ -120,7 +108,7 @@ def test_bad_records_go_to_their_topic_once(kafka, dataset, filled, topic):
 def test_workers_share_the_partitions(dataset):
     parts = [numbers(dataset(share=(index, 2), shuffle=64)) for index in (0, 1)]
     assert {n // 1_000_000 for n in parts[1]} == {1}
-    assert sorted(parts[0] + parts[1]) == good()
+    assert sorted(parts[0] + parts[1]) == good_numbers()
     assert numbers(dataset(share=(4, 5))) == []
     assert numbers(dataset(share=(4, 5), end=None, idle_s=0.5)) == []
 
@@ -130,7 +118,7 @@ def test_records_that_the_broker_has_deleted_are_a_gap(kafka, dataset, filled):
     start = stream.state()
     delete_before(kafka.bootstrap_servers, filled, 100)
     found = numbers(dataset(start=start))
-    assert sorted(found) == [n for n in good() if n >= 100]
+    assert sorted(found) == [n for n in good_numbers() if n >= 100]
     again = dataset(start=start)
     list(again)
     assert again.gaps == (Gap(filled, 0, 0, 100),)

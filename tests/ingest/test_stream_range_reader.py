@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import Gap, MissingOffsets, Position, RecordBatch
-from ingest.stream.cut import cut
+from ingest.stream.block import cut
 from ingest.stream.merge import merge
 from ingest.stream.range_reader import RangeReader
 from tests.ingest.samples import MemorySource

@@ -9,25 +9,17 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; see make test-torch")
 
-from kafka.admin import NewTopic  # noqa: E402
 from torch.utils.data import DataLoader  # noqa: E402
 
 from ingest import Position, SettingsError  # noqa: E402
 from ingest.torch import KafkaIterableDataset  # noqa: E402
-from tests.ingest.broker import admin, produce  # noqa: E402
-from tests.ingest.stream_samples import value  # noqa: E402
-
-LENGTHS = {0: 300, 1: 120, 2: 31}
-FIELDS = {"n": "int64", "half": "float32", "odd": "bool"}
+from tests.ingest.broker import produce  # noqa: E402
+from tests.ingest.stream_samples import FIELDS, LENGTHS, fill, good_numbers, numbers  # noqa: E402
 
 
 @pytest.fixture
 def filled(kafka, topic):
-    with admin(kafka.bootstrap_servers) as client:
-        client.create_topics([NewTopic(topic, 3, 1)])
-    for partition, length in LENGTHS.items():
-        texts = [value(partition, offset) for offset in range(length)]
-        produce(kafka.bootstrap_servers, topic, texts, partition)
+    fill(kafka.bootstrap_servers, topic)
     return topic
 
 
@@ -41,26 +33,13 @@ def dataset(kafka, filled):
     return make
 
 
-def good():
-    return sorted(
-        partition * 1_000_000 + offset
-        for partition, length in LENGTHS.items()
-        for offset in range(length)
-        if offset % 7 != 3
-    )
-
-
-def numbers(batches):
-    return [n for features, _ in batches for n in features["n"].tolist()]
-
-
 def test_batches_of_tensors(dataset):
     batches = list(DataLoader(dataset(), batch_size=None))
     features, label = batches[0]
     assert (features["n"].dtype, features["half"].dtype) == (torch.int64, torch.float32)
     assert label.dtype == torch.bool
     assert torch.equal(features["n"] % 2 == 1, label)
-    assert sorted(numbers(batches)) == good()
+    assert sorted(numbers(batches)) == good_numbers()
     assert {len(label) for _, label in batches[:-1]} == {16}
 
 
@@ -81,7 +60,7 @@ def test_a_state_after_each_batch_restores_the_rest(dataset, way):
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_workers_share_the_partitions(dataset, workers):
     loader = DataLoader(dataset(), batch_size=None, num_workers=workers)
-    assert sorted(numbers(loader)) == good()
+    assert sorted(numbers(loader)) == good_numbers()
 
 
 def test_states_come_with_the_batches_of_workers(dataset):
@@ -96,18 +75,18 @@ def test_states_come_with_the_batches_of_workers(dataset):
     rest = dataset()
     rest.load_state_dict(states)
     found += list(DataLoader(rest, batch_size=None, num_workers=2))
-    assert sorted(numbers(found)) == good()
+    assert sorted(numbers(found)) == good_numbers()
     with pytest.raises(SettingsError, match=r"share = \[0, 2\], this one has \[0, 1\]"):
         next(iter(rest))
 
 
 def test_workers_open_what_is_theirs_after_their_parent_has_opened_its_own(dataset, filled):
     stream = dataset(end=Position({filled: LENGTHS}))
-    assert sorted(numbers(stream)) == good()
+    assert sorted(numbers(stream)) == good_numbers()
     fresh = dataset(end=Position({filled: LENGTHS}))
     fresh.state_dict()
     loader = DataLoader(fresh, batch_size=None, num_workers=2)
-    assert sorted(numbers(loader)) == good()
+    assert sorted(numbers(loader)) == good_numbers()
 
 
 def test_texts_and_lists(kafka, topic):
@@ -124,6 +103,8 @@ def test_texts_and_lists(kafka, topic):
 
 
 def test_importing_ingest_imports_neither_torch_nor_pyarrow():
-    code = "import sys, ingest, ingest.stream.dataset; print({'torch', 'pyarrow'} & set(sys.modules))"
+    code = (
+        "import sys, ingest, ingest.stream.dataset; print({'torch', 'pyarrow'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import Position
-from ingest.stream.cut import cut
+from ingest.stream.block import cut
 
 offsets = st.dictionaries(
     st.tuples(st.sampled_from("ab"), st.integers(0, 4)),
