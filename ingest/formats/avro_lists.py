@@ -12,7 +12,6 @@ from ingest.formats.wire_bytes import read_bits
 __all__ = ["read_array"]
 
 BOOL, FLOAT, DOUBLE = (OPERATIONS[name] for name in ("boolean", "float", "double"))
-SOURCES = fingerprint(__file__, "avro_bytes.py", "operations.py", "wire_bytes.py")
 
 
 def read_array(buffer: Bytes, start: Longs, splits: Longs, item: int) -> Longs:
@@ -22,10 +21,8 @@ def read_array(buffer: Bytes, start: Longs, splits: Longs, item: int) -> Longs:
     return raw
 
 
-@entry
-def _read(
-    buffer: Bytes, start: Longs, splits: Longs, item: int, raw: Longs, _sources: int = SOURCES
-) -> None:
+@entry(fingerprint(__file__, "avro_bytes.py", "operations.py", "wire_bytes.py"))
+def _read(buffer: Bytes, start: Longs, splits: Longs, item: int, raw: Longs) -> None:
     for row in range(len(splits) - 1):
         at = start[row]
         for place in range(splits[row], splits[row + 1]):

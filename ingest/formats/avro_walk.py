@@ -42,7 +42,6 @@ NULL, BOOL, INT, FLOAT, DOUBLE = (
 BYTES, STRING, FIXED, ENUM = (OPERATIONS[name] for name in ("bytes", "string", "fixed", "enum"))
 UNION, RECORD, MAP = (OPERATIONS[name] for name in ("union", "record", "map"))
 BUDGET = 16
-SOURCES = fingerprint(__file__, "avro_bytes.py", "operations.py", "wire_bytes.py")
 
 
 def walk(
@@ -76,8 +75,8 @@ def walk(
     return kinds, values, lengths, problems
 
 
-@entry
-def _walk_all(buffer: Any, spans: Any, program: Any, noted: Any, _sources: int = SOURCES) -> None:
+@entry(fingerprint(__file__, "avro_bytes.py", "operations.py", "wire_bytes.py"))
+def _walk_all(buffer: Any, spans: Any, program: Any, noted: Any) -> None:
     walk_rows(pointer_to(buffer), spans, program, noted)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.compiled import Bytes, Longs, entry
+from ingest.compiled import Bytes, Longs, entry, fingerprint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ def read_decimals(
     return whole, exact
 
 
-@entry
+@entry(fingerprint(__file__))
 def _read_decimals(
     buffer: Bytes, start: Longs, length: Longs, whole: Longs, exact: NDArray[np.bool_]
 ) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Walked = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]
 
-__all__ = ["MessageColumns", "plan_message"]
+__all__ = ["plan_message"]
 
 ARRAY, RECORD, LONG = OPERATIONS["array"], OPERATIONS["record"], OPERATIONS["long"]
 SECONDS_LIMIT = 2**52

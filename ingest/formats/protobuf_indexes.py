@@ -21,7 +21,6 @@ __all__ = ["DEEPEST", "read_indexes"]
 
 DEEPEST = 8
 LONGEST_VARINT = 5
-SOURCES = fingerprint(__file__, "avro_bytes.py", "wire_bytes.py")
 
 
 def read_indexes(
@@ -45,14 +44,13 @@ def read_indexes(
     return paths, taken
 
 
-@entry
+@entry(fingerprint(__file__, "avro_bytes.py", "wire_bytes.py"))
 def _read(
     buffer: NDArray[np.uint8],
     start: NDArray[np.int64],
     length: NDArray[np.int64],
     paths: NDArray[np.int32],
     taken: NDArray[np.int64],
-    _sources: int = SOURCES,
 ) -> None:
     for row in range(len(start)):
         at, end = start[row], start[row] + length[row]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,7 +96,7 @@ class _Compiler:
 
     def fill(self, place: int, message: Any, path: Path, wanted: bool) -> None:
         """Describe the fields of a message."""
-        for field in message.fields:
+        for field in sorted(message.fields, key=attrgetter("number")):
             inside = (*path, field.name)
             here = wanted and any(one[: len(inside)] == inside for one in self._slots)
             around = field.containing_oneof

@@ -9,7 +9,7 @@ from typing import Any
 from ingest.field import Field
 from ingest.formats.values import MISSING
 
-__all__ = ["ENUM", "MESSAGE", "TIMESTAMP", "WRAPPERS", "Get", "getter", "is_repeated"]
+__all__ = ["ENUM", "MESSAGE", "TIMESTAMP", "WRAPPERS", "getter", "is_repeated"]
 
 MESSAGE, ENUM = 11, 14
 GROUP = 10

@@ -40,7 +40,8 @@ def walk_messages(
         buffer: uint8 [m].
         spans: start and length, int64 [n] each, within the buffer.
         program: messages int32 [q, 2] (first field, how many), and fields int32 [p, 6] (number,
-            type, kind to note, slot or -1, message within or -1, whether repeated).
+            type, kind to note, slot or -1, message within or -1, whether repeated), those of a
+            message by growing numbers.
         slots: how many values are wanted.
 
     Returns:
@@ -71,18 +72,16 @@ def read_packed(
     return raw
 
 
-@entry
-def _read_packed(
-    buffer: Any, start: Any, splits: Any, kind: Any, raw: Any, _sources: int = SOURCES
-) -> None:
+@entry(SOURCES)
+def _read_packed(buffer: Any, start: Any, splits: Any, kind: Any, raw: Any) -> None:
     for row in range(len(splits) - 1):
         at = start[row]
         for place in range(splits[row], splits[row + 1]):
             raw[place], at = _scalar(buffer, at, len(buffer), kind)
 
 
-@entry
-def _walk_all(buffer: Any, spans: Any, program: Any, noted: Any, _sources: int = SOURCES) -> None:
+@entry(SOURCES)
+def _walk_all(buffer: Any, spans: Any, program: Any, noted: Any) -> None:
     walk_rows(pointer_to(buffer), spans, program, noted)
 
 
@@ -104,7 +103,7 @@ def walk_rows(buffer: Any, spans: Any, program: Any, noted: Any) -> None:
 def _walk(buffer: Any, at: Any, messages: Any, fields: Any, stack: Any, *noted: Any) -> Any:
     """One message; the stack holds which message it is in, and where that ends."""
     kinds, values, lengths, row = noted
-    depth, field = 0, 0
+    depth, field = 0, np.int64(0)
     while depth >= 0:
         end = stack[depth, 1]
         if at >= end:
@@ -115,7 +114,7 @@ def _walk(buffer: Any, at: Any, messages: Any, fields: Any, stack: Any, *noted: 
             return False
         field = _find(messages, fields, stack[depth, 0], tag >> 3, field)
         if field < 0:
-            at, field = _skip(buffer, at, end, tag & 7), 0
+            at, field = _skip(buffer, at, end, tag & 7), np.int64(0)
             if at < 0:
                 return False
             continue
@@ -140,16 +139,22 @@ def _walk(buffer: Any, at: Any, messages: Any, fields: Any, stack: Any, *noted: 
 
 @compiled
 def _find(messages: Any, fields: Any, message: Any, number: Any, last: Any) -> Any:
-    """The field of a number in a message, looked for behind the last one first; -1 for none."""
-    first, count = messages[message, 0], messages[message, 1]
-    begin = last + 1 if first <= last + 1 < first + count else first
-    for step in range(count):
-        place = begin + step
-        if place >= first + count:
-            place -= count
-        if fields[place, NUMBER] == number:
-            return place
-    return -1
+    """The field of a number in a message, the one behind the last one first; -1 for none."""
+    low, high = (
+        np.int64(messages[message, 0]),
+        np.int64(messages[message, 0] + messages[message, 1]),
+    )
+    if low <= last + 1 < high and fields[last + 1, NUMBER] == number:
+        return np.int64(last + 1)
+    while low < high:
+        middle = (low + high) // 2
+        if fields[middle, NUMBER] == number:
+            return middle
+        if fields[middle, NUMBER] < number:
+            low = middle + 1
+        else:
+            high = middle
+    return np.int64(-1)
 
 
 @compiled

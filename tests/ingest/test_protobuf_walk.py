@@ -143,6 +143,23 @@ def test_any_values_give_the_same_outcome(data):
     same(one, other)
 
 
+def test_fields_are_found_in_any_order_of_their_numbers():
+    file = town_file([(f"x{n}", "int32") for n in range(40)])
+    for place, field in enumerate(file.message_type[1].field):
+        field.number = 1 + place * 7 % 97
+    made = message_class("town.Trip", file)
+    schema = Schema(tuple(Field(f"x{n}", "int32") for n in range(0, 40, 3)))
+    whole = made(**{f"x{n}": n + 1 for n in range(40)}).SerializeToString()
+    parts = [made(**{f"x{n}": n + 1}).SerializeToString() for n in range(40)]
+    unknown = [b"\x80\x0f\x01", b"\xf8\x06\x01"]
+    one, other, fine = both(
+        [whole, *[b"".join([*unknown, *parts[n:], *parts[:n]]) for n in range(40)]], schema, file
+    )
+    same(one, other)
+    assert fine.all()
+    assert one.columns["x39"].tolist() == [40] * 41
+
+
 def planned(file, *fields):
     message = find_message(load_descriptor(descriptor_set(file)), "town.Trip")
     return plan_message(fields, message)
