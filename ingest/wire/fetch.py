@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from crc32c import crc32c
 
 from ingest.errors import CorruptBatchError
 from ingest.records import RecordBatch
-from ingest.wire.batches import BatchHeader, BatchHeaders, Damage
-from ingest.wire.codecs import Bytes, Decompressor, UnusableError
-from ingest.wire.layout import (
-    ATTRIBUTES_AT,
-    CODEC_BITS,
-    CONTROL_BIT,
-    HEADER_BYTES,
-    LOG_APPEND_BIT,
-    SMALLEST_RECORD,
-)
-from ingest.wire.piece import Piece, PieceColumns
+from ingest.wire.batches import BatchHeaders, Damage
+from ingest.wire.piece import PieceColumns, decode_piece
 from ingest.wire.settings import ReadSettings
-from ingest.wire.transactions import Transactions, marker_type
+from ingest.wire.unpack import PIECE_BYTES, Unpacker
+from ingest.wire.vetting import Vetting
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Fetch", "FetchReader"]
 
-# Larger pieces cost more: their memory comes fresh from the system, page by page.
-PIECE_BYTES = 4 << 20
+START, END, LAST, RECORDS = 0, 1, 3, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,23 +59,24 @@ class FetchReader:
         self._fetch = fetch
         self._settings = settings
         self._array = np.frombuffer(fetch.buffer, np.uint8)
-        self._decompressor = Decompressor(settings.max_batch_bytes)
-        self._transactions = Transactions(fetch.aborted)
-        self._rows = fetch.batches.rows()
+        self._table = fetch.batches.table
+        self._unpacker = Unpacker(self._array, self._table, settings.max_batch_bytes)
+        self._vetting = Vetting(fetch.buffer, fetch.batches, fetch.aborted, settings.check_crcs)
         self._at = 0
-        self._damage: Damage | None = None
+        self._end = len(self._table)
+        self._damage = fetch.batches.damage
 
     @property
     def position(self) -> int:
         """The next offset to read: before what was not read yet, or is damaged."""
         if self._at == 0:
             return self._fetch.offset
-        return max(self._fetch.offset, self._rows[self._at - 1].last_offset + 1)
+        return max(self._fetch.offset, int(self._table[self._at - 1, LAST]) + 1)
 
     @property
     def ended(self) -> bool:
         """Whether there is nothing left, not even an error."""
-        return self._at == len(self._rows) and self._next_damage() is None
+        return self._at == self._end and self._damage is None
 
     def read(self, most: int) -> RecordBatch | None:
         """The next records; None where only batches without any were passed.
@@ -93,72 +88,39 @@ class FetchReader:
             CorruptBatchError: the next batch is damaged; `position` is before it.
         """
         begin = self._at
-        if self._next_damage() is None:
-            piece, sources = self._gather(most)
-            decoded = piece.decode(self._settings.headers)
+        if begin < self._end:
+            batches, stop = self._next(most)
+            unpacked = self._unpacker.unpack(batches)
+            count = unpacked.plan.shape[1]
+            decoded = decode_piece(unpacked.buffer, unpacked.plan, self._settings.headers)
             if decoded.bad:
-                self._at = sources[decoded.bad.batch]
-                self._damage = self._damaged(decoded.bad.expected, decoded.bad.got)
+                count = decoded.bad.batch
+                self._end_before(int(batches[count]), decoded.bad.expected, decoded.bad.got)
+            elif error := unpacked.error:
+                self._end_before(int(batches[count]), error.expected, error.got)
+            self._at = int(batches[count]) if count < len(batches) else stop
             if self._at > begin:
                 return self._record_batch(decoded)
-        if damage := self._next_damage():
-            raise CorruptBatchError(self._complaint(damage))
+        if self._damage:
+            raise CorruptBatchError(self._complaint(self._damage))
         return None
 
-    def _gather(self, most: int) -> tuple[Piece, list[int]]:
-        """The next batches, checked and decompressed, and the number in the fetch of each."""
-        piece, sources = Piece(self._array), list[int]()
-        begin, rows = self._at, self._rows
-        while self._at < len(rows):
-            header = rows[self._at]
-            full = piece.records + header.records > most or piece.size > PIECE_BYTES
-            if full and self._at > begin:
-                break
-            try:
-                if self._settings.check_crcs:
-                    self._check_crc(header)
-                if not self._skips(header):
-                    self._add(piece, header)
-                    sources.append(self._at)
-            except UnusableError as error:
-                self._damage = self._damaged(error.expected, error.got)
-                break
-            self._at += 1
-        return piece, sources
+    def _next(self, most: int) -> tuple[NDArray[np.int64], int]:
+        """The batches to read next that have something for a reader, and where the next begin."""
+        begin, stop = self._at, self._end
+        table = self._table[begin:stop]
+        within = np.cumsum(np.maximum(table[:, RECORDS], 0)) <= most
+        within &= table[:, END] - table[0, START] <= PIECE_BYTES
+        stop = begin + max(1, int(np.count_nonzero(within)))
+        if error := self._vetting.vet(stop):
+            stop = self._vetting.done
+            self._end_before(stop, error.expected, error.got)
+        return begin + np.flatnonzero(self._vetting.kept[begin:stop]), stop
 
-    def _check_crc(self, header: BatchHeader) -> None:
-        got = crc32c(self._fetch.buffer[header.start + ATTRIBUTES_AT : header.end])
-        if got != header.crc:
-            raise UnusableError(f"the CRC-32C {header.crc:08x}", f"{got:08x}")
-
-    def _skips(self, header: BatchHeader) -> bool:
-        producer, attributes, marker = header.producer_id, header.attributes, None
-        if producer < 0 and not attributes & CONTROL_BIT:
-            return False
-        if self._transactions.reads_marker(attributes, producer):
-            marker = marker_type(self._array, header)
-            if marker is None:
-                raise UnusableError("a transaction marker", "a record that is none")
-        return self._transactions.skips(attributes, producer, header.last_offset, marker)
-
-    def _add(self, piece: Piece, header: BatchHeader) -> None:
-        """Add a batch to a piece.
-
-        Raises:
-            UnusableError: it is damaged.
-        """
-        data: Bytes = self._fetch.buffer[header.start + HEADER_BYTES : header.end]
-        codec = header.attributes & CODEC_BITS
-        if codec:
-            data = self._decompressor.decompress(codec, memoryview(data))
-        count, room = header.records, len(data)
-        if not 0 <= count * SMALLEST_RECORD <= room:
-            expected = f"as many records as {room} bytes may hold, {SMALLEST_RECORD} each at least"
-            raise UnusableError(expected, str(count))
-        appended = header.attributes & LOG_APPEND_BIT
-        time = header.max_timestamp if appended else header.first_timestamp
-        place, offsets = (header.start, header.end), (header.base_offset, header.last_offset)
-        piece.add(data, codec > 0, (*place, count, *offsets, time, int(appended > 0)))
+    def _end_before(self, batch: int, expected: str, got: str) -> None:
+        header = self._fetch.batches.header(batch)
+        self._end = batch
+        self._damage = Damage(header.base_offset, header.start, header.end, expected, got)
 
     def _record_batch(self, decoded: PieceColumns) -> RecordBatch | None:
         if decoded.columns.shape[1] == 0:
@@ -168,15 +130,6 @@ class FetchReader:
             topic, partition, list(decoded.columns), decoded.buffer, decoded.headers
         )
         return batch.between(self._fetch.offset, batch.next_offset)
-
-    def _next_damage(self) -> Damage | None:
-        if self._damage is None and self._at == len(self._rows):
-            return self._fetch.batches.damage
-        return self._damage
-
-    def _damaged(self, expected: str, got: str) -> Damage:
-        header = self._rows[self._at]
-        return Damage(header.base_offset, header.start, header.end, expected, got)
 
     def _complaint(self, damage: Damage) -> str:
         place = f"{self._fetch.topic}[{self._fetch.partition}]@{damage.offset}"
