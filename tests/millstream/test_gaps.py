@@ -23,16 +23,20 @@ def test_records_deleted_in_mid_stream_are_in_plan_tags_status_and_log(
     kafka, topic: str, tmp_path: Path
 ) -> None:
     project = make_project(tmp_path / "p", kafka.bootstrap_servers, topic)
+    path = project.directory / "millstream.toml"
+    path.write_text(path.read_text().replace("seconds = 30", "seconds = 2"))
     create_topic(kafka.bootstrap_servers, topic)
     project.produce(make_rows(520, seed=0))
-    service = project.start("run", "--stop-when-idle", "4")
-    wait_for_round(project, 1)
+    service = project.start("run")
+    wait_for(project, 520)
     service.send_signal(signal.SIGSTOP)
     project.produce(make_rows(8, seed=1))  # a fetch that already waits is answered by these
     time.sleep(1.0)
     project.produce(make_rows(1992, seed=2))
     delete_before(project, {0: 430, 2: 300})
     service.send_signal(signal.SIGCONT)
+    wait_for(project, 2520)
+    service.send_signal(signal.SIGTERM)
     output, _ = service.communicate(timeout=120)
     assert service.returncode == 0, output
 
@@ -83,12 +87,15 @@ def check_versions(project: Project, folders: list) -> None:
         assert version.metrics["missing_records"] == plan.missing
 
 
-def wait_for_round(project: Project, number: int) -> None:
-    path = project.state_dir / "rounds" / f"{number:06d}" / "published.json"
-    deadline = time.monotonic() + 100
-    while not path.exists():
-        assert time.monotonic() < deadline, "the first round did not come"
+def wait_for(project: Project, offset: int) -> None:
+    """Until the ends of the last published round's ranges add up to so much."""
+    store, deadline = RoundStore(project.state_dir / "rounds"), time.monotonic() + 120
+    while True:
+        assert time.monotonic() < deadline, f"no round came to {offset}"
         time.sleep(0.1)
+        done = [folder for folder in store.complete() if folder.published() is not None]
+        if done and sum(r.end for r in done[-1].plan().ranges) >= offset:
+            return
 
 
 def delete_before(project: Project, offsets: dict[int, int]) -> None:
