@@ -66,7 +66,11 @@ def test_lists_are_checked_trained_and_predicted(shape):
     [
         ("shape", FeatureSpec((5,)), r"expected shape \(5,\): a list of 5 a row.*got shape \(6,\)"),
         ("shape", FeatureSpec(), r"expected shape \(1,\) or \(\): one value a row.*its length"),
-        ("amount", FeatureSpec((2,)), r'a list of 2 a row.*write keras.Input\(\(2,\), name="amount"\)'),
+        (
+            "amount",
+            FeatureSpec((2,)),
+            r'a list of 2 a row.*write keras.Input\(\(2,\), name="amount"\)',
+        ),
         (
             "amount",
             FeatureSpec((), "timestamp"),
