@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,19 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["Undecoded"]
 
 Part = tuple[RecordBatch, "NDArray[np.int8]"]
-SPANS = ("key_start", "key_length", "value_start", "value_length")
-
-
-@dataclass
-class Waiting:
-    """What waits of one partition: record batches in order, and the side of each record."""
-
-    batches: list[RecordBatch]
-    sides: list[NDArray[np.int8]]
 
 
 class Undecoded:
     """Keeps records, with their sides, until `take`; memory is theirs, not that of their fetches.
+
+    The bytes of all of them lie in one buffer, which is used again: fresh memory is dear.
 
     Args:
         records: it is full with so many,
@@ -37,10 +29,11 @@ class Undecoded:
     def __init__(self, records: int, size: int) -> None:
         self._most_records = records
         self._most_bytes = size
+        self._buffer = np.empty(0, np.uint8)
         self._empty()
 
     def _empty(self) -> None:
-        self._waiting: dict[tuple[str, int], Waiting] = {}
+        self._waiting: dict[tuple[str, int], list[tuple[NDArray[np.int64], NDArray[np.int8]]]] = {}
         self._records = self._bytes = 0
 
     def __len__(self) -> int:
@@ -53,46 +46,38 @@ class Undecoded:
 
     def add(self, batch: RecordBatch, sides: NDArray[np.int8]) -> None:
         """Copy some records, without their headers; those of a partition come in order."""
-        copied = _compact(batch)
-        waiting = self._waiting.setdefault((batch.topic, batch.partition), Waiting([], []))
-        waiting.batches.append(copied)
-        waiting.sides.append(sides)
-        self._records += len(copied)
-        self._bytes += len(copied.buffer)
+        from ingest.formats.gather import gather_spans  # numba is slow to import
+
+        starts = np.concatenate([batch.key_start, batch.value_start])
+        lengths = np.concatenate([batch.key_length, batch.value_length])
+        copied = gather_spans(batch.buffer, starts, np.maximum(lengths, 0))
+        keys, values = (copied.splits[:-1] + self._bytes).reshape(2, -1)
+        self._append(copied.values)
+        spans = (keys, batch.key_length, values, batch.value_length)
+        place = (batch.topic, batch.partition)
+        columns = np.stack([batch.offsets, batch.timestamps, *spans])
+        self._waiting.setdefault(place, []).append((columns, sides))
+        self._records += len(batch)
+
+    def _append(self, data: NDArray[np.uint8]) -> None:
+        begin, self._bytes = self._bytes, self._bytes + len(data)
+        if self._bytes > len(self._buffer):
+            larger = np.empty(max(self._bytes, 2 * len(self._buffer)), np.uint8)
+            larger[:begin] = self._buffer[:begin]
+            self._buffer = larger
+        self._buffer[begin : self._bytes] = data
 
     def take(self) -> list[Part]:
-        """All that waits, a batch for each partition with the sides of its records."""
-        waiting = [self._waiting[place] for place in sorted(self._waiting)]
+        """All that waits, a batch for each partition with the sides of its records.
+
+        The batches are good until the next `add`.
+        """
+        found, buffer = [], self._buffer[: self._bytes]
+        for (topic, partition), parts in sorted(self._waiting.items(), key=lambda item: item[0]):
+            columns = np.concatenate([columns for columns, _ in parts], axis=1)
+            batch = RecordBatch.trusted(topic, partition, list(columns), buffer)
+            found.append((batch, np.concatenate([sides for _, sides in parts])))
+        if len(self._buffer) > 2 * self._most_bytes:
+            self._buffer = np.empty(0, np.uint8)
         self._empty()
-        return [(_joined(part.batches), np.concatenate(part.sides)) for part in waiting]
-
-
-def _compact(batch: RecordBatch) -> RecordBatch:
-    """The records over a buffer that has nothing else."""
-    from ingest.formats.gather import gather_spans
-
-    key_length, value_length = batch.key_length, batch.value_length
-    starts = np.concatenate([batch.key_start, batch.value_start])
-    lengths = np.maximum(np.concatenate([key_length, value_length]), 0)
-    copied = gather_spans(batch.buffer, starts, lengths)
-    count = len(batch)
-    columns = [
-        *(batch.offsets.copy(), batch.timestamps.copy()),
-        *(copied.splits[:count], key_length.copy()),
-        *(copied.splits[count : 2 * count], value_length.copy()),
-    ]
-    return RecordBatch.trusted(batch.topic, batch.partition, columns, copied.values)
-
-
-def _joined(batches: list[RecordBatch]) -> RecordBatch:
-    """One batch of compact ones of a partition, in their order."""
-    sizes = [len(batch.buffer) for batch in batches]
-    first = np.repeat(np.cumsum(sizes) - sizes, [len(batch) for batch in batches])
-    columns = [
-        np.concatenate([getattr(batch, name) for batch in batches])
-        for name in ("offsets", "timestamps", *SPANS)
-    ]
-    columns[2] += first
-    columns[4] += first
-    buffer = np.concatenate([batch.buffer for batch in batches])
-    return RecordBatch.trusted(batches[0].topic, batches[0].partition, columns, buffer)
+        return found

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SIDES", "Recipe", "WindowSamples"]
 
 SIDES = (TRAIN, VALIDATION, TEST)
-# More of them wait, fewer are decoded: with 3 samples' worth about 40 % of what it takes with none.
+# The more wait, the fewer are decoded: of a long backlog, less than half of what it is with none.
 WAITING_SAMPLES = 3
 WAITING_BYTES = 32 << 20
 

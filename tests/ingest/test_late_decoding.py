@@ -107,6 +107,12 @@ def test_what_waits_does_not_hold_the_fetch_and_keeps_nulls_and_keys():
     assert [found.value(n) for n in range(3)] == [b"v" * 50, None, b"w"]
     assert len(found.buffer) == 1 + 2 + 50 + 1
     assert (len(waiting), waiting.take()) == (0, [])
+    # What one large record took is not kept.
+    huge = RecordBatch.of("b", 0, [1], [b"h" * 5_000])
+    waiting.add(huge, np.zeros(1, np.int8))
+    assert waiting.is_full
+    ((found, _),) = waiting.take()
+    assert (found.value(0), len(waiting._buffer)) == (b"h" * 5_000, 0)
 
 
 def test_the_leading_are_those_that_end_in_the_sample():
