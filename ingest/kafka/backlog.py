@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
+from itertools import islice
 
 from kafka import TopicPartition
 
 from ingest.errors import CorruptBatchError
+from ingest.kafka.ahead import AheadReader, Reader
 from ingest.records import RecordBatch
 
-__all__ = ["Backlog", "Reader"]
+__all__ = ["Backlog"]
 
-
-class Reader(Protocol):
-    """Gives records of one partition, in order."""
-
-    @property
-    def position(self) -> int:
-        """The next offset to read."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether there is nothing left."""
-
-    def read(self, most: int) -> RecordBatch | None:
-        """The next records, about `most` of them, if there are any."""
+# Fetches that are decoded ahead, those that are not at once.
+AHEAD = 3
 
 
 class Backlog:
@@ -51,6 +40,8 @@ class Backlog:
         found: list[RecordBatch] = []
         while self._waiting and most > 0:
             reading = self._waiting[0]
+            for near in islice(self._waiting, AHEAD):
+                near.start()
             try:
                 batch = reading.read(most)
             except CorruptBatchError as error:
@@ -80,6 +71,9 @@ class Backlog:
     def forget(self, tp: TopicPartition) -> None:
         """Drop what waits of a partition."""
         self._damaged.pop(tp, None)
+        for item in self._waiting:
+            if item.tp == tp:
+                item.drop()
         self._waiting = deque(item for item in self._waiting if item.tp != tp)
 
 
@@ -96,6 +90,14 @@ class _Reading:
     @property
     def ended(self) -> bool:
         return self._rest is None and self._reader.ended
+
+    def start(self) -> None:
+        if isinstance(self._reader, AheadReader):
+            self._reader.start()
+
+    def drop(self) -> None:
+        if isinstance(self._reader, AheadReader):
+            self._reader.drop()
 
     def read(self, most: int) -> RecordBatch | None:
         batch = self._reader.read(most) if self._rest is None else self._rest

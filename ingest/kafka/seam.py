@@ -30,7 +30,7 @@ from kafka.protocol.frame import KafkaBytes
 from kafka.protocol.parser import KafkaProtocol
 from kafka.record import MemoryRecords
 
-from ingest.kafka.backlog import Reader
+from ingest.kafka.ahead import AheadReader, DecodePool, Reader
 from ingest.kafka.per_record import PerRecordReader
 from ingest.wire.batches import scan_batches
 from ingest.wire.fetch import Fetch, FetchReader
@@ -41,6 +41,8 @@ __all__ = ["Handed", "Seam", "WireRecords", "misfit"]
 log = logging.getLogger("millstream.ingest")
 
 RECEIVE_BYTES = 1 << 20
+# A smaller fetch is decoded before a thread would have begun.
+LARGE_BYTES = 1 << 18
 WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 PARAMETERS = (
     (
@@ -68,11 +70,15 @@ class Seam:
             from then on.
         columnar: False to have kafka-python read record by record.
         settings: how fetches are read.
+        pool: where large fetches are decoded ahead.
     """
 
-    def __init__(self, consumer: Any, columnar: bool, settings: ReadSettings) -> None:
+    def __init__(
+        self, consumer: Any, columnar: bool, settings: ReadSettings, pool: DecodePool
+    ) -> None:
         self._consumer = consumer
         self._settings = settings
+        self._pool = pool
         reason = misfit(consumer) if columnar else None
         if reason is not None:
             log.warning(
@@ -90,7 +96,7 @@ class Seam:
         """Readers of what `poll` gave of a partition."""
         for handed, group in itertools.groupby(items, lambda item: isinstance(item, Handed)):
             if handed:
-                yield from (FetchReader(item.fetch, self._settings) for item in group)
+                yield from (self._reader(item.fetch) for item in group)
             else:
                 with_headers = self._settings.headers
                 yield PerRecordReader(tp.topic, tp.partition, list(group), with_headers)
@@ -103,6 +109,12 @@ class Seam:
     def known_partitions(self, topic: str) -> Iterable[int]:
         """The partitions that the metadata have now; the public question may wait for ever."""
         return self._consumer._cluster.partitions_for_topic(topic) or ()
+
+    def _reader(self, fetch: Fetch) -> Reader:
+        reader = FetchReader(fetch, self._settings)
+        if len(fetch.buffer) < LARGE_BYTES:
+            return reader
+        return AheadReader(reader, self._pool, self._consumer.config["max_poll_records"])
 
 
 def misfit(consumer: Any) -> str | None:

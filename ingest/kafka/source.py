@@ -11,6 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import CorruptRecordError, OffsetOutOfRangeError, UnsupportedCodecError
 
 from ingest.errors import CorruptBatchError, SourceError
+from ingest.kafka.ahead import DecodePool
 from ingest.kafka.backlog import Backlog
 from ingest.kafka.client import open_client
 from ingest.kafka.errors import translated
@@ -50,8 +51,9 @@ class KafkaSource:
     the position points to, that is a `Gap`, and reading goes on at what there is.
 
     Record batches are decoded as columns, straight from the bytes of a fetch, while the next one
-    is on its way. Memory is bounded: by two fetches (`fetch_max_bytes`), and by what is decoded at
-    a time, which is a poll (`max_poll_records`) but not less than one of Kafka's batches.
+    is on its way; large ones by two threads. Memory is bounded: by two fetches (`fetch_max_bytes`),
+    by three pieces of three partitions that are decoded ahead, and by what is decoded at a time,
+    which is a poll (`max_poll_records`). A piece has 4 MiB, or is one of Kafka's batches.
 
     Args:
         topics: names.
@@ -86,13 +88,13 @@ class KafkaSource:
         self._closed = False
         self._failure: CorruptBatchError | None = None
         self._backlog = Backlog()
+        self._pool = DecodePool()
         with translated("open the topics", options):
             self._consumer: Any = open_client(KafkaConsumer, options, OURS, DEFAULTS)
         try:
             crcs = self._consumer.config["check_crcs"]
-            self._seam = Seam(
-                self._consumer, columnar, ReadSettings(crcs, headers, max_batch_bytes)
-            )
+            settings = ReadSettings(crcs, headers, max_batch_bytes)
+            self._seam = Seam(self._consumer, columnar, settings, self._pool)
             with translated("open the topics", options):
                 self._open(start)
         except BaseException:
@@ -149,6 +151,7 @@ class KafkaSource:
         if not self._closed:
             self._closed = True
             self._consumer.close()
+            self._pool.close()
 
     def _open(self, start: Position | Literal["earliest", "latest"]) -> None:
         partitions = self._existing_partitions()
