@@ -42,7 +42,8 @@ class NativeCodecs:
     """The functions with a context of their own, for one thread at a time.
 
     Attributes:
-        table: int64[5], addresses; those of a codec are 0 if it is not found.
+        table: int64[5], addresses, which hold as long as this object lives; those of a codec are 0
+            if it is not found.
     """
 
     def __init__(self) -> None:
