@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ingest.allocator import keep_freed_memory
 from ingest.identity import hash64
 from ingest.rows import Rows
 from ingest.schema import Schema
@@ -58,6 +59,7 @@ def training_dataset(
     tensors = tf.nest.map_structure(tf.constant, parts if weights is None else (*parts, weights))
 
     def orders() -> Iterator[NDArray[np.int64]]:
+        keep_freed_memory()
         for epoch in range(epochs):
             yield epoch_order(rows, seed, epoch)
 

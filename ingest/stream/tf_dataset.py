@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ingest.allocator import keep_freed_memory
 from ingest.errors import SettingsError
 from ingest.position import Gap, Position
-from ingest.stream.allocator import keep_freed_memory
 from ingest.stream.chunks import BatchSettings, Chunk, chunks
 from ingest.stream.state import StreamState
 from ingest.stream.stream import Run, Stream

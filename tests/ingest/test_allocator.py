@@ -9,7 +9,7 @@ import pytest
 CODE = """
 import ctypes, resource
 import numpy as np
-from ingest.stream.allocator import keep_freed_memory
+from ingest.allocator import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
