@@ -220,7 +220,11 @@ def _receive(transport: Any) -> tuple[bytes, Exception | None]:
 def _process_response(original: Callable[[Any], Any], response: Any) -> Any:
     """Decode a response over its own bytes; `KafkaBytes.read` would copy them twice."""
     response.read = partial(_read, response)
-    return original(response)
+    try:
+        return original(response)
+    finally:
+        # A response that refers to itself would stay until Python next looks for such.
+        del response.read
 
 
 def _read(response: Any, size: int | None = None) -> bytes | memoryview:

@@ -1,6 +1,8 @@
 """The seam into kafka-python: that it is where it should be, and what happens when it is not."""
 
+import gc
 import logging
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from kafka.record import MemoryRecords
 
 from ingest.kafka import seam
 from ingest.kafka.seam import Handed, WireRecords, misfit
+from ingest.wire.fetch import Fetch
 from tests.ingest.broker import VALUES, at, opened, produce, producer, read_all
 from tests.ingest.wire_batches import TP, batch, kafka_python, legacy, records
 
@@ -161,3 +164,19 @@ def test_the_next_fetch_is_asked_for_before_this_one_is_decoded(kafka, servers, 
             pass
         fetcher = source._consumer._fetcher
         assert fetcher.in_flight_fetches() or fetcher._completed_fetches
+
+
+def test_a_response_is_freed_without_the_search_for_cycles(kafka, servers, topic):
+    """Where few objects are made Python hardly ever searches, and a response has megabytes."""
+    kafka.create_topic(topic)
+    produce(servers, topic, VALUES)
+    gc.collect()
+    gc.disable()
+    try:
+        with opened(topic, servers) as source:
+            assert len(read_all(source)) == len(VALUES)
+            assert not [item for item in gc.get_objects() if isinstance(item, Fetch)]
+            left = [item for item in gc.get_objects() if type(item) is partial]
+            assert not [item for item in left if item.func is seam._read]
+    finally:
+        gc.enable()
