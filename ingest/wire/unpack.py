@@ -23,7 +23,7 @@ PIECE_BYTES = 4 << 20
 # Room for the first batch of a piece, and for all of a small fetch; what is not used costs nothing.
 GUESSED_RATIO, LEAST_ROOM = 16, 1 << 16
 START, END, BASE, LAST, ATTRIBUTES, FIRST_TIME, MAX_TIME, RECORDS = 0, 1, 2, 3, 6, 7, 8, 10
-NEXT, USED, KNOWN, CONSUMED = range(4)
+NEXT, USED, KNOWN, CONSUMED, MOST = range(5)
 FINE, BAD_COUNT = 0, -3
 
 
@@ -67,7 +67,7 @@ class Unpacker:
             batches: int64[b], growing numbers.
         """
         plan = np.empty((len(PLAN), len(batches)), np.int64)
-        state = np.array([0, 0, -1, 0], np.int64)
+        state = np.array([0, 0, -1, 0, self._most], np.int64)
         if not (self._table[batches, ATTRIBUTES] & CODEC_BITS).any():
             wrong = self._run(batches, None, plan, state)
             error = self._bad_count(batches, state) if wrong else None
@@ -101,12 +101,10 @@ class Unpacker:
         plan: NDArray[np.int64],
         state: NDArray[np.int64],
     ) -> int:
-        in_place = target is None
         room = np.empty(0, np.uint8) if target is None else target
         natives = np.zeros(5, np.int64) if self._natives is None else self._natives.table
-        limits = (self._most, in_place)
-        arrays = (self._fetch, self._table, batches, room, plan)
-        return int(unpack_batches(*arrays, state, natives, limits))
+        arrays = (self._fetch, self._table, batches, room, plan, state, natives)
+        return int(unpack_batches(*arrays))
 
     def _room(self, batches: NDArray[np.int64]) -> int:
         sizes = self._table[batches, END] - self._table[batches, START]
@@ -135,7 +133,6 @@ def unpack_batches(
     plan: Longs,
     state: Longs,
     natives: Longs,
-    limits: tuple[int, bool],
 ) -> int:
     """Unpack batches until something is to be done or said about one.
 
@@ -143,18 +140,18 @@ def unpack_batches(
         fetch: uint8[m].
         table: int64[b, 11], of batches that lie in the fetch.
         batches: int64[k], rows of the table.
-        target: uint8[n], for the data.
+        target: uint8[n], for the data; of no room where batches are left in the fetch.
         plan: int64[7, k], to be filled.
-        state: int64[4]: the next of the batches, the bytes used of the target, the size of that
-            batch where it is in the target already, else -1, and the bytes that were compressed.
+        state: int64[5]: the next of the batches, the bytes used of the target, the size of that
+            batch where it is in the target already, else -1, the bytes that were compressed, and
+            the most bytes of a batch.
         natives: see `NativeCodecs`.
-        limits: the most bytes of a batch, and whether batches are left in the fetch.
 
     Returns:
         0 at the end; else why the next batch is not unpacked: `FULL`, `BROKEN` or `BAD_COUNT`, with
         its size in the state.
     """
-    most, in_place = limits
+    in_place = len(target) == 0
     while state[NEXT] < len(batches):
         batch = batches[state[NEXT]]
         start, end = table[batch, START] + HEADER_BYTES, table[batch, END]
@@ -163,7 +160,7 @@ def unpack_batches(
             begin, size = start, end - start
         elif size < 0:
             codec = table[batch, ATTRIBUTES] & CODEC_BITS
-            size = _unpack(fetch, (start, end, codec, most), target, state, natives)
+            size = _unpack(fetch, (start, end, codec), target, state, natives)
             if size < 0:
                 return size
         state[KNOWN] = size
@@ -181,12 +178,12 @@ def unpack_batches(
 @compiled
 def _unpack(
     fetch: Bytes,
-    batch: tuple[int, int, int, int],
+    batch: tuple[int, int, int],
     target: Bytes,
     state: Longs,
     natives: Longs,
 ) -> int:
-    start, end, codec, most = batch
+    start, end, codec = batch
     used, room, size = state[USED], len(target) - state[USED], end - start
     # To find out that a large batch does not fit would cost as much as to unpack it.
     if used > 0 and size * used > room * state[CONSUMED]:
@@ -197,7 +194,7 @@ def _unpack(
         target[used : used + size] = fetch[start:end]
         return size
     place = np.empty(2, np.int64)
-    place[0], place[1] = signed(target.ctypes.data) + used, min(room, most)
+    place[0], place[1] = signed(target.ctypes.data) + used, min(room, state[MOST])
     if codec == 4:
         return decompress_zstd(natives, fetch, start, size, place)
     if codec == 3:
