@@ -73,6 +73,7 @@ class Undecoded:
         The batches are good until the next `add`.
         """
         found, buffer = [], self._buffer[: self._bytes]
+        buffer.flags.writeable = False  # as that of a fetch: decoders are compiled for one type
         for (topic, partition), parts in sorted(self._waiting.items(), key=lambda item: item[0]):
             columns = np.concatenate([columns for columns, _ in parts], axis=1)
             batch = RecordBatch.trusted(topic, partition, list(columns), buffer)

@@ -105,7 +105,7 @@ def test_what_waits_does_not_hold_the_fetch_and_keeps_nulls_and_keys():
     assert (found.offsets.tolist(), found.timestamps.tolist()) == ([5, 9, 12], [1, 3, -1])
     assert [found.key(n) for n in range(3)] == [b"k", b"", b"kk"]
     assert [found.value(n) for n in range(3)] == [b"v" * 50, None, b"w"]
-    assert len(found.buffer) == 1 + 2 + 50 + 1
+    assert (len(found.buffer), found.buffer.flags.writeable) == (1 + 2 + 50 + 1, False)
     assert (len(waiting), waiting.take()) == (0, [])
     # What one large record took is not kept.
     huge = RecordBatch.of("b", 0, [1], [b"h" * 5_000])
