@@ -48,21 +48,21 @@ class NativeCodecs:
 
     def __init__(self) -> None:
         self.table: NDArray[np.int64] = np.zeros(5, np.int64)
+        self._reset: Callable[[int], object] | None = None
         zstd, lz4f = _libraries()
-        if zstd is not None:
-            context = zstd.ZSTD_createDCtx()
+        if zstd is not None and (context := zstd.ZSTD_createDCtx()):
             self.table[ZSTD] = _address(zstd.ZSTD_decompressDCtx)
             self.table[ZSTD_FRAME_SIZE] = _address(zstd.ZSTD_findFrameCompressedSize)
             self.table[ZSTD_CONTEXT] = context
             _free_with(self, zstd.ZSTD_freeDCtx, context)
-        self._reset: Callable[[int], object] | None = None
+        place = ctypes.c_void_p()
         if lz4f is not None:
-            place = ctypes.c_void_p()
             lz4f.LZ4F_createDecompressionContext(ctypes.byref(place), LZ4F_VERSION)
+        if lz4f is not None and place.value:
             self.table[LZ4] = _address(lz4f.LZ4F_decompress)
-            self.table[LZ4_CONTEXT] = place.value or 0
+            self.table[LZ4_CONTEXT] = place.value
             self._reset = lz4f.LZ4F_resetDecompressionContext
-            _free_with(self, lz4f.LZ4F_freeDecompressionContext, place.value or 0)
+            _free_with(self, lz4f.LZ4F_freeDecompressionContext, place.value)
 
     def reset(self) -> None:
         """Forget a frame that did not end."""

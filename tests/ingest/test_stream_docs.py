@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import keras
 import pytest
 
 from ingest.stream.dataset import DatasetOptions, dataset
@@ -29,6 +30,24 @@ def test_the_examples_run(kafka, topic, tmp_path, monkeypatch):
     assert names["total"] == sum(range(500))
     assert len(names["frame"]) == 500
     assert issubclass(names["Save"], names["keras"].callbacks.Callback)
+
+
+def test_the_readme_fits_a_model_and_saves_the_position(kafka, topic, tmp_path, monkeypatch):
+    values = [json.dumps({"amount": n / 100, "late": n % 3 == 0}).encode() for n in range(300)]
+    produce(kafka.bootstrap_servers, topic, values)
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS.parent / "README.md").read_text()
+    code = re.search(r"^## Only the data$.*?^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    amount = keras.Input((), name="amount")
+    late = keras.layers.Dense(1, "sigmoid")(keras.layers.Reshape((1,))(amount))
+    names = {"model": keras.Model({"amount": amount}, late)}
+    names["model"].compile("sgd", "binary_crossentropy")
+    exec(
+        code[1].replace("localhost:9092", kafka.bootstrap_servers).replace('"events"', repr(topic)),
+        names,
+    )
+    assert names["stream"].position().get(topic, 0) == 300
+    assert (tmp_path / "position.json").exists()
 
 
 def test_the_table_has_all_options():
