@@ -164,9 +164,7 @@ def test_a_registry_that_is_down(server):
 
 def test_a_registry_that_does_not_answer(server):
     server.slow_s = 2.0
-    with pytest.raises(
-        SchemaRegistryError, match=r"2 tries failed.*(timed out|no whole answer)"
-    ):
+    with pytest.raises(SchemaRegistryError, match=r"2 tries failed.*(timed out|no whole answer)"):
         client(server, timeout_s=0.05, tries=2).schema(1)
 
 
