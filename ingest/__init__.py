@@ -24,15 +24,15 @@ from ingest.errors import (
     SourceError,
 )
 from ingest.field import Field
-from ingest.formats.avro import AvroDecoder
-from ingest.formats.confluent import Unframed
+from ingest.formats.avro.decoder import AvroDecoder
+from ingest.formats.confluent.frame import Unframed
+from ingest.formats.confluent.registry import RegistrySettings, SchemaRegistry
 from ingest.formats.decoder import BadRecord, Decoded, Decoder
-from ingest.formats.example import ExampleDecoder
-from ingest.formats.json_decoder import JsonDecoder
-from ingest.formats.packed import PackedDecoder
-from ingest.formats.protobuf import ProtobufDecoder
-from ingest.formats.raw import RawDecoder
-from ingest.formats.schema_registry import RegistrySettings, SchemaRegistry
+from ingest.formats.example.decoder import ExampleDecoder
+from ingest.formats.json.decoder import JsonDecoder
+from ingest.formats.packed.decoder import PackedDecoder
+from ingest.formats.protobuf.decoder import ProtobufDecoder
+from ingest.formats.raw.decoder import RawDecoder
 from ingest.identity import hash64, unit
 from ingest.intake import Intake, IntakeTotals
 from ingest.kafka.dead_letters import KafkaDeadLetters

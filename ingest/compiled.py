@@ -76,7 +76,7 @@ def fingerprint(file: str, *patterns: str) -> int:
 
     Args:
         file: the caller's `__file__`.
-        patterns: of the names of the other files, in the caller's folder. This file is always one.
+        patterns: of the other files, from the caller's folder. This file is always one.
     """
     folder = Path(file).parent
     files = [Path(__file__), *sorted(path for name in patterns for path in folder.glob(name))]

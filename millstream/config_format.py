@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from ingest import SchemaError
-from ingest.formats.packed_layout import packed_dtype
+from ingest.formats.packed.layout import packed_dtype
 from millstream.config_section import Section
 
 __all__ = ["FormatConfig", "RegistryAccess"]

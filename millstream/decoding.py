@@ -10,7 +10,7 @@ from millstream.config import Config
 from millstream.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ingest.formats.schema_registry import SchemaRegistry
+    from ingest.formats.confluent.registry import SchemaRegistry
 
 __all__ = ["make_decoder", "make_schema_registry", "read_bytes"]
 
@@ -37,7 +37,7 @@ def make_schema_registry(config: Config) -> SchemaRegistry | None:
     Raises:
         ingest.SettingsError: the address, the credentials or the file of its authority are none.
     """
-    from ingest.formats.schema_registry import RegistrySettings, SchemaRegistry
+    from ingest.formats.confluent.registry import RegistrySettings, SchemaRegistry
 
     access = config.format.schema_registry
     if access is None:
@@ -51,14 +51,14 @@ def make_json(config: Config, schema: ingest.Schema) -> ingest.Decoder:
     decoder = ingest.JsonDecoder(schema, config.kafka.max_record_bytes)
     if config.format.framing == "none":
         return decoder
-    from ingest.formats.confluent import Unframed
+    from ingest.formats.confluent.frame import Unframed
 
     return Unframed(decoder, config.kafka.max_record_bytes)
 
 
 def make_avro(config: Config, schema: ingest.Schema) -> ingest.Decoder:
     """Of Avro, by the schema in the file or those in the registry."""
-    from ingest.formats.avro import AvroDecoder
+    from ingest.formats.avro.decoder import AvroDecoder
 
     return AvroDecoder(
         schema,
@@ -80,7 +80,7 @@ def make_packed(config: Config, schema: ingest.Schema) -> ingest.Decoder:
 
 def make_protobuf(config: Config, schema: ingest.Schema) -> ingest.Decoder:
     """Of Protobuf, by the descriptor in the file or those in the registry."""
-    from ingest.formats.protobuf import ProtobufDecoder
+    from ingest.formats.protobuf.decoder import ProtobufDecoder
 
     return ProtobufDecoder(
         schema,

@@ -1,7 +1,7 @@
 """What a value must be to become a row of a column: the last word on which are bad, and why.
 
 Decoders of records that are objects of fields take most values in bulk (`whole_columns`,
-`json_values`), as long as they are good beyond doubt; whatever may be bad comes here, so that a
+`json.values`), as long as they are good beyond doubt; whatever may be bad comes here, so that a
 field means the same in all formats.
 """
 

@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 from ingest.dead_letters import DeadLetters, NoDeadLetters
 from ingest.errors import SettingsError
 from ingest.formats.decoder import Decoder
-from ingest.formats.json_decoder import JsonDecoder
+from ingest.formats.json.decoder import JsonDecoder
 from ingest.kafka.dead_letters import KafkaDeadLetters
 from ingest.kafka.source import KafkaSource
 from ingest.schema import Schema

@@ -12,7 +12,7 @@ import sys
 
 import atheris
 
-SLOW = ("json_record", "moments", "value_checks", "values")
+SLOW = ("json.record", "moments", "value_checks", "values")
 with atheris.instrument_imports(include=[f"ingest.formats.{name}" for name in SLOW]):
     from tests.ingest.json_cases import WIDE, compare, damaged, make_record
     from tests.ingest.samples import SCHEMA, encoded

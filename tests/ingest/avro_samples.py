@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import fastavro
 
 from ingest import Field, RecordBatch, Schema
-from ingest.formats.avro import AvroDecoder
+from ingest.formats.avro.decoder import AvroDecoder
 from ingest.ragged import Ragged
 
 ENUM = {"type": "enum", "name": "Kind", "symbols": ["CAR", "BUS", "TRAM"]}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ingest import BadRecord, Field, JsonDecoder, RecordBatch, Schema
-from ingest.formats.json_record import RecordParser
+from ingest.formats.json.record import RecordParser
 from ingest.formats.values import BadValueError, ColumnsBuilder
 from ingest.ragged import Ragged
 

@@ -47,7 +47,7 @@ def palette_png(bits: int) -> bytes:
 
 def interlaced_png(width: int, height: int) -> bytes:
     """A grey PNG in Adam7's seven passes, which Pillow reads but does not write."""
-    from ingest.formats.png import INTERLACED
+    from ingest.formats.raw.png import INTERLACED
 
     pixels, rows = noise("L", width, height), b""
     for left, top, across, down in INTERLACED:

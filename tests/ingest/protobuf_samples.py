@@ -7,8 +7,8 @@ from typing import Any
 from google.protobuf import descriptor_pb2, message_factory, timestamp_pb2, wrappers_pb2
 
 from ingest import Field, RecordBatch, Schema
-from ingest.formats.protobuf import ProtobufDecoder
-from ingest.formats.protobuf_schema import find_message, load_descriptor
+from ingest.formats.protobuf.decoder import ProtobufDecoder
+from ingest.formats.protobuf.schema import find_message, load_descriptor
 
 PRIMITIVES = (
     *("double", "float", "int32", "int64", "uint32", "uint64", "sint32", "sint64"),

@@ -8,7 +8,7 @@ import pytest
 from ingest import Field, RecordBatch, Schema
 from ingest.checks import check_decoder
 from ingest.errors import SettingsError
-from ingest.formats.avro import AvroDecoder
+from ingest.formats.avro.decoder import AvroDecoder
 from ingest.ragged import Ragged
 from tests.ingest.avro_samples import ENUM, RECORD, SCHEMA, decode, one, trip, written
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ingest import Field, RecordBatch, Schema
 from ingest.checks import check_decoder
 from ingest.errors import SettingsError
-from ingest.formats.avro import AvroDecoder
-from ingest.formats.avro_bytes import PROBLEMS
+from ingest.formats.avro.decoder import AvroDecoder
+from ingest.formats.avro.encoding import PROBLEMS
 from ingest.ragged import Ragged
 from tests.ingest.avro_samples import RECORD, SCHEMA, decode, trip, written
 from tests.ingest.same_columns import same_columns

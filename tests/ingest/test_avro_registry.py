@@ -7,10 +7,10 @@ import pytest
 from ingest import Field, RecordBatch, Schema
 from ingest.checks import check_decoder
 from ingest.errors import SchemaRegistryError
-from ingest.formats.avro import AvroDecoder
-from ingest.formats.avro_schema import parse_registered
-from ingest.formats.confluent import framed
-from ingest.formats.schema_registry import RegisteredSchema, RegistrySettings, SchemaRegistry
+from ingest.formats.avro.decoder import AvroDecoder
+from ingest.formats.avro.schema import parse_registered
+from ingest.formats.confluent.frame import framed
+from ingest.formats.confluent.registry import RegisteredSchema, RegistrySettings, SchemaRegistry
 from tests.ingest.avro_samples import written
 from tests.ingest.registry_server import registry_server
 

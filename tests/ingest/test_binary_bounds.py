@@ -11,10 +11,11 @@ CHECKED = """
 import random
 import numba, numpy as np
 from ingest import RecordBatch
-from ingest.formats import avro_walk, protobuf_walk
-from ingest.formats.avro import AvroDecoder
-from ingest.formats.protobuf import ProtobufDecoder
-from ingest.formats.protobuf_indexes import read_indexes
+from ingest.formats.avro import walk as avro_walk
+from ingest.formats.protobuf import walk as protobuf_walk
+from ingest.formats.avro.decoder import AvroDecoder
+from ingest.formats.protobuf.decoder import ProtobufDecoder
+from ingest.formats.protobuf.indexes import read_indexes
 from tests.ingest import avro_samples, protobuf_samples, test_protobuf_walk
 
 @numba.njit

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ingest import Field, JsonDecoder, RecordBatch, Schema
 from ingest.checks import check_decoder
-from ingest.formats.confluent import Unframed, framed, group_rows, unframe
-from ingest.formats.protobuf_indexes import DEEPEST, read_indexes
+from ingest.formats.confluent.frame import Unframed, framed, group_rows, unframe
+from ingest.formats.protobuf.indexes import DEEPEST, read_indexes
 
 SCHEMA = Schema((Field("amount", "float32"), Field("city", "string")))
 

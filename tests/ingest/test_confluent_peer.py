@@ -20,10 +20,10 @@ from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from ingest import Field, JsonDecoder, Schema
-from ingest.formats.avro import AvroDecoder
-from ingest.formats.confluent import Unframed
-from ingest.formats.protobuf import ProtobufDecoder
-from ingest.formats.schema_registry import RegistrySettings, SchemaRegistry
+from ingest.formats.avro.decoder import AvroDecoder
+from ingest.formats.confluent.frame import Unframed
+from ingest.formats.confluent.registry import RegistrySettings, SchemaRegistry
+from ingest.formats.protobuf.decoder import ProtobufDecoder
 from tests.ingest.broker import opened
 from tests.ingest.protobuf_samples import TRIP, add_fields, descriptor_set, message_class, town_file
 from tests.ingest.registry_server import registry_server
@@ -164,7 +164,7 @@ def test_protobuf(kafka, topic, registry_url):
 def test_protobuf_files_that_import_others(kafka, topic, registry_url):
     from google.protobuf import descriptor_pb2, message_factory
 
-    from ingest.formats.protobuf_schema import load_descriptor
+    from ingest.formats.protobuf.schema import load_descriptor
 
     ride = descriptor_pb2.FileDescriptorProto(name="ride.proto", package="ride", syntax="proto3")
     ride.dependency.append("town.proto")

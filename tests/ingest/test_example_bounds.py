@@ -13,7 +13,7 @@ CHECKED = """
 import random, sys
 import numba, numpy as np
 from ingest import ExampleDecoder, Field, RecordBatch, Schema
-from ingest.formats.example_message import _example_class
+from ingest.formats.example.message import _example_class
 
 @numba.njit
 def beyond(array):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ingest import ExampleDecoder, Field, RecordBatch, Schema
 from ingest.checks import check_decoder
-from ingest.formats.example_message import read_example
+from ingest.formats.example.message import read_example
 from ingest.formats.values import BadValueError
 from ingest.ragged import Ragged
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingest import Field, JsonDecoder, RecordBatch, Schema
 from ingest.checks import check_decoder
-from ingest.formats.json_record import RecordParser
+from ingest.formats.json.record import RecordParser
 from ingest.formats.values import BadValueError
 from tests.ingest.samples import SCHEMA, encoded, record
 

@@ -22,9 +22,9 @@ FLOATS = Schema((Field("x", "float64"), Field("y", "float32", default=0)))
 BOUNDS_CHECKED = """
 import random, sys
 import numba, numpy as np
-from ingest.formats.json_parse import new_memory, parse_rows
-from ingest.formats.json_plan import make_plan
-from ingest.formats.json_words import fill_table
+from ingest.formats.json.parse import new_memory, parse_rows
+from ingest.formats.json.plan import make_plan
+from ingest.formats.json.words import fill_table
 from tests.ingest.json_cases import WIDE, damaged, make_record
 
 @numba.njit

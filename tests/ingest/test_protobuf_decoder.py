@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from ingest import Field, RecordBatch, Schema
 from ingest.checks import check_decoder
 from ingest.errors import SettingsError
-from ingest.formats.confluent import framed
-from ingest.formats.protobuf import ProtobufDecoder
-from ingest.formats.protobuf_schema import find_message, indexes_of, load_descriptor, message_at
+from ingest.formats.confluent.frame import framed
+from ingest.formats.protobuf.decoder import ProtobufDecoder
+from ingest.formats.protobuf.schema import find_message, indexes_of, load_descriptor, message_at
 from ingest.ragged import Ragged
 from tests.ingest.protobuf_samples import (
     SCHEMA,

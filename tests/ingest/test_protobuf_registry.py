@@ -8,11 +8,11 @@ from google.protobuf import descriptor_pb2
 from ingest import Field, RecordBatch, Schema
 from ingest.checks import check_decoder
 from ingest.errors import SchemaRegistryError
-from ingest.formats.confluent import framed
-from ingest.formats.protobuf import ProtobufDecoder
-from ingest.formats.protobuf_known import known_file
-from ingest.formats.protobuf_schema import ProtobufSchemaError, load_registered
-from ingest.formats.schema_registry import RegisteredSchema, RegistrySettings, SchemaRegistry
+from ingest.formats.confluent.frame import framed
+from ingest.formats.confluent.registry import RegisteredSchema, RegistrySettings, SchemaRegistry
+from ingest.formats.protobuf.decoder import ProtobufDecoder
+from ingest.formats.protobuf.known import known_file
+from ingest.formats.protobuf.schema import ProtobufSchemaError, load_registered
 from tests.ingest.protobuf_samples import town_file, trip
 from tests.ingest.registry_server import registry_server
 

@@ -5,9 +5,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest import Field, RecordBatch, Schema
-from ingest.formats.protobuf import ProtobufDecoder
-from ingest.formats.protobuf_columns import plan_message
-from ingest.formats.protobuf_schema import find_message, load_descriptor
+from ingest.formats.protobuf.columns import plan_message
+from ingest.formats.protobuf.decoder import ProtobufDecoder
+from ingest.formats.protobuf.schema import find_message, load_descriptor
 from tests.ingest.protobuf_samples import (
     FIELDS,
     SCHEMA,

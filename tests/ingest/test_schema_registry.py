@@ -7,8 +7,8 @@ from contextlib import suppress
 import pytest
 
 from ingest.errors import SchemaRegistryError, SettingsError
-from ingest.formats import schema_registry_http
-from ingest.formats.schema_registry import MOST_UNKNOWN, RegistrySettings, SchemaRegistry
+from ingest.formats.confluent import registry_http
+from ingest.formats.confluent.registry import MOST_UNKNOWN, RegistrySettings, SchemaRegistry
 from tests.ingest.registry_server import registry_server
 
 LONG = json.dumps("long")
@@ -22,7 +22,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch):
-    monkeypatch.setattr(schema_registry_http, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(registry_http, "FIRST_PAUSE_S", 0.001)
 
 
 def client(server, **options):

@@ -1,7 +1,7 @@
 import pytest
 
 from ingest.errors import SchemaRegistryError
-from ingest.formats.schema_registry import RegistrySettings, SchemaRegistry
+from ingest.formats.confluent.registry import RegistrySettings, SchemaRegistry
 from tests.ingest.registry_server import registry_server
 from tests.security.certificates import Authority
 

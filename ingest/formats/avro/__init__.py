@@ -1,0 +1,1 @@
+"""Avro, read with the writer's schema, resolved to the reader's."""

@@ -1,0 +1,1 @@
+"""What the walks through Avro and Protobuf share."""

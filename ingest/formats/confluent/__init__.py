@@ -1,0 +1,1 @@
+"""Confluent's frame, and the schemas of a registry that it names."""

@@ -1,0 +1,1 @@
+"""JSON, parsed by code that is compiled for the schema."""

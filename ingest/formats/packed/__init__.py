@@ -1,0 +1,1 @@
+"""Structs of fixed layout, little or big endian."""

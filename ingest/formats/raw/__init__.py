@@ -1,0 +1,1 @@
+"""Whole payloads: images, sound, bytes."""
