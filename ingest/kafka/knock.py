@@ -7,6 +7,7 @@ where it ends.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import struct
@@ -26,6 +27,7 @@ LARGEST = 1 << 20
 METADATA, HANDSHAKE, VERSIONS, AUTHENTICATE = 3, 17, 18, 36
 UNSUPPORTED_MECHANISM, ILLEGAL_STATE, AUTHENTICATION_FAILED = 33, 34, 58
 NAME = b"millstream"
+MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")  # as RFC 4422 has it; nothing else goes to a terminal
 
 
 class RefusedError(Exception):
@@ -53,8 +55,8 @@ def why_no_answer(options: Mapping[str, object]) -> str:
             _knock(str(server), options)
         except RefusedError as refused:
             return f"the broker at {server}: {refused}"
-        except (OSError, ValueError, SourceError):
-            continue
+        except (OSError, ValueError, LookupError, struct.error, SourceError):
+            continue  # nobody is there, or what answers is no broker
     return usual
 
 
@@ -139,7 +141,7 @@ def _authenticate(connection: socket.socket, host: str, options: Mapping[str, ob
     answer = _ask(connection, HANDSHAKE, 1, _text(name), mend)
     (code,) = struct.unpack_from(">h", answer)
     if code == UNSUPPORTED_MECHANISM:
-        enabled = ", ".join(_texts(answer[2:]))
+        enabled = ", ".join(_mechanisms(answer[2:]))
         raise RefusedError(f"it does not take {name}; set kafka.options.sasl_mechanism: {enabled}")
     if code:
         raise RefusedError(
@@ -165,10 +167,10 @@ def _text(text: str) -> bytes:
     return struct.pack(">h", len(text)) + text.encode()
 
 
-def _texts(answer: bytes) -> list[str]:
+def _mechanisms(answer: bytes) -> list[str]:
     (count,), at, found = struct.unpack_from(">i", answer), 4, []
     for _ in range(min(count, 20)):
         (size,) = struct.unpack_from(">h", answer, at)
         found.append(answer[at + 2 : at + 2 + size].decode("utf-8", "replace"))
         at += 2 + size
-    return found
+    return [text for text in found if MECHANISM.fullmatch(text)]
