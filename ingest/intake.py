@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from ingest.bad_ratio import BadRatio
 from ingest.errors import SourceError
-from ingest.position import Gap, Position
-from ingest.records import RecordBatch
+from ingest.position import Position
 from ingest.source import Source
+from ingest.waiting import Portion, Waiting
 from ingest.window import Counts, Window
 from ingest.window_builder import WindowBuilder
 
@@ -41,6 +42,7 @@ class Progress:
     """How far the intake had come after a step; replaced as a whole, so it needs no lock."""
 
     pending: int
+    full: bool
     first: float | None
     totals: IntakeTotals
     position: Position
@@ -63,6 +65,11 @@ class Intake:
             windows they are in; nothing is said before there were so many.
         backlog_records: while more records than this wait in the topics, only those are decoded
             that could enter a sample; the samples are the same. None decodes all, always.
+        max_records: a window has so many records at most; then nothing is read until it is cut.
+            Of a longer backlog it has the same share of each partition (see `Waiting`), so where
+            it ends follows from offsets alone. None takes all that comes.
+        backlog_windows: given, a window may have more than `max_records`, namely this part of what
+            waits in the topics as it begins: a twentieth if it is 20.
     """
 
     def __init__(
@@ -72,11 +79,18 @@ class Intake:
         max_bad_ratio: float = 0.5,
         bad_ratio_min_records: int = 1000,
         backlog_records: int | None = None,
+        max_records: int | None = None,
+        backlog_windows: int | None = None,
     ) -> None:
         self._source = source
         self._builder = builder
         self._ratio = BadRatio(max_bad_ratio, bad_ratio_min_records)
         self._backlog = backlog_records
+        self._max_records = sys.maxsize if max_records is None else max_records
+        self._backlog_windows = backlog_windows
+        self._most: int | None = None
+        self._waiting = Waiting(builder.end)
+        self._has_cut = threading.Event()
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._failure: BaseException | None = None
@@ -107,6 +121,10 @@ class Intake:
         since = 0.0 if progress.first is None else time.monotonic() - progress.first
         return progress.pending, since
 
+    def is_full(self) -> bool:
+        """Whether the next window takes no more records."""
+        return self._progress.full
+
     def totals(self) -> IntakeTotals:
         """Records since the start."""
         return self._progress.totals
@@ -116,7 +134,7 @@ class Intake:
         return self._progress.position
 
     def lag(self) -> int | None:
-        """Records in the topics that were not read yet, as of about a second ago."""
+        """Records of the topics that are neither in a window nor pending, about a second ago."""
         return self._lag
 
     def cut(self) -> Window:
@@ -131,7 +149,10 @@ class Intake:
                 self._builder.settle()
             window = self._builder.cut()
             self._before, self._first = self._totals(window.counts), None
+            self._most = None
+            self._waiting.begin()
             self._progress = self._now()
+            self._has_cut.set()
             return window
 
     def close(self) -> None:
@@ -151,14 +172,34 @@ class Intake:
                     looked = time.monotonic()
 
     def _step(self) -> None:
-        batches = self._source.poll(POLL_S)
-        position, gaps = self._source.position(), self._source.take_gaps()
+        if self.is_full():
+            self._has_cut.wait(POLL_S)
+            self._has_cut.clear()
+        elif not self._take_waiting():
+            batches = self._source.poll(POLL_S)
+            self._waiting.add(batches, self._source.take_gaps(), self._source.position())
+            self._take_waiting()
+
+    def _take_waiting(self) -> bool:
+        """Take what was read and has room; whether there was anything."""
         with self._lock:
             try:
                 with self._noting_failure():
-                    self._take(batches, gaps, position)
+                    at, end = self._builder.end, self._end or Position()
+                    portion = self._waiting.take(at, end, self._room(at, end))
+                    if portion or portion.position != at:
+                        self._take(portion)
+                    return bool(portion)
             finally:
                 self._progress = self._now()
+
+    def _room(self, at: Position, end: Position) -> int:
+        """How many records the window still takes; settled as it begins."""
+        if self._most is None:
+            windows = self._backlog_windows
+            share = at.records_to(end) // windows if windows else 0
+            self._most = max(self._max_records, share)
+        return self._most - self._builder.counts.seen
 
     @contextmanager
     def _noting_failure(self) -> Iterator[None]:
@@ -173,7 +214,7 @@ class Intake:
         """Find out how many records are not read yet; nobody knows while the broker is silent."""
         try:
             self._end = self._source.end()
-            self._lag = self._source.position().records_to(self._end)
+            self._lag = self._builder.end.records_to(self._end)
         except SourceError as error:
             self._end = self._lag = None
             log.warning("the lag is unknown: %s", error)
@@ -184,14 +225,15 @@ class Intake:
             return False
         return to.records_to(self._end) > self._backlog
 
-    def _take(self, batches: Sequence[RecordBatch], gaps: Sequence[Gap], to: Position) -> None:
+    def _take(self, portion: Portion) -> None:
+        to = portion.position
         behind = self._is_behind(to)
         if behind != self._behind:
             self._behind = behind
             what = "what could enter a sample" if behind else "everything again"
             log.info("%d records to read: decoding %s", to.records_to(self._end or to), what)
         with self._watching():
-            self._builder.add_all(batches, gaps, check_all=not behind)
+            self._builder.add_all(portion.batches, portion.gaps, check_all=not behind)
             self._builder.advance(to)
         if self._first is None and self._builder.counts.seen:
             self._first = time.monotonic()
@@ -210,7 +252,8 @@ class Intake:
 
     def _now(self) -> Progress:
         counts = self._builder.counts
-        return Progress(counts.seen, self._first, self._totals(counts), self._builder.end)
+        full = self._most is not None and counts.seen >= self._most
+        return Progress(counts.seen, full, self._first, self._totals(counts), self._builder.end)
 
     def _totals(self, counts: Counts) -> IntakeTotals:
         before = self._before

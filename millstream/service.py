@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from ingest import GroupCommitter, Intake, KafkaSource
+from ingest import GroupCommitter, Intake, KafkaSource, WindowBuilder
 from millstream.board import Board
 from millstream.config import Config
 from millstream.config_text import public_uri
@@ -27,6 +27,10 @@ from millstream.state_lock import state_lock
 __all__ = ["RunOptions", "run_service"]
 
 log = logging.getLogger("millstream")
+
+# Unless the configuration says how many, a round takes at most so many times what begins one, or
+# such a part of what waits: few rounds for any backlog, and a stream of any rate is kept up with.
+PART = 20
 
 
 @dataclass(frozen=True)
@@ -136,16 +140,26 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
                 finish_round(pipeline, committer, folder)
         dead_letters = open_dead_letters(config, connection, pipeline.store, latest)
         stack.callback(dead_letters.close)
-        intake = Intake(
-            source,
-            make_builder(pipeline, dead_letters, latest.plan().end),
-            max_bad_ratio=config.kafka.max_bad_ratio,
-            bad_ratio_min_records=config.kafka.bad_ratio_min_records,
-            backlog_records=config.kafka.backlog_records if config.kafka.check == "auto" else None,
-        )
+        builder = make_builder(pipeline, dead_letters, latest.plan().end)
+        intake = make_intake(config, source, builder)
         stack.callback(intake.close)
         intake.start()
         yield Running(pipeline, latest, committer, intake, stop, servers)
+
+
+def make_intake(config: Config, source: KafkaSource, builder: WindowBuilder) -> Intake:
+    """Ingest as the configuration says; a round takes a bounded part of a backlog."""
+    kafka, trigger = config.kafka, config.trigger
+    usual = PART * (trigger.records or config.sample.window)
+    return Intake(
+        source,
+        builder,
+        max_bad_ratio=kafka.max_bad_ratio,
+        bad_ratio_min_records=kafka.bad_ratio_min_records,
+        backlog_records=kafka.backlog_records if kafka.check == "auto" else None,
+        max_records=trigger.max_records or usual,
+        backlog_windows=None if trigger.max_records else PART,
+    )
 
 
 def check_state(pipeline: Pipeline, latest: RoundFolder) -> None:
@@ -187,7 +201,8 @@ def loop(
         silence.check(running.intake.lag())
         records, seconds = running.intake.pending()
         is_idle = idle.reached(running.intake.totals().records, running.intake.lag())
-        reason = trigger.due(records, seconds) or ("idle" if is_idle and records else None)
+        full = f"{records} records, no more fit" if running.intake.is_full() else None
+        reason = trigger.due(records, seconds) or full or ("idle" if is_idle and records else None)
         if reason is None:
             if is_idle:
                 break

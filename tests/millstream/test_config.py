@@ -58,6 +58,11 @@ def test_defaults_and_derived_values(tmp_path: Path) -> None:
         ),
         ("records = 1000", 'records = "many"', "trigger.records: input should be a valid integer"),
         ("records = 1000", "records = 0", "trigger.records: input should be greater than"),
+        (
+            "records = 1000",
+            "records = 1000\nmax_records = 999",
+            "trigger: expected max_records of at least records, which is 1000; got 999",
+        ),
         ("records = 1000", "", 'trigger: expected "records", "seconds" or both; got neither'),
         ('label = { name = "y", type = "bool" }', "", "schema.label: missing"),
         ('task = "binary"', 'task = "rank"', "train.task: input should be 'binary', 'multiclass'"),
