@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "AugmentError",
     "BadRatioExceeded",
     "CorruptBatchError",
     "DeadLetterError",
@@ -37,6 +38,10 @@ class SchemaError(IngestError):
 
 class SettingsError(IngestError):
     """A setting of ingest is outside its range."""
+
+
+class AugmentError(IngestError):
+    """An augmentation does not fit the rows that it is to change."""
 
 
 class RowsError(IngestError):

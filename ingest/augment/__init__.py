@@ -1,0 +1,1 @@
+"""Augmentation: training rows made richer inside the tf.data pipeline, the same in every replay."""
