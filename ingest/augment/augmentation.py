@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ingest.statistics import Statistics
 
-__all__ = ["Augmentation", "Context", "Transform", "TrainingBatch"]
+__all__ = ["Augmentation", "Context", "TrainingBatch", "Transform"]
 
 
 @dataclass(frozen=True)

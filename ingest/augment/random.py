@@ -70,7 +70,7 @@ def integers(seeds: tf.Tensor, salt: int, high: int, shape: Sequence[int] = ()) 
 
 
 def below(seeds: tf.Tensor, salt: int, probability: float, shape: Sequence[int] = ()) -> tf.Tensor:
-    """bool [b, *shape]: true with a probability; see `bits`."""
+    """Bool [b, *shape]: true with a probability; see `bits`."""
     return uniform(seeds, salt, shape) < probability
 
 
