@@ -26,11 +26,13 @@ class TrainingBatch:
         label: [b].
         seeds: uint64 [b], one per row, a function of (seed, identity, epoch) and of the place of
             the augmentation among the others. `ingest.augment.random` makes numbers of it.
+        places: int64 [b], where each row stands among those of the context.
     """
 
     features: dict[str, tf.Tensor]
     label: tf.Tensor
     seeds: tf.Tensor
+    places: tf.Tensor
 
 
 Transform = Callable[[TrainingBatch], TrainingBatch]
