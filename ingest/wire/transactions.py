@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.wire.batches import BatchHeader
+from ingest.wire.codecs import UnusableError
 from ingest.wire.decode import decode_records
 from ingest.wire.layout import CONTROL_BIT, HEADER_BYTES, TRANSACTIONAL_BIT, read_int
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Transactions", "marker_type"]
 
 ABORT = 0
+# A later version may append to the key.
 MARKER_KEY_BYTES, TYPE_AT = 4, 2
 
 
@@ -48,7 +50,8 @@ class Transactions:
             attributes: of the batch.
             producer: of the batch, -1 for none.
             last_offset: of the batch.
-            marker: the type of a transaction marker, where `reads_marker` asks for it.
+            marker: the type of a transaction marker, where `reads_marker` asks for it and it is
+                there.
         """
         if producer >= 0:
             while self._waiting and self._waiting[0][0] <= last_offset:
@@ -61,20 +64,25 @@ class Transactions:
 
 
 def marker_type(buffer: NDArray[np.uint8], header: BatchHeader) -> int | None:
-    """The type of the transaction marker in a batch: 0 abort, 1 commit; None if it is not one.
+    """The type of the transaction marker in a batch: 0 abort, 1 commit; None if it is gone.
+
+    Kafka's compaction leaves an empty batch of the last marker of a producer.
 
     Args:
         buffer: uint8[m], which the batch lies in; a marker is never compressed.
         header: of the batch.
+
+    Raises:
+        UnusableError: what is in the batch is no marker.
     """
-    if header.records != 1:
-        return None
     start = header.start + HEADER_BYTES
+    if header.records == 0 and start == header.end:
+        return None
     offsets = (header.base_offset, header.last_offset)
     plan = np.array([[start, header.end, 1, *offsets, 0, 1]], np.int64).T
     columns = np.empty((6, 1), np.int64)
     wrong, *_ = decode_records(buffer, plan, columns)
     _, _, key, length, _, _ = columns[:, 0].tolist()
-    if wrong or length != MARKER_KEY_BYTES:
-        return None
+    if header.records != 1 or wrong or length < MARKER_KEY_BYTES:
+        raise UnusableError("a transaction marker", "a record that is none")
     return int(read_int(buffer, key + TYPE_AT, 2))

@@ -88,8 +88,5 @@ class Vetting:
         if producer < 0 and not attributes & CONTROL_BIT:
             return False
         if self._transactions.reads_marker(attributes, producer):
-            array = np.frombuffer(self._buffer, np.uint8)
-            marker = marker_type(array, header)
-            if marker is None:
-                raise UnusableError("a transaction marker", "a record that is none")
+            marker = marker_type(np.frombuffer(self._buffer, np.uint8), header)
         return self._transactions.skips(attributes, producer, header.last_offset, marker)

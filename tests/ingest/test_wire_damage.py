@@ -123,7 +123,7 @@ def test_without_checksums_what_can_be_read_is_read():
         (made_of(record(), codec=5), "a codec that is known .*, got codec 5"),
         (made_of(record(), codec=7), "got codec 7"),
         (made_of(record(key=b"\x02k"), codec=0x30, producer=4), "a transaction marker"),
-        (made_of(b"", count=0, codec=0x30, producer=4), "a transaction marker"),
+        (made_of(record(), count=0, codec=0x30, producer=4), "a transaction marker"),
         (made_of(b"\xff" * 40, codec=0x30, producer=4), "a transaction marker"),
         *((made_of(b"\xff" * 30, codec=n), f"{name} data") for name, n in CODECS.items() if n),
     ],

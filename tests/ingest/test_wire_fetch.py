@@ -7,6 +7,7 @@ from tests.ingest.wire_batches import (
     CODECS,
     batch,
     empty_batch,
+    empty_marker,
     kafka_python,
     marker,
     ours,
@@ -108,6 +109,31 @@ def test_a_fetch_that_ends_with_a_marker_moves_the_position_behind_it():
     buffer = batch(0, records(2), producer=1) + marker(2, 1, commit=True)
     same(buffer)
     assert ours(buffer)[2] == 3
+
+
+def test_a_marker_that_compaction_has_emptied_is_passed_over():
+    """Kafka keeps the header of a producer's last marker; Kafka's own consumer passes over it."""
+    parts = [
+        batch(0, records(3), producer=1),
+        empty_marker(3, 1),
+        empty_marker(4, 2),
+        batch(5, records(2), producer=2),
+        batch(7, records(2)),
+        empty_marker(20, 2),
+    ]
+    buffer = b"".join(parts)
+    for aborted, expected in (((), [0, 1, 2, 5, 6, 7, 8]), ([(0, 1)], [5, 6, 7, 8])):
+        rows, error, end = ours(buffer, aborted=aborted)
+        assert ([row[0] for row in rows], error, end) == (expected, None, 21)
+
+
+def test_a_marker_may_have_a_longer_key():
+    """Kafka's consumer reads what it knows of a later version's key."""
+    later = marker(3, 1, commit=False, key_more=b"more")
+    rows, error, end = ours(batch(0, records(3), producer=1) + later, aborted=[(0, 1)])
+    assert (rows, error, end) == ([], None, 4)
+    rows, error, _ = ours(later + batch(4, records(2), producer=1), aborted=[(0, 1)])
+    assert ([row[0] for row in rows], error) == ([4, 5], None)
 
 
 def test_nothing_is_copied_when_nothing_is_compressed():

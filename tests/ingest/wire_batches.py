@@ -79,11 +79,19 @@ def empty_batch(base: int, last_delta: int) -> bytes:
     return with_crc(one)
 
 
-def marker(base: int, producer: int, commit: bool) -> bytes:
+def marker(base: int, producer: int, commit: bool, key_more: bytes = b"") -> bytes:
     """The end of a transaction."""
-    content = [(0, 5_000, struct.pack(">hh", 0, commit), bytes(6), [])]
+    content = [(0, 5_000, struct.pack(">hh", 0, commit) + key_more, bytes(6), [])]
     made = bytearray(batch(base, content, producer=producer))
     made[22] |= 0x20
+    return with_crc(made)
+
+
+def empty_marker(base: int, producer: int) -> bytes:
+    """What compaction leaves of the last marker of a producer."""
+    made = bytearray(marker(base, producer, commit=True))[:HEADER]
+    made[8:12] = struct.pack(">i", HEADER - 12)
+    made[57:61] = struct.pack(">i", 0)
     return with_crc(made)
 
 
