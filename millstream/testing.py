@@ -4,10 +4,12 @@ Each raises AssertionError saying which promise of the protocol does not hold, a
 """
 
 from ingest import check_decoder, check_sampler, check_source
+from ingest.augment.checks import check_augmentation
 from registry import check_rung
 from trainer import check_gate, check_trigger
 
 __all__ = [
+    "check_augmentation",
     "check_decoder",
     "check_gate",
     "check_rung",
