@@ -5,7 +5,7 @@ bad to a dead-letter topic, holds out and samples by identity, and hands windows
 Importing it does not import TensorFlow.
 """
 
-from ingest.checks import check_decoder, check_sampler, check_source
+from ingest.checks import check_decoder, check_source
 from ingest.dataset import steps_per_epoch, training_dataset
 from ingest.dead_letters import DeadLetters, NoDeadLetters
 from ingest.errors import (
@@ -44,7 +44,19 @@ from ingest.position import Gap, OffsetRange, Position
 from ingest.read_window import read_window
 from ingest.records import RecordBatch
 from ingest.rows import Rows
-from ingest.sampling import BottomK, Sampler, SamplerState
+from ingest.sampling import (
+    Allocation,
+    Balanced,
+    BottomK,
+    Recent,
+    Sampler,
+    SamplerState,
+    Stratified,
+    Uniform,
+    Weighted,
+    Weighting,
+)
+from ingest.sampling.checks import check_sampler, check_sampler_weights
 from ingest.schema import Schema
 from ingest.source import Source
 from ingest.split import TEST, TRAIN, VALIDATION, split
@@ -57,9 +69,11 @@ __all__ = [
     "TEST",
     "TRAIN",
     "VALIDATION",
+    "Allocation",
     "AvroDecoder",
     "BadRatioExceeded",
     "BadRecord",
+    "Balanced",
     "BottomK",
     "CorruptBatchError",
     "Counts",
@@ -85,6 +99,7 @@ __all__ = [
     "PositionError",
     "ProtobufDecoder",
     "RawDecoder",
+    "Recent",
     "RecordBatch",
     "RecordBatchError",
     "RegistrySettings",
@@ -101,13 +116,18 @@ __all__ = [
     "SettingsError",
     "Source",
     "SourceError",
+    "Stratified",
     "StreamState",
     "Unframed",
+    "Uniform",
     "Vocabularies",
+    "Weighted",
+    "Weighting",
     "Window",
     "WindowBuilder",
     "check_decoder",
     "check_sampler",
+    "check_sampler_weights",
     "check_source",
     "decode_audio",
     "decode_images",

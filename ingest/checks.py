@@ -1,4 +1,4 @@
-"""Conformance checks for those who write their own sampler, decoder or source: call one in a test.
+"""Conformance checks for those who write their own decoder or source: call one in a test.
 
 Each raises AssertionError with what does not hold.
 """
@@ -14,37 +14,11 @@ from ingest.formats.decoder import Decoder
 from ingest.position import Position
 from ingest.ragged import Column, Ragged
 from ingest.records import RecordBatch
-from ingest.rows import Rows
-from ingest.sampling.sampler import Sampler
 from ingest.source import Source
 
-__all__ = ["check_decoder", "check_sampler", "check_source"]
+__all__ = ["check_decoder", "check_source"]
 
 LONGEST_REASON = 500
-
-
-def check_sampler(make_sampler: Callable[[], Sampler], rows: Rows, capacity: int) -> None:
-    """Prove what `Sampler` promises: order, cuts, repeats, merges and restores change nothing.
-
-    Args:
-        make_sampler: makes an empty sampler, always with the same settings.
-        rows: what is offered; at least two, no identity twice.
-        capacity: most rows that a sample may have.
-    """
-    whole = _sampled(make_sampler, [rows])
-    _require(whole == whole.sorted_by_identity(), "a sample sorted by identity")
-    _require(len(whole) <= capacity, "no more rows than the capacity")
-    _require(set(_names(whole)) <= set(_names(rows)), "only rows that were offered")
-    order = np.random.default_rng(0).permutation(len(rows))
-    cuts = [np.array_split(order, pieces) for pieces in (1, 2, 7, len(rows))]
-    for cut in cuts:
-        parts = [rows.take(part) for part in cut]
-        _require(_sampled(make_sampler, parts) == whole, f"the same sample from {len(cut)} offers")
-    twice = [rows, rows.take(order)]
-    _require(_sampled(make_sampler, twice) == whole, "a repeated row to count once")
-    _check_candidates(make_sampler, cuts[2], rows, whole)
-    _check_merge(make_sampler, rows, whole)
-    _check_state(make_sampler, [rows.take(part) for part in np.array_split(order, 9)], whole)
 
 
 def check_decoder(
@@ -111,66 +85,6 @@ def check_source(open_source: Callable[[Position | None], Source], records: int)
         resumed.close()
 
 
-def _sampled(make_sampler: Callable[[], Sampler], parts: Sequence[Rows]) -> Rows:
-    sampler = make_sampler()
-    for part in parts:
-        before = part.take(np.arange(len(part)))
-        sampler.offer(part)
-        _require(part == before, "rows that are offered to stay as they are")
-    return sampler.sample()
-
-
-def _check_candidates(
-    make_sampler: Callable[[], Sampler], cut: Sequence[Any], rows: Rows, whole: Rows
-) -> None:
-    """Who is no candidate is never in the sample, and need not be offered."""
-    sampler = make_sampler()
-    for part in cut:
-        offered = rows.take(part)
-        could = _candidates(sampler, offered)
-        sampler.offer(offered.take(np.flatnonzero(could)))
-    _require(sampler.sample() == whole, "the same sample when only candidates are offered")
-    left = rows.take(np.flatnonzero(~_candidates(sampler, rows)))
-    _require(not set(_names(left)) & set(_names(whole)), "who is in the sample to be a candidate")
-
-
-def _candidates(sampler: Sampler, rows: Rows) -> Any:
-    could = np.zeros(len(rows), np.bool_)
-    for topic, partition in {(int(t), int(p)) for t, p, _ in _names(rows)}:
-        there = np.flatnonzero((rows.topic == topic) & (rows.partition == partition))
-        could[there] = sampler.candidates(rows.topics[topic], partition, rows.offset[there])
-    return could
-
-
-def _check_merge(make_sampler: Callable[[], Sampler], rows: Rows, whole: Rows) -> None:
-    for place in (0, 1, len(rows) // 2, len(rows)):
-        left, right = make_sampler(), make_sampler()
-        left.offer(rows.take(np.arange(place)))
-        right.offer(rows.take(np.arange(place, len(rows))))
-        alone = right.sample()
-        left.merge(right)
-        _require(left.sample() == whole, "merge of the samples of A and B == sample of both")
-        _require(left.get_state().seen == len(rows), "merge to add up the rows seen")
-        _require(right.sample() == alone, "the merged sampler to stay as it is")
-
-
-def _check_state(make_sampler: Callable[[], Sampler], parts: Sequence[Rows], whole: Rows) -> None:
-    states = [make_sampler().get_state()]
-    sampler = make_sampler()
-    for part in parts:
-        sampler.offer(part)
-        states.append(sampler.get_state())
-    for place, state in enumerate(states):
-        restored = make_sampler()
-        restored.offer(parts[0])
-        restored.set_state(state)
-        _require(restored.get_state().rows == state.rows, "a state to come back as it was")
-        for part in parts[place:]:
-            restored.offer(part)
-        _require(restored.sample() == whole, f"the same sample from the state after {place} offers")
-        _require(restored.get_state().seen == states[-1].seen, "the count of rows seen restored")
-
-
 def _decode(
     decoder: Decoder, records: Sequence[tuple[bytes | None, bytes | None]]
 ) -> tuple[dict[int, str], dict[int, dict[str, tuple[str, bytes]]]]:
@@ -227,10 +141,6 @@ def _rest(found: Sequence[tuple[Position, list[tuple[Any, ...]]]]) -> list[tuple
 def _after(names: Sequence[tuple[Any, ...]], place: Position) -> list[tuple[Any, ...]]:
     left = [name for name in names if name[2] >= (place.get(name[0], name[1]) or 0)]
     return sorted(left, key=lambda name: name[:3])
-
-
-def _names(rows: Rows) -> list[tuple[Any, ...]]:
-    return [tuple(identity.tolist()) for identity in rows.identities()]
 
 
 def _require(holds: bool, what: str) -> None:

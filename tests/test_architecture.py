@@ -21,15 +21,17 @@ FORBIDDEN = {
 }
 PUBLIC = {
     "ingest": """
-        TEST TRAIN VALIDATION AvroDecoder BadRatioExceeded BadRecord BottomK
+        TEST TRAIN VALIDATION Allocation AvroDecoder BadRatioExceeded BadRecord Balanced BottomK
         CorruptBatchError Counts DeadLetterError DeadLetters Decoded Decoder ExampleDecoder
         Field Gap GroupCommitter IngestError Intake IntakeTotals JsonDecoder
         KafkaDeadLetters KafkaSource MissingOffsets NoDeadLetters OffsetRange PackedDecoder
-        Position PositionError ProtobufDecoder RawDecoder RecordBatch RecordBatchError
+        Position PositionError ProtobufDecoder RawDecoder Recent RecordBatch RecordBatchError
         RegistrySettings Rows RowsError SampleSettings Sampler SamplerError SamplerState
         Schema SchemaError SchemaRegistry SchemaRegistryError SettingsError Source
-        SourceError StreamState Unframed Vocabularies Window WindowBuilder check_decoder
-        check_sampler check_source decode_audio decode_images end_of_topics hash64
+        SourceError Stratified StreamState Unframed Uniform Vocabularies Weighted Weighting
+         Window WindowBuilder check_decoder
+        check_sampler check_sampler_weights
+        check_source decode_audio decode_images end_of_topics hash64
         read_window split steps_per_epoch training_dataset unit
     """,
     "trainer": """

@@ -4,7 +4,8 @@ Every row has a key, ln(-ln u) - ln w, with u uniform in (0, 1) from its identit
 the k rows with the smallest keys are the sample. With equal weights it is uniform without
 replacement; with others it is the weighted sampling without replacement of Efraimidis and Spirakis
 ("Weighted random sampling with a reservoir", 2006). Bottom-k sketches merge by taking the bottom k
-of their union (Cohen and Kaplan, "Summarizing data using bottom-k sketches", 2007).
+of their union (Cohen and Kaplan, "Summarizing data using bottom-k sketches", 2007). With strata,
+an allocation says how many of the smallest keys of each stratum are the sample.
 """
 
 from __future__ import annotations
@@ -14,9 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.errors import SamplerError, SettingsError
-from ingest.identity import PLACES, hash64, sequence, unit
+from ingest.identity import hash64, sequence
 from ingest.rows import Rows
+from ingest.sampling.allocation import Allocation
+from ingest.sampling.bar import Bar
+from ingest.sampling.keys import base_keys, last_place
+from ingest.sampling.places import Places, first_places
 from ingest.sampling.sampler import Sampler, SamplerState
+from ingest.sampling.uniform import Uniform
+from ingest.sampling.weighting import Weighting
 from ingest.schema import Schema
 
 if TYPE_CHECKING:
@@ -28,19 +35,19 @@ __all__ = ["BottomK"]
 class BottomK:
     """A `Sampler` of at most `capacity` rows; see the module for the method.
 
-    A row whose key is above the k-th smallest so far is dropped by one comparison. Up to 2k rows
-    are held between compactions. Without weights the candidates are told by identity.
+    A row whose key is above the limit of its stratum is dropped by one comparison. Up to twice the
+    capacity is held between compactions, and a row of each stratum that is out.
 
     Args:
         capacity: rows of the sample at most, k.
         seed: of the keys.
         schema: the rows' schema.
         topics: the rows' topics.
-        weight: column with weights of at least 0; a row of weight 0 is never sampled. None samples
-            uniformly.
+        weighting: what a row weighs.
+        allocation: shares the places among strata; None for one sample of all.
 
     Raises:
-        SettingsError: the capacity is not positive, or the schema has no such numeric field.
+        SettingsError: the capacity is not positive, or the schema has no such field.
     """
 
     def __init__(
@@ -49,78 +56,113 @@ class BottomK:
         seed: int,
         schema: Schema,
         topics: tuple[str, ...],
-        weight: str | None = None,
+        weighting: Weighting | None = None,
+        allocation: Allocation | None = None,
     ) -> None:
         if capacity < 1:
             raise SettingsError(f"sampler: expected a capacity of at least 1, got {capacity}")
-        if weight is not None and weight not in _numeric(schema):
-            raise SettingsError(f'sampler: the schema has no numeric field "{weight}" as a weight')
+        for part in (weighting, allocation):
+            if part is not None:
+                part.check(schema)
         self.capacity = capacity
         self.seed = seed
         self.seen = 0
-        self._weight = weight
+        self._weighting: Weighting = weighting or Uniform()
+        self._allocation = allocation
         self._empty = Rows.empty(schema, topics)
         self._settings: dict[str, object] = {
             "kind": "bottom_k",
             "capacity": capacity,
             "seed": seed,
-            "weight": weight,
+            **self._weighting.settings,
+            **(allocation.settings if allocation else {"allocation": None}),
             "schema": schema.fingerprint(),
         }
         self._begin()
 
     def _begin(self) -> None:
-        self.threshold = np.inf
-        self._last_place = PLACES - 1
         self._parts: list[Rows] = []
         self._part_keys: list[NDArray[np.float64]] = []
         self._held = self._fresh = 0
+        self._places: Places | None = None
+        self._bar = Bar()
+
+    @property
+    def threshold(self) -> float:
+        """No key above this can enter; inf while any can. It never grows."""
+        return self._bar.highest
 
     def __len__(self) -> int:
         """Rows in the sample."""
-        return len(self.sample())
+        return len(self._compacted().inside)
 
     def offer(self, rows: Rows) -> None:
         """Consider some rows; see `Sampler`."""
         self.seen += len(rows)
+        if not len(rows):
+            return
         keys = self._keys(rows)
-        # Rows at the threshold itself may tie with the k-th; compaction decides by identity.
-        entering = keys <= self.threshold if np.isfinite(self.threshold) else np.isfinite(keys)
+        strata = self._allocation.strata(rows) if self._allocation else None
+        # Rows at the bar itself may tie with the row that set it; compaction decides by identity.
+        entering = self._bar.admits(keys, strata)
         if entering.any():
             self._hold(rows.take(np.flatnonzero(entering)), keys[entering])
 
     def candidates(
-        self, topic: str, partition: int, offsets: NDArray[np.int64]
+        self,
+        topic: str,
+        partition: int,
+        offsets: NDArray[np.int64],
+        timestamps: NDArray[np.int64],
     ) -> NDArray[np.bool_]:
         """Which records could enter; see `Sampler`."""
         from ingest.identity_scan import at_most
 
-        if self._weight is not None or np.isinf(self.threshold):
-            return np.ones(len(offsets), np.bool_)
-        return at_most(sequence(self.seed, "sample", topic, partition), offsets, self._last_place)
+        could = np.ones(len(offsets), np.bool_)
+        early = self._weighting.early(offsets, timestamps)
+        if early is None or np.isinf(self.threshold) or not len(offsets):
+            return could
+        start = sequence(self.seed, "sample", topic, partition)
+        last = last_place(self.threshold, float(early.max()))
+        could = at_most(start, offsets, last)
+        if len(early) == len(offsets) > 1:
+            left = np.flatnonzero(could)
+            bits = hash64(self.seed, "sample", [topic], 0, partition, offsets[left])
+            could[left] = base_keys(bits) - early[left] <= self.threshold
+        return could
 
-    @staticmethod
-    def keys(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """The keys of rows without weights, from their `hash64` for the purpose "sample"."""
-        # u = 1 - v; the smallest keys have u near 1, where -ln u = -log1p(-v) keeps its precision.
-        return np.log(-np.log1p(-unit(bits)))
+    def early_keys(
+        self,
+        topic: str,
+        partition: int,
+        offsets: NDArray[np.int64],
+        timestamps: NDArray[np.int64],
+    ) -> NDArray[np.float64] | None:
+        """The keys of records that are not decoded yet; None if what is in them decides."""
+        early = self._weighting.early(offsets, timestamps)
+        if early is None or self._allocation is not None:
+            return None
+        return base_keys(hash64(self.seed, "sample", [topic], 0, partition, offsets)) - early
 
     def leading(self, keys: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Bool[n]: which of some rows without weights would be in the sample if all were offered.
+        """Bool[n]: which of some rows would be held if all were offered, of `early_keys`.
 
         Args:
             keys: float64[n], of rows that were not offered yet.
         """
         known = np.concatenate([*self._part_keys, keys])
-        if len(known) <= self.capacity:
+        if len(known) <= self.capacity + 1:
             return np.ones(len(keys), np.bool_)
-        last: np.float64 = np.partition(known, self.capacity - 1)[self.capacity - 1]
+        last: np.float64 = np.partition(known, self.capacity)[self.capacity]
         return keys <= last
 
     def sample(self) -> Rows:
         """The sample; see `Sampler`."""
-        self.compact()
-        return self._parts[0].sorted_by_identity() if self._parts else self._empty
+        return self._of_sample()[0]
+
+    def weights(self) -> NDArray[np.float64]:
+        """What each row of the sample stands for; see `Sampler`."""
+        return self._of_sample()[1]
 
     def merge(self, other: Sampler) -> None:
         """Consider everything that another sampler has considered; see `Sampler`."""
@@ -132,7 +174,9 @@ class BottomK:
 
     def get_state(self) -> SamplerState:
         """See `Sampler`."""
-        return SamplerState(self._settings, self.seen, self.sample())
+        self._compacted()
+        rows = self._parts[0].sorted_by_identity() if self._parts else self._empty
+        return SamplerState(self._settings, self.seen, rows)
 
     def set_state(self, state: SamplerState) -> None:
         """See `Sampler`."""
@@ -152,61 +196,70 @@ class BottomK:
 
     def _keys(self, rows: Rows) -> NDArray[np.float64]:
         bits = hash64(self.seed, "sample", rows.topics, rows.topic, rows.partition, rows.offset)
-        keys = self.keys(bits)
-        if self._weight is not None:
-            with np.errstate(divide="ignore"):
-                keys -= np.log(np.asarray(rows.columns[self._weight], np.float64))
-        return keys
+        return base_keys(bits) - self._weighting.log_weights(rows)
 
     def _hold(self, rows: Rows, keys: NDArray[np.float64]) -> None:
         self._parts.append(rows)
         self._part_keys.append(keys)
         self._held += len(rows)
         self._fresh += len(rows)
-        if self._held > 2 * self.capacity:
+        self._places = None
+        if self._held > 2 * self.capacity + self._bar.strata:
             self.compact()
-        elif self._held >= self.capacity and 4 * self._fresh >= self.capacity:
+        elif self._held > self.capacity and 4 * self._fresh >= self.capacity:
             self._tighten()
 
     def _tighten(self) -> None:
-        """Lower the threshold without moving rows, as decoding what cannot enter is dearer."""
+        """Lower the bar without moving rows, as decoding what cannot enter is dearer."""
+        if self._allocation is not None:
+            return
         keys = np.concatenate(self._part_keys)
         keys.sort()
-        smallest = keys[: self.capacity]
+        smallest = keys[: self.capacity + 1]
         if (np.diff(smallest) == 0).any():  # perhaps a row that was offered twice
             self.compact()
         else:
-            self._set_threshold(smallest[-1])
+            self._fresh = 0
+            self._bar = Bar(highest=float(smallest[-1]))
 
     def compact(self) -> None:
-        """Drop all rows that are not in the sample, so that few records are candidates."""
+        """Drop all rows that are of no interest any more, so that few records are candidates."""
+        self._compacted()
+
+    def _compacted(self) -> Places:
+        if self._places is not None:
+            return self._places
         if not self._parts:
-            return
+            return first_places(np.empty(0), None, self.capacity, None)
         rows, keys = Rows.concat(self._parts), np.concatenate(self._part_keys)
         order = np.argsort(keys)
         if (np.diff(keys[order]) == 0).any():  # a row that was offered twice, or a rare tie
             order = np.lexsort((rows.offset, rows.partition, rows.topic, keys))
             order = order[~_same_as_before(rows, order)]
-        order = order[: self.capacity]
-        rows, keys = rows.take(order), keys[order]
-        self._parts, self._part_keys, self._held = [rows], [keys], len(rows)
-        if len(rows) == self.capacity:
-            self._set_threshold(keys[-1])
+        keys = keys[order]
+        strata = self._allocation.strata(rows.take(order)) if self._allocation else None
+        found = first_places(keys, strata, self.capacity, self._allocation)
+        held = np.concatenate([found.inside, found.outside])
+        self._parts, self._part_keys = [rows.take(order[held])], [keys[held]]
+        self._held, self._fresh = len(held), 0
+        if self._allocation is None:
+            self._bar = Bar(highest=float(found.entry[0]) if len(found.entry) else np.inf)
+        else:
+            self._bar = Bar(found.strata, found.entry)
+        self._places = found
+        return found
 
-    def _set_threshold(self, key: np.float64) -> None:
-        """Take the k-th smallest key, and a place such that no key beyond it is as small.
-
-        Keys grow with places, but for rounding: keys that differ by d have places that differ by
-        a share of d at least. Keys are below 37 in size and right to 2**-45, so 2**-40 is enough.
-        """
-        self.threshold = float(key)
-        self._fresh = 0
-        place = int(-np.expm1(-np.exp(key)) * PLACES)
-        self._last_place = place + (place >> 40) + 2
-
-
-def _numeric(schema: Schema) -> set[str]:
-    return {f.name for f in schema.fields if f.dtype in ("float32", "int32", "int64")}
+    def _of_sample(self) -> tuple[Rows, NDArray[np.float64]]:
+        """The rows of the sample, sorted by identity, and what each stands for."""
+        found = self._compacted()
+        if not self._parts:
+            return self._empty, np.empty(0)
+        rows = self._parts[0].take(np.arange(len(found.inside)))
+        # P(key < limit) = P(-ln u < w exp(limit)) = 1 - exp(-w exp(limit)).
+        with np.errstate(over="ignore"):
+            chance = -np.expm1(-np.exp(found.limits + self._weighting.log_weights(rows)))
+        order = np.lexsort((rows.offset, rows.partition, rows.topic))
+        return rows.take(order), 1.0 / chance[order]
 
 
 def _same_as_before(rows: Rows, order: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -44,12 +44,22 @@ class Sampler(Protocol):
         """Consider some rows."""
 
     def candidates(
-        self, topic: str, partition: int, offsets: NDArray[np.int64]
+        self,
+        topic: str,
+        partition: int,
+        offsets: NDArray[np.int64],
+        timestamps: NDArray[np.int64],
     ) -> NDArray[np.bool_]:
-        """Which records of a partition could enter the sample as it is now, by identity alone.
+        """Which records of a partition could enter the sample as it is now.
 
         This is asked before records are decoded, so that only candidates need to be. A sampler
         that has to know what is in a record says that all are.
+
+        Args:
+            topic: name.
+            partition: of the records.
+            offsets: int64[n].
+            timestamps: int64[n], milliseconds; -1 where there is none.
 
         Returns:
             bool[n]: False for records that cannot enter whatever they hold, and never will.
@@ -57,6 +67,15 @@ class Sampler(Protocol):
 
     def sample(self) -> Rows:
         """The sample, sorted by identity."""
+
+    def weights(self) -> NDArray[np.float64]:
+        """What each row of the sample stands for [Horvitz & Thompson 1952].
+
+        Returns:
+            float64[n], in the order of `sample`: the inverse of the chance that the row had to be
+            in, given who else came. For any function f of rows, the sum of weight * f(row) over
+            the sample has the sum of f over all rows that were offered as its expectation.
+        """
 
     def merge(self, other: Sampler) -> None:
         """Consider everything that another sampler has considered.

@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ingest import BottomK, Rows
-from ingest.checks import check_sampler
 from ingest.errors import SamplerError, SettingsError
+from ingest.sampling import Weighted
+from ingest.sampling.checks import check_sampler
 from tests.ingest.samples import SCHEMA, TOPICS, make_rows
 
 CHANCE = 1e-4
 
 
 def sampler(capacity=20, seed=1, weight=None):
-    return BottomK(capacity, seed, SCHEMA, TOPICS, weight)
+    return BottomK(capacity, seed, SCHEMA, TOPICS, Weighted(weight) if weight else None)
 
 
 def sampled(rows, **settings):
@@ -122,7 +123,7 @@ def test_two_samplers_of_one_seed_agree_on_other_topics():
     [
         ({"capacity": 21}, "expected capacity 20, got 21"),
         ({"seed": 2}, "expected seed 1, got 2"),
-        ({"weight": "weight"}, "expected weight None, got 'weight'"),
+        ({"weight": "weight"}, "expected weighting 'uniform', got 'weighted'"),
     ],
 )
 def test_samples_of_other_settings_are_refused(theirs, message):

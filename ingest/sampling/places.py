@@ -1,0 +1,128 @@
+"""Which rows have the places of a sample, and how likely each was to get one.
+
+A sample keeps the rows that come first, and of each stratum one more: the first that is out. What
+is behind that one can never come in again, so it can be forgotten, and the keys of those that are
+first out tell how likely it was to be in: with the keys of all other rows as they are, a row was
+in if its own key was below a limit ("rank conditioning", Cohen & Kaplan, "Summarizing data using
+bottom-k sketches", 2007).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest.sampling.allocation import Allocation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Places", "first_places"]
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Who is in a sample and who is first out.
+
+    Attributes:
+        inside: intp[k], rows of the sample.
+        outside: intp[s], of each stratum that has one, the first row that is out.
+        limits: float64[k], below which limit each row's key had to be; inf if any would do.
+        strata: int64[s], of the rows in `outside`, sorted.
+        entry: float64[s]: a row of that stratum with a larger key is of no interest any more.
+    """
+
+    inside: NDArray[np.intp]
+    outside: NDArray[np.intp]
+    limits: NDArray[np.float64]
+    strata: NDArray[np.int64]
+    entry: NDArray[np.float64]
+
+
+def first_places(
+    keys: NDArray[np.float64],
+    strata: NDArray[np.int64] | None,
+    capacity: int,
+    allocation: Allocation | None,
+) -> Places:
+    """Share the places among rows, none of which is there twice.
+
+    Args:
+        keys: float64[n], ascending; equal ones in the order of their identities.
+        strata: int64[n]; None if there are none.
+        capacity: places.
+        allocation: says who is urgent; None if there are no strata.
+    """
+    if strata is None or allocation is None:
+        return _smallest(keys, capacity)
+    line = np.argsort(strata, kind="stable")
+    own, starts = strata[line], _starts(strata[line])
+    rank = np.empty(len(keys), np.int64)
+    rank[line] = np.arange(len(keys)) - starts + 1
+    urgency = allocation.urgency(rank, strata)
+    order = np.argsort(urgency, kind="stable")
+    entering = int(np.searchsorted(urgency[order], np.inf))
+    inside = np.sort(order[: min(capacity, entering)])
+    is_in = np.zeros(len(keys), np.bool_)
+    is_in[inside] = True
+    outside = _first_out(line, own, is_in)
+    limits = _limits(keys, strata, urgency, order[:entering], capacity, outside)
+    return Places(inside, outside, limits[inside], strata[outside], keys[outside])
+
+
+def _smallest(keys: NDArray[np.float64], capacity: int) -> Places:
+    places = np.arange(len(keys))
+    outside = places[capacity : capacity + 1]
+    limit = keys[capacity] if len(outside) else np.inf
+    inside = places[:capacity]
+    limits = np.full(len(inside), limit)
+    return Places(inside, outside, limits, np.zeros(len(outside), np.int64), keys[outside])
+
+
+def _starts(own: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64[n]: where the stratum of each row begins, in an order of strata."""
+    begins = np.flatnonzero(np.concatenate([[True], own[1:] != own[:-1]]))[: len(own)]
+    counts = np.diff(np.append(begins, len(own)))
+    return np.repeat(begins, counts)
+
+
+def _first_out(
+    line: NDArray[np.intp], own: NDArray[np.int64], is_in: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """intp[s]: the first row that is out of each stratum that has one, by stratum."""
+    out = np.flatnonzero(~is_in[line])
+    first = np.concatenate([[True], own[out][1:] != own[out][:-1]])[: len(out)]
+    found: NDArray[np.intp] = line[out[first]]
+    return found
+
+
+def _limits(
+    keys: NDArray[np.float64],
+    strata: NDArray[np.int64],
+    urgency: NDArray[np.float64],
+    order: NDArray[np.intp],
+    capacity: int,
+    outside: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """float64[n]: the limit of each row that is in.
+
+    A row whose key grows takes the last place of its stratum in the sample, until it is behind the
+    first of its stratum that is out; or, if that last place is as urgent as the first row out of
+    all, until it is behind that one.
+    """
+    known = strata[outside]
+    at = np.searchsorted(known, strata)
+    limits = np.full(len(keys), np.inf)
+    if len(known):
+        found = known[np.minimum(at, len(known) - 1)] == strata
+        limits[found] = keys[outside][at[found]]
+    if len(order) > capacity:
+        first = order[capacity]
+        inside = order[:capacity]
+        last = np.full(int(strata.max()) - int(strata.min()) + 1, -np.inf)
+        np.maximum.at(last, strata[inside] - strata.min(), urgency[inside])
+        rivals = last[strata - strata.min()] == urgency[first]
+        limits[rivals] = np.minimum(limits[rivals], keys[first])
+    return limits
