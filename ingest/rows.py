@@ -131,7 +131,7 @@ class Rows:
         if not parts:
             raise RowsError("rows: nothing to concatenate; Rows.empty makes no rows")
         topics = tuple(sorted({topic for part in parts for topic in part.topics}))
-        aligned = [part._with_topics(topics)._arrays() for part in parts]
+        aligned = [part.with_topics(topics)._arrays() for part in parts]
         kinds = [{name: array.dtype for name, array in part.items()} for part in aligned]
         if any(kind != kinds[0] for kind in kinds):
             raise RowsError("rows: expected parts with the same columns and dtypes")
@@ -139,7 +139,8 @@ class Rows:
             topics, {name: concat_columns([part[name] for part in aligned]) for name in kinds[0]}
         )
 
-    def _with_topics(self, topics: tuple[str, ...]) -> Rows:
+    def with_topics(self, topics: tuple[str, ...]) -> Rows:
+        """The same rows among more topics: sorted, and all of `self.topics` among them."""
         if topics == self.topics:
             return self
         place = np.array([topics.index(topic) for topic in self.topics], np.int32)
@@ -186,15 +187,19 @@ class Rows:
         write_rows_file(path, self.topics, self._arrays())
 
     @classmethod
-    def load(cls, path: Path) -> Rows:
+    def load(cls, path: Path, *, mapped: bool = False) -> Rows:
         """Read what `save` wrote: the same rows, bit for bit.
+
+        Args:
+            path: of the file.
+            mapped: leave the values in the file until they are looked at.
 
         Raises:
             RowsError: there is no such file, or it is damaged.
         """
         from ingest.rows_file import read_rows_file
 
-        return cls._of(*read_rows_file(path))
+        return cls._of(*read_rows_file(path, mapped=mapped))
 
 
 def _plain(column: Column) -> NDArray[Any]:

@@ -32,17 +32,27 @@ def write_rows_file(path: Path, topics: tuple[str, ...], arrays: Mapping[str, Co
         writer.write_table(table)
 
 
-def read_rows_file(path: Path) -> tuple[tuple[str, ...], dict[str, Column]]:
+def read_rows_file(
+    path: Path, *, mapped: bool = False
+) -> tuple[tuple[str, ...], dict[str, Column]]:
     """Read topics and arrays.
+
+    Args:
+        path: of the file.
+        mapped: leave the arrays in the file, where they are read when they are looked at; they
+            cannot be written to, and the file must stay as it is, though it may be deleted.
 
     Raises:
         RowsError: there is no such file, or it is damaged, or of another format.
     """
     try:
-        with pa.OSFile(str(path), "rb") as file:
+        with (pa.memory_map if mapped else pa.OSFile)(str(path), "rb") as file:
             table = pa.ipc.open_file(file).read_all()
         about = json.loads((table.schema.metadata or {}).get(KEY, b"{}"))
-        arrays = {name: from_arrow(table[name].combine_chunks()) for name in table.column_names}
+        copy = not mapped
+        arrays = {
+            name: from_arrow(table[name].combine_chunks(), copy) for name in table.column_names
+        }
     except (OSError, pa.ArrowException, ValueError) as error:
         raise RowsError(f"{path}: expected a file of rows: {error}") from error
     if about.get("format") != FORMAT:
@@ -62,21 +72,21 @@ def to_arrow(column: Column) -> pa.Array:
     return pa.array(column)
 
 
-def from_arrow(array: pa.Array) -> Column:
-    """The inverse of `to_arrow`, copied."""
+def from_arrow(array: pa.Array, copy: bool = True) -> Column:
+    """The inverse of `to_arrow`; without a copy, arrays are views where they can be."""
     if pa.types.is_large_binary(array.type):
         _, splits, values = array.buffers()
         ends = np.frombuffer(splits, np.int64)[array.offset : array.offset + len(array) + 1]
-        whole = np.frombuffer(values or b"", np.uint8)
-        return Ragged(whole[ends[0] : ends[-1]].copy(), ends - ends[0])
+        whole = np.frombuffer(values or b"", np.uint8)[ends[0] : ends[-1]]
+        return Ragged(whole.copy() if copy else whole, ends - ends[0])
     if pa.types.is_large_list(array.type):
         splits = array.offsets.to_numpy()
-        return Ragged(_copied(array.flatten()), splits - splits[0])
+        return Ragged(_values(array.flatten(), copy), splits - splits[0])
     if pa.types.is_fixed_size_list(array.type):
-        return _copied(array.flatten()).reshape(len(array), array.type.list_size)
-    return _copied(array)
+        return _values(array.flatten(), copy).reshape(len(array), array.type.list_size)
+    return _values(array, copy)
 
 
-def _copied(array: pa.Array) -> NDArray[Any]:
-    copied: NDArray[Any] = array.to_numpy(zero_copy_only=False).copy()
-    return copied
+def _values(array: pa.Array, copy: bool) -> NDArray[Any]:
+    values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
+    return values.copy() if copy else values

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ingest.sampling.places import Places
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -24,6 +26,13 @@ class Bar:
         self._known, self._entry = strata, entry
         self.strata = 0 if strata is None else len(strata)
         self.highest = highest
+
+    @classmethod
+    def of(cls, places: Places, stratified: bool) -> Bar:
+        """The bar that those set who are first out."""
+        if stratified:
+            return cls(places.strata, places.entry)
+        return cls(highest=float(places.entry[0]) if len(places.entry) else np.inf)
 
     def admits(
         self, keys: NDArray[np.float64], strata: NDArray[np.int64] | None

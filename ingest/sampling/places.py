@@ -44,41 +44,54 @@ class Places:
 def first_places(
     keys: NDArray[np.float64],
     strata: NDArray[np.int64] | None,
-    capacity: int,
-    allocation: Allocation | None,
+    bounds: tuple[int, float],
+    allocation: Allocation | None = None,
+    sizes: NDArray[np.int64] | None = None,
 ) -> Places:
     """Share the places among rows, none of which is there twice.
 
     Args:
         keys: float64[n], ascending; equal ones in the order of their identities.
         strata: int64[n]; None if there are none.
-        capacity: places.
+        bounds: places, and bytes of all rows that have one.
         allocation: says who is urgent; None if there are no strata.
+        sizes: int64[n], bytes of each row; None if they are not bounded.
     """
     if strata is None or allocation is None:
-        return _smallest(keys, capacity)
+        return _smallest(keys, _fitting(np.arange(len(keys)), bounds, sizes))
     line = np.argsort(strata, kind="stable")
     own, starts = strata[line], _starts(strata[line])
     rank = np.empty(len(keys), np.int64)
     rank[line] = np.arange(len(keys)) - starts + 1
     urgency = allocation.urgency(rank, strata)
     order = np.argsort(urgency, kind="stable")
-    entering = int(np.searchsorted(urgency[order], np.inf))
-    inside = np.sort(order[: min(capacity, entering)])
+    order = order[: int(np.searchsorted(urgency[order], np.inf))]
+    count = _fitting(order, bounds, sizes)
+    inside = np.sort(order[:count])
     is_in = np.zeros(len(keys), np.bool_)
     is_in[inside] = True
     outside = _first_out(line, own, is_in)
-    limits = _limits(keys, strata, urgency, order[:entering], capacity, outside)
+    limits = _limits(keys, strata, urgency, order, count, outside)
     return Places(inside, outside, limits[inside], strata[outside], keys[outside])
 
 
-def _smallest(keys: NDArray[np.float64], capacity: int) -> Places:
+def _fitting(
+    order: NDArray[np.intp], bounds: tuple[int, float], sizes: NDArray[np.int64] | None
+) -> int:
+    """How many of the first rows keep both bounds."""
+    places, most = bounds
+    count = min(places, len(order))
+    if sizes is None or np.isinf(most):
+        return count
+    return int(np.searchsorted(np.cumsum(sizes[order[:count]]), most, "right"))
+
+
+def _smallest(keys: NDArray[np.float64], count: int) -> Places:
     places = np.arange(len(keys))
-    outside = places[capacity : capacity + 1]
-    limit = keys[capacity] if len(outside) else np.inf
-    inside = places[:capacity]
-    limits = np.full(len(inside), limit)
-    return Places(inside, outside, limits, np.zeros(len(outside), np.int64), keys[outside])
+    outside = places[count : count + 1]
+    limit = keys[count] if len(outside) else np.inf
+    limits = np.full(count, limit)
+    return Places(places[:count], outside, limits, np.zeros(len(outside), np.int64), keys[outside])
 
 
 def _starts(own: NDArray[np.int64]) -> NDArray[np.int64]:
