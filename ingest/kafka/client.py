@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaTimeoutError
 
 from ingest.errors import SourceError
+from ingest.in_time import in_time
 from ingest.kafka.access import check_access, tls_context, uses_tls
 from ingest.kafka.redaction import redact_log
 
-__all__ = ["open_client"]
+__all__ = ["close_producer", "open_client", "partitions_of"]
 
+ANSWER_S = 10.0
+CLOSE_S = 5.0
 KINDS = (KafkaConsumer, KafkaProducer, KafkaAdminClient)
 RESERVED = {
     "auto_offset_reset",
@@ -69,6 +73,31 @@ def open_client(
         for client in opened:
             client.close()
         raise
+
+
+def partitions_of(consumer: Any, topic: str) -> list[int]:
+    """The partitions of a topic, sorted; none if the broker does not have it.
+
+    Raises:
+        KafkaTimeoutError: the broker does not answer in 10 s; kafka-python would wait for ever.
+    """
+    try:
+        return sorted(in_time(lambda: consumer.partitions_for_topic(topic), ANSWER_S))
+    except TimeoutError as error:
+        raise KafkaTimeoutError(f"the partitions of {topic} did not come") from error
+
+
+def close_producer(producer: Any) -> None:
+    """Release connection and thread; what the broker does not take within 5 s is given up."""
+    try:
+        producer.close(timeout=CLOSE_S)
+    except KafkaTimeoutError:
+        # In public there is no way to close what cannot be delivered: it is waited for.
+        sender: Any = getattr(producer, "_sender", None)
+        if hasattr(sender, "force_close"):
+            sender.force_close()
+            sender.join(CLOSE_S)
+            producer.close(timeout=CLOSE_S)
 
 
 def check_options(options: Mapping[str, object]) -> None:

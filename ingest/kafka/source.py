@@ -13,7 +13,7 @@ from kafka.errors import CorruptRecordError, OffsetOutOfRangeError, UnsupportedC
 from ingest.errors import CorruptBatchError, SourceError
 from ingest.kafka.ahead import DecodePool
 from ingest.kafka.backlog import Backlog
-from ingest.kafka.client import open_client
+from ingest.kafka.client import open_client, partitions_of
 from ingest.kafka.errors import translated
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
@@ -167,13 +167,13 @@ class KafkaSource:
     def _existing_partitions(self) -> list[TopicPartition]:
         found = []
         for topic in self.topics:
-            numbers = self._consumer.partitions_for_topic(topic)
+            numbers = partitions_of(self._consumer, topic)
             if not numbers:
                 raise SourceError(
                     f"topic {topic}: the broker at {self._options.get('bootstrap_servers')} does"
                     " not have it; create it, or correct kafka.topics"
                 )
-            found += [TopicPartition(topic, n) for n in sorted(numbers) if self._takes(n)]
+            found += [TopicPartition(topic, n) for n in numbers if self._takes(n)]
         return found
 
     def _check_known(self, start: Position, partitions: Sequence[TopicPartition]) -> None:
