@@ -22,6 +22,7 @@ from ingest.errors import (
     SchemaRegistryError,
     SettingsError,
     SourceError,
+    StatisticsError,
 )
 from ingest.field import Field
 from ingest.formats.avro.decoder import AvroDecoder
@@ -48,6 +49,7 @@ from ingest.sampling import BottomK, Sampler, SamplerState
 from ingest.schema import Schema
 from ingest.source import Source
 from ingest.split import TEST, TRAIN, VALIDATION, split
+from ingest.statistics import Statistics
 from ingest.stream.state import StreamState
 from ingest.vocabulary import Vocabularies
 from ingest.window import Counts, SampleSettings, Window
@@ -101,6 +103,8 @@ __all__ = [
     "SettingsError",
     "Source",
     "SourceError",
+    "Statistics",
+    "StatisticsError",
     "StreamState",
     "Unframed",
     "Vocabularies",

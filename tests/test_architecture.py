@@ -28,7 +28,8 @@ PUBLIC = {
         Position PositionError ProtobufDecoder RawDecoder RecordBatch RecordBatchError
         RegistrySettings Rows RowsError SampleSettings Sampler SamplerError SamplerState
         Schema SchemaError SchemaRegistry SchemaRegistryError SettingsError Source
-        SourceError StreamState Unframed Vocabularies Window WindowBuilder check_decoder
+        SourceError Statistics StatisticsError StreamState Unframed Vocabularies Window
+        WindowBuilder check_decoder
         check_sampler check_source decode_audio decode_images end_of_topics hash64
         read_window split steps_per_epoch training_dataset unit
     """,
