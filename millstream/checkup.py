@@ -12,7 +12,7 @@ from importlib import metadata
 from packaging.requirements import Requirement
 
 import ingest
-from ingest.kafka.redaction import public_uri
+from ingest.redaction import public_uri
 from millstream.checkup_format import check_format, schema_ids, tell_ids
 from millstream.config import Config
 from millstream.decoding import make_decoder

@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from ingest.kafka.redaction import redacted
+from ingest.redaction import redacted
 from millstream.config_checks import (
     check_dead_letters,
     check_model_name,

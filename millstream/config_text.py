@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ingest.kafka.redaction import is_secret, public_uri
+from ingest.redaction import is_secret, public_uri
 from millstream.errors import ConfigError
 
 __all__ = ["expand", "explain"]

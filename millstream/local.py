@@ -17,7 +17,7 @@ from typing import Any
 import ingest
 from ingest.kafka.client import open_client
 from ingest.kafka.errors import translated
-from ingest.kafka.redaction import public_uri
+from ingest.redaction import public_uri
 from millstream.config import Config
 from millstream.durable import make_folder, read_as, write_json
 from millstream.errors import StackError

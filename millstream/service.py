@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ingest import GroupCommitter, Intake, KafkaSource, WindowBuilder
-from ingest.kafka.redaction import public_uri
+from ingest.redaction import public_uri
 from millstream.board import Board
 from millstream.config import Config
 from millstream.dead_letters import end_of_letters, open_dead_letters

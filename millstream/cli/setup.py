@@ -36,7 +36,7 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     import os
     from contextlib import ExitStack
 
-    from ingest.kafka.redaction import public_uri
+    from ingest.redaction import public_uri
     from millstream.config import load_config
     from millstream.errors import StackError
     from millstream.local import Addresses, announced, ensure_topics, open_registry

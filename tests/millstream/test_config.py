@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.kafka.redaction import public_uri
+from ingest.redaction import public_uri
 from millstream.config import load_config
 from millstream.errors import ConfigError
 from millstream.pipeline import make_schema

@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
 from ingest.kafka.client import open_client
-from ingest.kafka.redaction import redacted
+from ingest.redaction import redacted
 from millstream.config import load_config
 from millstream.pipeline import source_options
 from tests.millstream.test_config import GOOD
