@@ -69,6 +69,7 @@ class KafkaConfig(Section):
     check: Literal["auto", "all"] = "auto"
     backlog_records: Count = 1_000_000
     max_record_bytes: Count = 1_000_000
+    max_batch_bytes: Count = 128 << 20
     options: Annotated[dict[str, JsonValue], AfterValidator(check_options)] = Field(
         default_factory=dict, repr=False
     )

@@ -76,7 +76,7 @@ class Decompressor:
     def _check(self, size: int) -> None:
         if size > self._most:
             raise UnusableError(
-                f"at most {self._most} bytes decompressed (max_batch_bytes)", f"{size} or more"
+                f"at most {self._most} bytes decompressed (kafka.max_batch_bytes)", f"{size} or more"
             )
 
     def _gzip(self, data: memoryview) -> Bytes:

@@ -154,7 +154,7 @@ def test_a_batch_that_is_damaged_stays_so():
 def test_a_batch_that_would_fill_the_memory_is_refused(codec):
     bomb = batch(10, [(0, 0, None, bytes(200_000), [])], codec)
     found = complaint(bomb, max_batch_bytes=100_000)
-    assert "expected at most 100000 bytes decompressed (max_batch_bytes), got " in found
+    assert "expected at most 100000 bytes decompressed (kafka.max_batch_bytes), got " in found
     rows, error, _ = ours(bomb, max_batch_bytes=200_100)
     assert (len(rows), error) == (1, None)
 
