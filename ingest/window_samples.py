@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,14 +73,13 @@ class WindowSamples:
     def take_now(self, batch: RecordBatch, sides: NDArray[np.int8]) -> None:
         """Decode all records of a batch, whose sides are given."""
         self.settle()
-        self._decode(batch, sides, self._candidates(batch, sides))
+        self._offer([self._decode(batch, sides, self._candidates(batch, sides))])
 
     def take_late(self, batch: RecordBatch, sides: NDArray[np.int8]) -> None:
         """Keep what could enter a sample for later, of a batch whose sides are given."""
         places = np.flatnonzero(self._candidates(batch, sides))
-        part = batch.take(places)
-        if part is not None:
-            self._late.add(part, sides[places])
+        if len(places):
+            self._late.add(batch, places, sides[places])
             if self._late.is_full:
                 self.settle()
 
@@ -97,11 +97,15 @@ class WindowSamples:
         left = np.ones(len(sides), np.bool_)
         while (wanted := self._leading(np.concatenate(keys), sides, left)).any():
             left &= ~wanted
+            bad, good = self.bad.sum(), []
             for (batch, own), chosen in zip(parts, np.split(wanted, cuts), strict=True):
                 places = np.flatnonzero(chosen)
                 part = batch.take(places)
                 if part is not None:
-                    self._decode(part, own[places], np.ones(len(places), np.bool_))
+                    good.append(self._decode(part, own[places], np.ones(len(places), np.bool_)))
+            self._offer(good)
+            if self.bad.sum() == bad:
+                break  # no places are left for others
         for sampler in self._samplers:
             sampler.compact()
 
@@ -132,8 +136,8 @@ class WindowSamples:
 
     def _decode(
         self, batch: RecordBatch, sides: NDArray[np.int8], could: NDArray[np.bool_]
-    ) -> None:
-        """Decode a batch, send the bad ones away, and offer those that could enter."""
+    ) -> list[Rows]:
+        """Decode a batch, send the bad ones away, and give those that could enter, by side."""
         decoded = self._recipe.decoder.decode(batch)
         self.checked += len(batch)
         if decoded.bad:
@@ -143,10 +147,15 @@ class WindowSamples:
             self.bad += np.bincount(sides[places], minlength=len(SIDES))
         offered = np.flatnonzero(could[decoded.good])
         sides_of_offered = sides[decoded.good[offered]]
+        chosen = (offered[sides_of_offered == side] for side in SIDES)
+        return [self._rows(batch, decoded, rows) for rows in chosen]
+
+    def _offer(self, good: Sequence[Sequence[Rows]]) -> None:
+        """Offer rows to the samplers: all of a side at once, as each offer may sort the sample."""
         for side, sampler in zip(SIDES, self._samplers, strict=True):
-            chosen = offered[sides_of_offered == side]
-            if chosen.size:
-                sampler.offer(self._rows(batch, decoded, chosen))
+            parts = [rows[side] for rows in good if len(rows[side])]
+            if parts:
+                sampler.offer(parts[0] if len(parts) == 1 else Rows.concat(parts))
 
     def _rows(self, batch: RecordBatch, decoded: Decoded, chosen: NDArray[np.int64]) -> Rows:
         """Some of the good records of a decoded batch, copied."""
