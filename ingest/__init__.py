@@ -5,6 +5,7 @@ bad to a dead-letter topic, holds out and samples by identity, and hands windows
 Importing it does not import TensorFlow.
 """
 
+from ingest.augment.spectrogram import log_mel, spectrogram
 from ingest.checks import check_decoder, check_sampler, check_source
 from ingest.dataset import steps_per_epoch, training_dataset
 from ingest.dead_letters import DeadLetters, NoDeadLetters
@@ -117,7 +118,9 @@ __all__ = [
     "decode_images",
     "end_of_topics",
     "hash64",
+    "log_mel",
     "read_window",
+    "spectrogram",
     "split",
     "steps_per_epoch",
     "training_dataset",

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         Unframed,
         decode_audio,
         decode_images,
+        log_mel,
+        spectrogram,
         training_dataset,
     )
     from ingest.arrow import arrow
@@ -79,7 +81,9 @@ __all__ = [
     "decode_audio",
     "decode_images",
     "load_config",
+    "log_mel",
     "run_service",
+    "spectrogram",
     "training_dataset",
 ]
 

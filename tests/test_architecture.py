@@ -31,7 +31,7 @@ PUBLIC = {
         SourceError Statistics StatisticsError StreamState Unframed Vocabularies Window
         WindowBuilder check_decoder
         check_sampler check_source decode_audio decode_images end_of_topics hash64
-        read_window split steps_per_epoch training_dataset unit
+        log_mel read_window spectrogram split steps_per_epoch training_dataset unit
     """,
     "trainer": """
         METRICS AnyTrigger Baselines CheckpointError Evidence FeatureSpec Gate Learner
@@ -54,7 +54,7 @@ PUBLIC = {
         MillstreamError ModelRegistry ModelVersion PackedDecoder Position ProtobufDecoder
         RawDecoder RecordBatch RegistrySettings Rows RunOptions Schema SchemaRegistry
         StreamState Unframed arrow dataset decode_audio decode_images load_config
-        run_service training_dataset
+        log_mel run_service spectrogram training_dataset
     """,
 }
 HEAVY = ("tensorflow", "keras", "matplotlib")
