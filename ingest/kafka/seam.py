@@ -113,6 +113,12 @@ class Seam:
         if self.columnar:
             self._consumer._fetcher.send_fetches()
 
+    def watch(self, topics: Sequence[str]) -> None:
+        """Keep the metadata of topics fresh, of those of which nothing is read yet, too."""
+        cluster: Any = getattr(self._consumer, "_cluster", None)
+        if hasattr(cluster, "set_topics"):
+            cluster.set_topics(topics)
+
     def known_partitions(self, topic: str) -> Iterable[int]:
         """The partitions that the metadata have now; the public question may wait for ever."""
         cluster = getattr(self._consumer, "_cluster", self._consumer)
@@ -130,10 +136,7 @@ class Seam:
     def place(self) -> str:
         """Where kafka-python was in the records when it failed, if it is known."""
         part = getattr(getattr(self._consumer, "_fetcher", None), "_next_partition_records", None)
-        tp, offset = (
-            getattr(part, "topic_partition", None),
-            getattr(part, "next_fetch_offset", None),
-        )
+        tp, offset = getattr(part, "topic_partition", None), getattr(part, "next_fetch_offset", 0)
         return "a partition" if tp is None else f"{tp.topic}[{tp.partition}]@{offset}"
 
     def _reader(self, fetch: Fetch) -> Reader:
