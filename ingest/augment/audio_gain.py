@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.augment.audio_waves import (
-    amplitude,
-    expect_number,
-    expect_span,
-    wave_samples,
-    with_feature,
-)
+from ingest.augment.audio_waves import amplitude, expect_span, wave_feature
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
+from ingest.augment.parameters import expect_number
 from ingest.augment.random import uniform
 
 __all__ = ["Gain"]
@@ -39,8 +33,7 @@ class Gain:
     def __post_init__(self) -> None:
         expect_span("augment.gain.db", self.db, -120, 120, "in dB, from -120 to 120")
         if self.clip is not None:
-            text = "the largest sample, above 0 (or none)"
-            expect_number("augment.gain.clip", self.clip, 1e-30, math.inf, text)
+            expect_number("augment.gain.clip", self.clip, 1e-30, 1e30, "the largest sample")
 
     def bind(self, context: Context) -> Transform:
         """See `Augmentation`.
@@ -48,7 +41,7 @@ class Gain:
         Raises:
             AugmentError: there is no such wave.
         """
-        wave_samples(context, "gain", self.feature)
+        feature = wave_feature("gain", context, self.feature)
 
         def transform(batch: TrainingBatch) -> TrainingBatch:
             import tensorflow as tf
@@ -57,6 +50,6 @@ class Gain:
             louder = batch.features[self.feature] * factors[:, None]
             if self.clip is not None:
                 louder = tf.clip_by_value(louder, -self.clip, self.clip)
-            return with_feature(batch, self.feature, louder)
+            return feature.changed(batch, louder)
 
         return transform

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ingest.augment.audio_waves import expect, expect_number, row_sums, with_feature
+from ingest.augment.audio_waves import row_sums
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
+from ingest.augment.parameters import expect, expect_number, expect_whole
 from ingest.augment.random import integers
 from ingest.errors import AugmentError
 
@@ -99,11 +100,10 @@ class FrequencyMask:
 
 def _check(place: str, given: TimeMask | FrequencyMask) -> None:
     for name, value in (("width", given.width), ("masks", given.masks)):
-        whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value < DRAWN
-        expect(whole, f"{place}.{name}", "a whole number from 1", value)
-    expect_number(f"{place}.share", given.share, 1e-9, 1, "a share above 0 and up to 1")
+        expect_whole(f"{place}.{name}", value, 1, 10**6)
+    expect_number(f"{place}.share", given.share, 1e-6, 1)
     if given.fill != "mean":
-        expect_number(f"{place}.fill", given.fill, -3e38, 3e38, 'a number or "mean"')
+        expect_number(f"{place}.fill", given.fill, -1e30, 1e30, 'or "mean"')
     if given.shape is not None:
         right = isinstance(given.shape, Sequence) and len(given.shape) == 2
         right = right and all(isinstance(side, int) and side > 0 for side in given.shape)
@@ -127,7 +127,8 @@ def _bind(kind: str, given: TimeMask | FrequencyMask, context: Context, axis: in
         masked = _masked(batch.seeds, (given.masks, size, width))
         masked = masked[:, :, None] if axis == 0 else masked[:, None, :]
         filled = tf.where(masked, _fill(given, column), tf.reshape(column, (-1, *shape)))
-        return with_feature(batch, given.feature, tf.reshape(filled, (-1, *column.shape[1:])))
+        filled = tf.reshape(filled, (-1, *column.shape[1:]))
+        return replace(batch, features={**batch.features, given.feature: filled})
 
     return transform
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.augment.audio_waves import amplitude, expect_span, row_sums, wave_samples, with_feature
+from ingest.augment.audio_waves import amplitude, expect_span, row_sums, wave_feature
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.random import normal, uniform
 
@@ -40,15 +40,15 @@ class WhiteNoise:
         Raises:
             AugmentError: there is no such wave.
         """
-        samples = wave_samples(context, "white_noise", self.feature)
+        feature = wave_feature("white_noise", context, self.feature)
 
         def transform(batch: TrainingBatch) -> TrainingBatch:
             import tensorflow as tf
 
             wave = batch.features[self.feature]
-            noise = normal(batch.seeds, 0, (samples,))
+            noise = normal(batch.seeds, 0, (feature.samples,))
             powers = tf.math.divide_no_nan(row_sums(wave * wave), row_sums(noise * noise))
             strengths = tf.sqrt(powers) * amplitude(-uniform(batch.seeds, 1, (), *self.snr))
-            return with_feature(batch, self.feature, wave + strengths[:, None] * noise)
+            return feature.changed(batch, wave + strengths[:, None] * noise)
 
         return transform

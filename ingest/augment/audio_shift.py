@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.augment.audio_waves import expect, expect_number, wave_samples, with_feature
+from ingest.augment.audio_waves import wave_feature
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
+from ingest.augment.parameters import expect, expect_number, expect_word
 from ingest.augment.random import integers
 from ingest.errors import AugmentError
 
@@ -39,14 +40,13 @@ class TimeShift:
 
     def __post_init__(self) -> None:
         place = "augment.time_shift"
-        expect(self.unit in ("share", "seconds"), f"{place}.unit", "share or seconds", self.unit)
-        most = 1.0 if self.unit == "share" else math.inf
-        text = 'a share from 0 to 1 (or unit = "seconds")' if most == 1 else "seconds from 0"
+        expect_word(f"{place}.unit", self.unit, ("share", "seconds"))
+        text = 'a share of the wave (or unit = "seconds")' if self.unit == "share" else "seconds"
+        most = 1 if self.unit == "share" else 1e6
         expect_number(f"{place}.shift", self.shift, 0, most, text)
         expect(isinstance(self.roll, bool), f"{place}.roll", "true or false", self.roll)
         if self.unit == "seconds":
-            text = "samples a second, above 0"
-            expect_number(f"{place}.rate", self.rate, 1e-9, math.inf, text)
+            expect_number(f"{place}.rate", self.rate, 1e-6, 1e9, "samples a second")
         else:
             expect(
                 self.rate is None, f"{place}.rate", 'no rate without unit = "seconds"', self.rate
@@ -58,8 +58,8 @@ class TimeShift:
         Raises:
             AugmentError: there is no such wave, or it is shorter than the shift.
         """
-        samples = wave_samples(context, "time_shift", self.feature)
-        most = self._samples(samples)
+        feature = wave_feature("time_shift", context, self.feature)
+        samples, most = feature.samples, self._samples(feature.samples)
 
         def transform(batch: TrainingBatch) -> TrainingBatch:
             import tensorflow as tf
@@ -70,7 +70,7 @@ class TimeShift:
             moved = tf.gather(wave, tf.math.floormod(sources, samples), axis=1, batch_dims=1)
             if not self.roll:
                 moved = tf.where((sources >= 0) & (sources < samples), moved, 0.0)
-            return with_feature(batch, self.feature, moved)
+            return feature.changed(batch, moved)
 
         return transform
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ingest.augment.audio_waves import expect, expect_span, wave_samples, with_feature
+from ingest.augment.audio_waves import expect_span, wave_feature
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
+from ingest.augment.parameters import expect_word
 from ingest.augment.random import uniform
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ class Speed:
     def __post_init__(self) -> None:
         place = "augment.speed"
         expect_span(f"{place}.factor", self.factor, 0.1, 10, "from 0.1 to 10")
-        known = self.interpolation in ("cubic", "linear")
-        expect(known, f"{place}.interpolation", "cubic or linear", self.interpolation)
+        expect_word(f"{place}.interpolation", self.interpolation, ("cubic", "linear"))
 
     def bind(self, context: Context) -> Transform:
         """See `Augmentation`.
@@ -53,14 +53,13 @@ class Speed:
         Raises:
             AugmentError: there is no such wave.
         """
-        wave_samples(context, "speed", self.feature)
+        feature = wave_feature("speed", context, self.feature)
         weights = _cubic if self.interpolation == "cubic" else _linear
 
         def transform(batch: TrainingBatch) -> TrainingBatch:
             wave = batch.features[self.feature]
             firsts, fractions = _places(wave, uniform(batch.seeds, 0, (), *self.factor))
-            played = _taps(wave, firsts, weights(fractions))
-            return with_feature(batch, self.feature, played)
+            return feature.changed(batch, _taps(wave, firsts, weights(fractions)))
 
         return transform
 

@@ -1,91 +1,83 @@
-"""What augmentations of sound share: checks of parameters and features, sums of rows, decibels."""
+"""What augmentations of sound share: the feature that holds waves, sums of rows, decibels."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ingest.augment.augmentation import Context, TrainingBatch
 from ingest.augment.elementwise import elementwise
-from ingest.errors import AugmentError, SettingsError
+from ingest.augment.parameters import expect
+from ingest.errors import AugmentError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-__all__ = [
-    "amplitude",
-    "expect",
-    "expect_number",
-    "expect_span",
-    "row_sums",
-    "wave_samples",
-    "with_feature",
-]
+__all__ = ["Wave", "amplitude", "expect_span", "row_sums", "wave_feature"]
 
 
-def expect(holds: bool, place: str, expected: str, got: object) -> None:
-    """Refuse a parameter.
+@dataclass(frozen=True)
+class Wave:
+    """One feature with waves, as `wave_feature` found it.
 
-    Args:
-        holds: whether the parameter is right.
-        place: such as `augment.gain.db`.
-        expected: what is right, in words.
-        got: what was given.
-
-    Raises:
-        SettingsError: it is not right.
+    Attributes:
+        name: of the feature.
+        samples: of a wave.
+        low: the smallest sample that the schema allows, or None.
+        high: the largest, or None.
     """
-    if not holds:
-        raise SettingsError(f"{place}: expected {expected}, got {got!r}")
+
+    name: str
+    samples: int
+    low: float | None
+    high: float | None
+
+    def changed(self, batch: TrainingBatch, waves: tf.Tensor) -> TrainingBatch:
+        """The batch with other waves; samples beyond the schema's bounds become these."""
+        import tensorflow as tf
+
+        if self.low is not None:
+            waves = tf.maximum(waves, self.low)
+        if self.high is not None:
+            waves = tf.minimum(waves, self.high)
+        return replace(batch, features={**batch.features, self.name: waves})
 
 
-def expect_number(place: str, value: object, low: float, high: float, expected: str) -> None:
-    """Refuse what is no finite number from `low` to `high`; see `expect`."""
-    expect(_is_number(value) and low <= value <= high, place, expected, value)  # type: ignore[operator]
-
-
-def expect_span(place: str, value: object, low: float, high: float, expected: str) -> None:
-    """Refuse what is not [smallest, largest], both from `low` to `high`; see `expect`."""
-    pair = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
-    holds = len(pair) == 2 and all(map(_is_number, pair)) and low <= pair[0] <= pair[1] <= high
-    expect(holds, place, f"[smallest, largest], {expected}", value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def wave_samples(context: Context, kind: str, feature: str) -> int:
-    """How many samples a wave has.
+def wave_feature(kind: str, context: Context, name: str) -> Wave:
+    """The feature of a name, which must hold waves.
 
     Args:
+        kind: of the step, for the texts of errors.
         context: of the round.
-        kind: of the step, for the text of the error.
-        feature: float32 [n, samples].
+        name: of the feature: float32 [n, samples].
 
     Raises:
         AugmentError: there is no such feature, or it is no wave.
     """
-    column = context.features.get(feature)
+    column = context.features.get(name)
     if column is None:
         names = ", ".join(sorted(context.features))
-        raise AugmentError(f'augment.{kind}: there is no feature "{feature}"; there is: {names}')
+        raise AugmentError(f'augment.{kind}: there is no feature "{name}"; there is: {names}')
     if not (isinstance(column, np.ndarray) and column.dtype == np.float32 and column.ndim == 2):
         raise AugmentError(
-            f'augment.{kind}: feature "{feature}": expected a wave, float32 [rows, samples], got'
+            f'augment.{kind}: feature "{name}": expected a wave, float32 [rows, samples], got'
             f" {column.dtype} {list(getattr(column, 'shape', []))}; declare it in the schema as"
             ' dtype = "float32" with length = its samples'
         )
-    return int(column.shape[1])
+    bounds = [(f.minimum, f.maximum) for f in context.schema.fields if f.name == name]
+    return Wave(name, int(column.shape[1]), *(bounds or [(None, None)])[0])
 
 
-def with_feature(batch: TrainingBatch, feature: str, value: tf.Tensor) -> TrainingBatch:
-    """The batch, with another value of one feature."""
-    return replace(batch, features={**batch.features, feature: value})
+def expect_span(place: str, value: object, low: float, high: float, text: str) -> None:
+    """Refuse what is not [smallest, largest], both from `low` to `high`; see `expect`."""
+    pair = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
+    numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in pair)
+    holds = len(pair) == 2 and numbers and low <= pair[0] <= pair[1] <= high
+    expect(holds, place, f"[smallest, largest], {text}", value)
 
 
 def row_sums(values: tf.Tensor) -> tf.Tensor:

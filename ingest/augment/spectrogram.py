@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest.augment.audio_waves import expect
+from ingest.augment.parameters import expect
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -48,23 +48,23 @@ def waves(rows: int, samples: int) -> np.ndarray:
     return np.stack(made) * drawn.uniform(0.1, 1, (rows, 1)).astype(np.float32)
 
 
-def context(column: np.ndarray) -> Context:
+def context(column: np.ndarray, schema: Schema | None = None) -> Context:
     """Rows with one feature, "sound", and a label."""
     length = int(np.prod(column.shape[1:]))
-    schema = Schema((Field("sound", "float32", length=length), Field("word", "int32", "label")))
+    plain = Schema((Field("sound", "float32", length=length), Field("word", "int32", "label")))
     labels = np.arange(len(column), dtype=np.int32)
-    return Context(schema, {"sound": column, "other": labels.astype(np.float32)}, labels)
+    return Context(schema or plain, {"sound": column, "other": labels.astype(np.float32)}, labels)
 
 
-def augmented(augmentation, column: np.ndarray, seeds: np.ndarray | None = None) -> np.ndarray:
+def augmented(augmentation, column: np.ndarray, schema: Schema | None = None) -> np.ndarray:
     """What an augmentation makes of rows of "sound"."""
     import tensorflow as tf
 
-    rows = context(column)
+    rows = context(column, schema)
     batch = TrainingBatch(
         {name: tf.constant(value) for name, value in rows.features.items()},
         tf.constant(rows.label),
-        tf.constant(SEEDS[: len(column)] if seeds is None else seeds),
+        tf.constant(SEEDS[: len(column)]),
         tf.range(len(column), dtype=tf.int64),
     )
     after = augmentation.bind(rows)(batch)

@@ -103,12 +103,12 @@ def chi_square(counts: np.ndarray) -> float:
 @pytest.mark.parametrize(
     ("parameters", "text"),
     [
-        ({"width": 0}, "_mask.width: expected a whole number from 1, got 0"),
+        ({"width": 0}, "_mask.width: expected a whole number from 1 to 1e+06, got 0"),
         ({"width": 2.5}, "_mask.width: expected a whole number"),
         ({"masks": True}, "_mask.masks: expected a whole number"),
-        ({"share": 0}, "_mask.share: expected a share above 0 and up to 1, got 0"),
+        ({"share": 0}, "_mask.share: expected a number from 1e-06 to 1, got 0"),
         ({"share": 1.1}, "_mask.share"),
-        ({"fill": "median"}, "_mask.fill: expected a number or \"mean\", got 'median'"),
+        ({"fill": "median"}, "1e+30, or \"mean\", got 'median'"),
         ({"shape": [3]}, "_mask.shape: expected [frames, bins], both from 1, got [3]"),
         ({"shape": "ab"}, "_mask.shape: expected"),
         ({"shape": [0, 5]}, "_mask.shape: expected"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ingest import Field, Schema
 from ingest.augment.audio_gain import Gain
 from ingest.augment.audio_noise import WhiteNoise
 from ingest.augment.audio_shift import TimeShift
@@ -87,6 +88,14 @@ def test_a_gain_is_clipped() -> None:
     assert np.array_equal(cut, np.clip(free, np.float32(-0.7), np.float32(0.7)))
 
 
+def test_what_leaves_the_bounds_of_the_schema_becomes_the_bound() -> None:
+    column = waves(50, 400)
+    bounded = Schema((Field("sound", "float32", length=400, minimum=-0.5, maximum=0.4),))
+    for step in (Gain("sound", [0, 20]), WhiteNoise("sound", [0, 5])):
+        free = augmented(step, column)
+        assert np.array_equal(augmented(step, column, bounded), np.clip(free, -0.5, 0.4))
+
+
 def test_noise_has_the_ratio_that_is_asked_for_and_is_white() -> None:
     column = waves(500, 1000)
     noise = augmented(WhiteNoise("sound", [10, 30]), column) - column
@@ -150,26 +159,35 @@ def test_speed_of_a_long_wave_is_as_exact() -> None:
     [
         (
             lambda: TimeShift("sound", -0.1),
-            "augment.time_shift.shift: expected a share from 0 to 1",
+            "augment.time_shift.shift: expected a number from 0 to 1, a share",
         ),
         (
             lambda: TimeShift("sound", 3),
-            'expected a share from 0 to 1 (or unit = "seconds"), got 3',
+            'a share of the wave (or unit = "seconds"), got 3',
         ),
-        (lambda: TimeShift("sound", 3, "seconds"), "time_shift.rate: expected samples a second"),
+        (lambda: TimeShift("sound", 3, "seconds"), "samples a second, got None"),
         (lambda: TimeShift("sound", 0.1, "share", 8000), "time_shift.rate: expected no rate"),
-        (lambda: TimeShift("sound", 0.1, "frames"), "time_shift.unit: expected share or seconds"),
+        (
+            lambda: TimeShift("sound", 0.1, "frames"),
+            "time_shift.unit: expected one of share, seconds",
+        ),
         (lambda: Gain("sound", [6, -6]), "augment.gain.db: expected [smallest, largest], in dB"),
         (lambda: Gain("sound", [6]), "augment.gain.db: expected [smallest, largest]"),
         (lambda: Gain("sound", "66"), "augment.gain.db: expected [smallest, largest]"),
         (lambda: Gain("sound", [0, float("nan")]), "augment.gain.db"),
-        (lambda: Gain("sound", clip=0), "augment.gain.clip: expected the largest sample, above 0"),
+        (
+            lambda: Gain("sound", clip=0),
+            "augment.gain.clip: expected a number from 1e-30 to 1e+30, the largest",
+        ),
         (lambda: WhiteNoise("sound", [5, float("inf")]), "augment.white_noise.snr: expected"),
         (
             lambda: Speed("sound", [0, 1]),
             "augment.speed.factor: expected [smallest, largest], from",
         ),
-        (lambda: Speed("sound", interpolation="sinc"), "speed.interpolation: expected cubic or li"),
+        (
+            lambda: Speed("sound", interpolation="sinc"),
+            "speed.interpolation: expected one of cubic, ",
+        ),
     ],
 )
 def test_wrong_parameters_are_refused(make, text: str) -> None:
