@@ -59,6 +59,7 @@ PARAMETERS = (
     (KafkaConnection, "data_received", ["self", "data"]),
     (KafkaProtocol, "_process_response", ["self", "read_buffer"]),
     (KafkaBytes, "read", ["self", "nbytes"]),
+    (KafkaBytes, "seek", ["self", "idx"]),
 )
 STATE = {
     *("fetch_offset", "next_fetch_offset", "leader_epoch", "bytes_read", "records_read"),
@@ -155,11 +156,13 @@ def misfit(consumer: Any) -> str | None:
         found = part and list(inspect.signature(part).parameters)
         if found != expected:
             return f"{owner.__name__}.{name} takes {found}, not {expected}"
-    if not hasattr(MemoryRecords(b""), "_buffer"):
-        return "MemoryRecords has no _buffer"
     made = Fetcher.PartitionRecords(0, TopicPartition("", 0), MemoryRecords(b""))
-    if missing := sorted(STATE - vars(made).keys()):
-        return f"PartitionRecords has no {', '.join(missing)}"
+    for part, names in (
+        *((MemoryRecords(b""), {"_buffer"}), (made, STATE)),
+        (KafkaProtocol(), {"_receiving", "_rbuffer"}),
+    ):
+        if missing := _missing(part, names):
+            return f"{type(part).__name__} has no {', '.join(missing)}"
     fetcher = getattr(consumer, "_fetcher", None)
     if not isinstance(fetcher, Fetcher) or "PartitionRecords" in vars(fetcher):
         return "KafkaConsumer has no _fetcher that looks PartitionRecords up on its class"
@@ -170,6 +173,10 @@ def misfit(consumer: Any) -> str | None:
     if not isinstance(manager, KafkaConnectionManager):
         return "KafkaConsumer has no _client with a _manager of connections"
     return None
+
+
+def _missing(part: Any, names: set[str]) -> list[str]:
+    return sorted(name for name in names if not hasattr(part, name))
 
 
 class Handed:
@@ -239,6 +246,8 @@ def _receive(transport: Any) -> tuple[bytes, Exception | None]:
         parser._process_response = partial(_process_response, parser._process_response)
     parts, encrypted = [], isinstance(transport._sock, ssl.SSLSocket)
     try:
+        if parser._receiving:
+            _fill(parser._rbuffer, transport)
         while part := transport._sock.recv(RECEIVE_BYTES):
             parts.append(part)
             # What a decrypted record holds is not seen by who waits for the socket.
@@ -250,6 +259,23 @@ def _receive(transport: Any) -> tuple[bytes, Exception | None]:
         log.info("%s: receiving failed: %s", transport, error)
         return b"", KafkaConnectionError(error)
     return b"", KafkaConnectionError("socket disconnected")
+
+
+def _fill(response: Any, transport: Any) -> None:
+    """Receive into a response itself, all but its last byte, with which kafka-python takes it.
+
+    As long as more comes in, the loop that waits for sockets has nothing to do.
+    """
+    begin = at = response.tell()
+    end, sensors = len(response) - 1, transport._protocol._sensors
+    try:
+        with memoryview(response) as view:
+            while at < end and (count := transport._sock.recv_into(view[at:end])):
+                at += count
+    finally:
+        response.seek(at)
+        if at > begin and sensors:
+            sensors.bytes_received.record(at - begin)
 
 
 def _process_response(original: Callable[[Any], Any], response: Any) -> Any:

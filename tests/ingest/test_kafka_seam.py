@@ -51,6 +51,9 @@ def test_a_seam_that_has_moved_is_named(consumer, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(seam, "STATE", {*seam.STATE, "lag"})
         assert misfit(consumer) == "PartitionRecords has no lag"
+    with monkeypatch.context() as patch:
+        patch.setattr(seam, "KafkaProtocol", object)
+        assert misfit(consumer) == "object has no _rbuffer, _receiving"
 
 
 def test_without_the_seam_it_says_so_once_and_reads_the_same(two, servers, monkeypatch, caplog):
