@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Rows,
         Schema,
         SchemaRegistry,
+        Statistics,
         StreamState,
         Unframed,
         decode_audio,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from millstream.service import RunOptions, run_service
     from millstream.stack.kafka import EmbeddedKafka
     from registry import LiteModel, ModelRegistry, ModelVersion
+    from trainer import StreamNormalization
 
 __all__ = [
     "AvroDecoder",
@@ -74,6 +76,8 @@ __all__ = [
     "RunOptions",
     "Schema",
     "SchemaRegistry",
+    "Statistics",
+    "StreamNormalization",
     "StreamState",
     "Unframed",
     "arrow",
@@ -96,6 +100,7 @@ _HOMES = {
     "ModelRegistry": "registry",
     "ModelVersion": "registry",
     "RunOptions": "millstream.service",
+    "StreamNormalization": "trainer",
     "arrow": "ingest.arrow",
     "dataset": "ingest.stream.dataset",
     "load_config": "millstream.config",

@@ -36,10 +36,11 @@ PUBLIC = {
     "trainer": """
         METRICS AnyTrigger Baselines CheckpointError Evidence FeatureSpec Gate Learner
         MetricError ModelError RecordsTrigger RefusedError ScoreGate SecondsTrigger
-        SettingsError Task TrainReport TrainSettings TrainerError TrainingAborted
-        TrainingError Trigger Verdict build_model check_gate check_inputs check_model
-        check_trigger digest higher_is_better input_names load load_builder predict_majority
-        predict_no_change save score score_baselines source_digest update
+        SettingsError StreamNormalization Task TrainReport TrainSettings TrainerError
+        TrainingAborted TrainingError Trigger Verdict build_model check_gate check_inputs
+        check_model check_trigger digest higher_is_better input_names load load_builder
+        normalized_features predict_majority predict_no_change save score score_baselines
+        set_statistics source_digest update
     """,
     "registry": """
         Artifact CompressionError ExportError LadderSettings LiteModel LiteModelError ModelRegistry
@@ -53,8 +54,8 @@ PUBLIC = {
         ExampleDecoder Field JsonDecoder KafkaDeadLetters KafkaSource LiteModel
         MillstreamError ModelRegistry ModelVersion PackedDecoder Position ProtobufDecoder
         RawDecoder RecordBatch RegistrySettings Rows RunOptions Schema SchemaRegistry
-        StreamState Unframed arrow dataset decode_audio decode_images load_config
-        log_mel run_service spectrogram training_dataset
+        Statistics StreamNormalization StreamState Unframed arrow dataset decode_audio
+        decode_images load_config log_mel run_service spectrogram training_dataset
     """,
 }
 HEAVY = ("tensorflow", "keras", "matplotlib")
