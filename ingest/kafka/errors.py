@@ -13,6 +13,9 @@ from ingest.kafka.knock import why_no_answer
 __all__ = ["lasting", "translated"]
 
 
+NO_ANSWER = (errors.KafkaTimeoutError, errors.RequestTimedOutError, errors.KafkaConnectionError)
+
+
 @contextmanager
 def translated(what: str, options: Mapping[str, object]) -> Iterator[None]:
     """Turn a Kafka error into a SourceError that says what was tried, where, and what to change.
@@ -23,7 +26,7 @@ def translated(what: str, options: Mapping[str, object]) -> Iterator[None]:
     servers = options.get("bootstrap_servers")
     try:
         yield
-    except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as e:
+    except NO_ANSWER as e:
         raise SourceError(f"{what}: {why_no_answer(options)}") from e
     except errors.SaslAuthenticationFailedError as e:
         raise SourceError(

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from kafka import KafkaConsumer
+from kafka.errors import RequestTimedOutError
 
 from ingest import SourceError
 from ingest.in_time import in_time
@@ -44,3 +45,10 @@ def test_partitions_are_asked_for_with_a_bound(kafka, topic, monkeypatch):
     finally:
         os.kill(kafka.pid, signal.SIGCONT)
         consumer.close()
+
+
+def test_a_request_without_an_answer_is_told_like_a_broker_without_one():
+    options = {"bootstrap_servers": "127.0.0.1:1"}
+    told = "ask: no answer from the broker at 127.0.0.1:1"
+    with pytest.raises(SourceError, match=told), translated("ask", options):
+        raise RequestTimedOutError("after 29999 ms")
