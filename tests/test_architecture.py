@@ -38,8 +38,8 @@ PUBLIC = {
         MetricError ModelError RecordsTrigger RefusedError ScoreGate SecondsTrigger
         SettingsError StreamNormalization Task TrainReport TrainSettings TrainerError
         TrainingAborted TrainingError Trigger Verdict build_model check_gate check_inputs
-        check_model check_trigger digest higher_is_better input_names load load_builder
-        normalized_features predict_majority predict_no_change save score score_baselines
+        check_model check_normalized check_trigger digest higher_is_better input_names load
+        load_builder predict_majority predict_no_change save score score_baselines
         set_statistics source_digest update
     """,
     "registry": """

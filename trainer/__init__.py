@@ -28,7 +28,7 @@ from trainer.inputs import FeatureSpec, check_inputs, input_names
 from trainer.learner import Learner
 from trainer.metrics import METRICS, Task, higher_is_better, score
 from trainer.model import build_model, check_model, load_builder, source_digest
-from trainer.normalization import StreamNormalization, normalized_features, set_statistics
+from trainer.normalization import StreamNormalization, check_normalized, set_statistics
 from trainer.report import TrainReport
 from trainer.settings import TrainSettings
 from trainer.trigger import AnyTrigger, RecordsTrigger, SecondsTrigger, Trigger
@@ -62,13 +62,13 @@ __all__ = [
     "check_gate",
     "check_inputs",
     "check_model",
+    "check_normalized",
     "check_trigger",
     "digest",
     "higher_is_better",
     "input_names",
     "load",
     "load_builder",
-    "normalized_features",
     "predict_majority",
     "predict_no_change",
     "save",

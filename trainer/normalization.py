@@ -11,6 +11,7 @@ is offset + shift * deviation; the shift is about a half.
 * The deviation is kept, as the variance of numbers that fit a float32 need not fit one itself.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,23 +100,46 @@ class StreamNormalization(keras.layers.Layer):  # type: ignore[misc]
         self.deviation.assign(deviation)
         self.shift.assign(_float32((mean - offset) / deviation))
 
-    def _fitting(self, value: ArrayLike) -> NDArray[np.float64]:
-        array, shape = np.asarray(value, np.float64), tuple(self.deviation.shape)
-        if array.size == 1:
-            return np.full(shape, array.reshape(()))
-        if array.size != np.prod(shape):
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Check that numbers of a shape are one for all, or one for each place of a row.
+
+        Raises:
+            ModelError: They are not.
+        """
+        mine = tuple(self.deviation.shape)
+        if math.prod(shape) not in {1, math.prod(mine)}:
             raise ModelError(
                 _place(self.feature),
-                expected=f"statistics of {list(shape)}, the shape of its input's rows",
-                got=f"statistics of {list(array.shape)}",
+                expected=f"statistics of shape {mine}, that of its input's rows",
+                got=f"shape {shape}",
                 mend="normalise the feature as it comes, before other layers change its shape",
             )
-        return array.reshape(shape)
+
+    def _fitting(self, value: ArrayLike) -> NDArray[np.float64]:
+        array, shape = np.asarray(value, np.float64), tuple(self.deviation.shape)
+        self.check_shape(array.shape)
+        return array.reshape(shape if array.size > 1 else ()) + np.zeros(shape)
 
 
-def normalized_features(model: keras.Model) -> tuple[str, ...]:
-    """Return the names of the features that a model normalises, sorted."""
-    return tuple(sorted({layer.feature for layer in _layers(model)}))
+def check_normalized(model: keras.Model, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Check that each `StreamNormalization` layer of a model can be given its numbers.
+
+    Args:
+        model: The model.
+        shapes: Of the mean, by feature that has one.
+
+    Raises:
+        ModelError: A layer's feature has no mean (with did-you-mean), or one of another shape.
+    """
+    for layer in _layers(model):
+        if layer.feature not in shapes:
+            raise ModelError(
+                _place(layer.feature),
+                expected="a feature with a mean: a number, a timestamp or a list of one length",
+                got=f'"{layer.feature}", which is none',
+                mend=did_you_mean(layer.feature, shapes),
+            )
+        layer.check_shape(shapes[layer.feature])
 
 
 def set_statistics(
@@ -128,17 +152,11 @@ def set_statistics(
         statistics: (mean, variance) by feature: one number each, or one for each place of a row.
 
     Raises:
-        ModelError: A layer's feature is not among them, or its statistics do not fit it; then some
-            layers may have theirs already.
+        ModelError: As `check_normalized`; or a layer's numbers are not finite, or its variance is
+            below 0.
     """
+    check_normalized(model, {name: np.shape(mean) for name, (mean, _) in statistics.items()})
     for layer in _layers(model):
-        if layer.feature not in statistics:
-            raise ModelError(
-                _place(layer.feature),
-                expected="a feature with a mean: a number, a timestamp or a list of one length",
-                got=f'"{layer.feature}", which is none',
-                mend=did_you_mean(layer.feature, statistics),
-            )
         layer.set_statistics(*statistics[layer.feature])
 
 

@@ -14,9 +14,9 @@ from trainer import (
     ModelError,
     StreamNormalization,
     TrainSettings,
+    check_normalized,
     digest,
     load,
-    normalized_features,
     save,
     set_statistics,
 )
@@ -125,7 +125,7 @@ def test_a_constant_whole_number_of_any_size_becomes_0() -> None:
     [
         ({"y": (0, 1)}, r'StreamNormalization\("x"\): expected a feature with a mean.*got "x"'),
         ({}, r"there are: none"),
-        ({"x": ([0, 1], [1, 1])}, r"expected statistics of \[3\].*got statistics of \[2\]"),
+        ({"x": ([0, 1], [1, 1])}, r"expected statistics of shape \(3,\).*got shape \(2,\)"),
         ({"x": (0, -1)}, "variances of at least 0"),
         ({"x": (np.nan, 1)}, "expected finite means"),
         ({"x": (0, np.inf)}, r"variances \[inf inf inf\]"),
@@ -141,13 +141,26 @@ def test_rows_of_any_length_are_refused() -> None:
         StreamNormalization("x")(keras.Input((None,), name="x"))
 
 
-def test_a_model_says_what_it_normalises() -> None:
-    learner = make_learner()
-    assert normalized_features(learner.model) == ("amount", "hour")
+def test_layers_are_found_in_nested_models_and_checked_before_any_is_set() -> None:
+    model = make_learner().model
+    check_normalized(model, {"amount": (), "hour": (1,)})
+    before = model.get_weights()
+    for shapes in ({"amount": ()}, {"amount": (), "hour": (2,)}, {"hour": (), "amuont": ()}):
+        with pytest.raises(ModelError):
+            check_normalized(model, shapes)
+        with pytest.raises(ModelError):
+            set_statistics(model, {n: (np.full(s, 5.0), np.ones(s)) for n, s in shapes.items()})
+    for old, now in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, now)
+
+
+def test_a_model_without_such_layers_is_left_alone() -> None:
     entry = keras.Input((1,))
     plain = keras.Model(entry, keras.layers.Dense(1)(entry))
-    assert normalized_features(plain) == ()
-    set_statistics(plain, {})
+    before = plain.get_weights()
+    set_statistics(plain, {"x": (3, 4)})
+    for old, now in zip(before, plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, now)
 
 
 def test_training_leaves_the_statistics_and_uses_them() -> None:
@@ -208,7 +221,6 @@ def test_it_is_saved_by_its_registered_name(tmp_path: Path) -> None:
     set_statistics(learner.model, STATISTICS)
     learner.model.save(tmp_path / "m.keras")
     again = keras.saving.load_model(tmp_path / "m.keras")
-    assert normalized_features(again) == ("amount", "hour")
     np.testing.assert_array_equal(
         again.predict(data.features, verbose=0), learner.model.predict(data.features, verbose=0)
     )
