@@ -4,9 +4,13 @@ VENV := .venv
 TORCH_PYTHON ?= /usr/bin/python3
 STAMP := $(VENV)/.installed
 PEERS := .bench/.installed
+TFIO_AUDIO := .bench/.tfio-audio
+TFIO_TESTS := $(wildcard tests/ingest/test_augment_audio_*.py)
+ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt atheris
+FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest bench-json fuzz clean clean-all test-srfake
+.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest bench-json fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,11 +34,17 @@ test-srfake: $(STAMP)  ## run the registry's tests against franz-go's own regist
 	cd tests/srfake && go build -o $(abspath $(VENV))/bin/srfake .
 	SRFAKE=$(abspath $(VENV))/bin/srfake $(VENV)/bin/python -m pytest tests/ingest/test_confluent_peer.py $(ARGS)
 
-fuzz: $(STAMP)  ## feed damaged fetches to the wire decoder for a minute; ARGS=-max_total_time=600 for ten
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt atheris
+fuzz: fuzz-wire fuzz-json  ## both of the next two
+
+fuzz-wire: $(STAMP)  ## feed damaged fetches to the wire decoder for a minute; ARGS=-max_total_time=600 for ten
+	$(ATHERIS)
 	mkdir -p .bench/fuzz-wire
-	NUMBA_DISABLE_JIT=1 $(VENV)/bin/python -m tests.fuzz.fuzz_wire .bench/fuzz-wire -max_total_time=60 \
-		-max_len=2000 -print_final_stats=1 $(ARGS)
+	NUMBA_DISABLE_JIT=1 $(VENV)/bin/python -m tests.fuzz.fuzz_wire .bench/fuzz-wire $(FUZZING)
+
+fuzz-json: $(STAMP)  ## the same with records for the compiled JSON parser
+	$(ATHERIS)
+	mkdir -p .bench/fuzz-json
+	$(VENV)/bin/python -m tests.fuzz.fuzz_json .bench/fuzz-json $(FUZZING)
 
 test-bad-million: $(STAMP)  ## a million bad records in a row: counts, letters, memory
 	MILLSTREAM_BAD_RECORDS=1000000 $(VENV)/bin/python -m pytest -s tests/ingest/test_bad_million.py
@@ -46,6 +56,22 @@ test-torch:  ## run PyTorch's tests with Debian's python3-torch (CPU), by its ow
 	.bench/torch/bin/python -m pip install --quiet --disable-pip-version-check \
 		-r tests/torch/requirements.txt
 	.bench/torch/bin/python -m pytest tests/torch $(ARGS)
+
+# tensorflow-io's ops in Python work on any TensorFlow; the extra [tfio] has the one that it is made for.
+test-tfio-audio: $(STAMP) $(TFIO_AUDIO)  ## compare sound with tensorflow-io's audio ops, on two TensorFlows
+	PYTHONPATH=.bench/tfio-ops $(VENV)/bin/python -m pytest $(TFIO_TESTS) $(ARGS)
+	.bench/tfio-audio/bin/python -m pytest $(TFIO_TESTS) $(ARGS)
+
+$(TFIO_AUDIO): pyproject.toml constraints-tfio.txt | $(STAMP)
+	@$(VENV)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "tensorflow-io needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 1; }
+	rm -rf .bench/tfio-ops .bench/tfio-audio
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--target .bench/tfio-ops tensorflow-io==0.37.1 tensorflow-io-gcs-filesystem==0.37.1
+	$(VENV)/bin/python -m venv .bench/tfio-audio
+	.bench/tfio-audio/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints-tfio.txt -e '.[tfio]' pytest==9.2.0 pytest-timeout==2.4.0
+	@touch $@
 
 lint: $(STAMP)  ## check style and types
 	$(VENV)/bin/ruff check .

@@ -5,6 +5,7 @@ bad to a dead-letter topic, holds out and samples by identity, and hands windows
 Importing it does not import TensorFlow.
 """
 
+from ingest.augment.spectrogram import log_mel, spectrogram
 from ingest.checks import check_decoder, check_source
 from ingest.dataset import steps_per_epoch, training_dataset
 from ingest.dead_letters import DeadLetters, NoDeadLetters
@@ -22,6 +23,7 @@ from ingest.errors import (
     SchemaRegistryError,
     SettingsError,
     SourceError,
+    StatisticsError,
 )
 from ingest.field import Field
 from ingest.formats.avro.decoder import AvroDecoder
@@ -33,6 +35,7 @@ from ingest.formats.json.decoder import JsonDecoder
 from ingest.formats.packed.decoder import PackedDecoder
 from ingest.formats.protobuf.decoder import ProtobufDecoder
 from ingest.formats.raw.decoder import RawDecoder
+from ingest.history import History, HistoryState, Segments
 from ingest.identity import hash64, unit
 from ingest.intake import Intake, IntakeTotals
 from ingest.kafka.dead_letters import KafkaDeadLetters
@@ -57,12 +60,15 @@ from ingest.sampling import (
     Weighting,
 )
 from ingest.sampling.checks import check_sampler, check_sampler_weights
+from ingest.sampling.importance import select_important
+from ingest.sampling.selection import Selection
 from ingest.schema import Schema
 from ingest.source import Source
 from ingest.split import TEST, TRAIN, VALIDATION, split
+from ingest.statistics import Statistics
 from ingest.stream.state import StreamState
 from ingest.vocabulary import Vocabularies
-from ingest.window import Counts, SampleSettings, Window
+from ingest.window import Counts, PastSettings, SamplePolicy, SampleSettings, Window
 from ingest.window_builder import WindowBuilder
 
 __all__ = [
@@ -85,6 +91,8 @@ __all__ = [
     "Field",
     "Gap",
     "GroupCommitter",
+    "History",
+    "HistoryState",
     "IngestError",
     "Intake",
     "IntakeTotals",
@@ -95,6 +103,7 @@ __all__ = [
     "NoDeadLetters",
     "OffsetRange",
     "PackedDecoder",
+    "PastSettings",
     "Position",
     "PositionError",
     "ProtobufDecoder",
@@ -105,6 +114,7 @@ __all__ = [
     "RegistrySettings",
     "Rows",
     "RowsError",
+    "SamplePolicy",
     "SampleSettings",
     "Sampler",
     "SamplerError",
@@ -113,9 +123,13 @@ __all__ = [
     "SchemaError",
     "SchemaRegistry",
     "SchemaRegistryError",
+    "Segments",
+    "Selection",
     "SettingsError",
     "Source",
     "SourceError",
+    "Statistics",
+    "StatisticsError",
     "Stratified",
     "StreamState",
     "Unframed",
@@ -133,7 +147,10 @@ __all__ = [
     "decode_images",
     "end_of_topics",
     "hash64",
+    "log_mel",
     "read_window",
+    "select_important",
+    "spectrogram",
     "split",
     "steps_per_epoch",
     "training_dataset",

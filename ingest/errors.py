@@ -17,6 +17,7 @@ __all__ = [
     "SchemaRegistryError",
     "SettingsError",
     "SourceError",
+    "StatisticsError",
 ]
 
 
@@ -50,6 +51,10 @@ class RowsError(IngestError):
 
 class SamplerError(IngestError):
     """Samples of different settings were merged, or a saved state is of another sampler."""
+
+
+class StatisticsError(IngestError):
+    """Statistics are asked for what they do not have, or are of another schema."""
 
 
 class SourceError(IngestError):

@@ -62,7 +62,8 @@ class RecordHeaders:
                     f"{place}: expected headers int64[{length}],"
                     f" got {column.dtype}{list(column.shape)}"
                 )
-        if self.splits[0] != 0 or self.splits[-1] != count or (np.diff(self.splits) < 0).any():
+        falls = (self.splits[1:] < self.splits[:-1]).any()
+        if self.splits[0] != 0 or self.splits[-1] != count or falls:
             raise RecordBatchError(f"{place}: expected splits of headers from 0 to {count}")
         inside = (self.name_start >= 0) & (self.name_length >= 0)
         inside &= self.name_start <= size - self.name_length

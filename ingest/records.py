@@ -66,7 +66,7 @@ class RecordBatch:
                     f"{place}: expected {name} int64[{len(self.offsets)}],"
                     f" got {column.dtype}{list(column.shape)}"
                 )
-        if self.offsets[0] < 0 or (np.diff(self.offsets) <= 0).any():
+        if self.offsets[0] < 0 or (self.offsets[1:] <= self.offsets[:-1]).any():
             raise RecordBatchError(f"{place}: expected offsets that grow from at least 0")
         for name, start, length in (
             ("key", self.key_start, self.key_length),

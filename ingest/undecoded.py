@@ -44,28 +44,26 @@ class Undecoded:
         """Whether `take` is due."""
         return self._records >= self._most_records or self._bytes >= self._most_bytes
 
-    def add(self, batch: RecordBatch, sides: NDArray[np.int8]) -> None:
-        """Copy some records, without their headers; those of a partition come in order."""
-        from ingest.formats.gather import gather_spans  # numba is slow to import
+    def add(self, batch: RecordBatch, rows: NDArray[np.int64], sides: NDArray[np.int8]) -> None:
+        """Copy some records, without their headers; those of a partition come in order.
 
-        starts = np.concatenate([batch.key_start, batch.value_start])
-        lengths = np.concatenate([batch.key_length, batch.value_length])
-        copied = gather_spans(batch.buffer, starts, np.maximum(lengths, 0))
-        keys, values = (copied.splits[:-1] + self._bytes).reshape(2, -1)
-        self._append(copied.values)
-        spans = (keys, batch.key_length, values, batch.value_length)
-        place = (batch.topic, batch.partition)
-        columns = np.stack([batch.offsets, batch.timestamps, *spans])
-        self._waiting.setdefault(place, []).append((columns, sides))
-        self._records += len(batch)
+        Args:
+            batch: that they lie in.
+            rows: int64[k], growing indices of them.
+            sides: int8[k], theirs.
+        """
+        from ingest.gather import copy_records, size_of_records  # numba is slow to import
 
-    def _append(self, data: NDArray[np.uint8]) -> None:
-        begin, self._bytes = self._bytes, self._bytes + len(data)
+        begin, self._bytes = self._bytes, self._bytes + size_of_records(batch, rows)
         if self._bytes > len(self._buffer):
-            larger = np.empty(max(self._bytes, 2 * len(self._buffer)), np.uint8)
+            # What is not written to takes no memory.
+            larger = np.empty(max(self._bytes, 2 * self._most_bytes), np.uint8)
             larger[:begin] = self._buffer[:begin]
             self._buffer = larger
-        self._buffer[begin : self._bytes] = data
+        columns = copy_records(batch, rows, self._buffer, begin)
+        place = (batch.topic, batch.partition)
+        self._waiting.setdefault(place, []).append((columns, sides))
+        self._records += len(rows)
 
     def take(self) -> list[Part]:
         """All that waits, a batch for each partition with the sides of its records.

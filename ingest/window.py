@@ -4,12 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ingest.errors import SettingsError
 from ingest.position import Gap, Position
 from ingest.rows import Rows
+from ingest.sampling import Allocation, Uniform, Weighting
+from ingest.sampling.selection import Selection
+from ingest.schema import Schema
+from ingest.split import TRAIN
 
-__all__ = ["Counts", "SampleSettings", "Window"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Counts", "PastSettings", "SamplePolicy", "SampleSettings", "Window"]
+
+UNIFORM = Uniform()
+
+
+@dataclass(frozen=True)
+class SamplePolicy:
+    """Which rows a sample prefers.
+
+    Attributes:
+        weighting: what a row weighs.
+        allocation: shares the places among strata; None for one sample of all.
+    """
+
+    weighting: Weighting = UNIFORM
+    allocation: Allocation | None = None
+
+    def selection(
+        self, capacity: int, seed: int, schema: Schema, most_bytes: int | None = None
+    ) -> Selection:
+        """The selection of a sample by this policy.
+
+        Raises:
+            SettingsError: the policy does not fit the schema.
+        """
+        return Selection(capacity, seed, schema, self.weighting, self.allocation, most_bytes)
+
+
+@dataclass(frozen=True)
+class PastSettings:
+    """How the long-lived samples are made, of all that ever passed.
+
+    Attributes:
+        rows: of the one to train on, at most.
+        most_bytes: of it, at most; None for as many as its rows have.
+        policy: of it; those of the holdout are uniform.
+        holdout_rows: rows at most of each half of the holdout.
+
+    Raises:
+        SettingsError: one is outside its range.
+    """
+
+    rows: int
+    most_bytes: int | None = None
+    policy: SamplePolicy = SamplePolicy()
+    holdout_rows: int = 4_000
+
+    def __post_init__(self) -> None:
+        if min(self.rows, self.holdout_rows) < 1 or (self.most_bytes or 1) < 1:
+            raise SettingsError("history: expected rows, bytes and holdout_rows of at least 1")
+
+    def selection(self, side: int, seed: int, schema: Schema) -> Selection:
+        """The selection of the history of a side."""
+        if side == TRAIN:
+            return self.policy.selection(self.rows, seed, schema, self.most_bytes)
+        return SamplePolicy().selection(self.holdout_rows, seed, schema)
 
 
 @dataclass(frozen=True)
@@ -21,6 +86,9 @@ class SampleSettings:
         window: training rows at most.
         holdout: share of the records that is never trained on.
         holdout_rows: rows at most of each half of the holdout.
+        policy: of the training rows; those of the holdout are uniform.
+        past: also what the long-lived samples need is kept, made in this way; None if there are
+            none.
 
     Raises:
         SettingsError: one is outside its range.
@@ -30,6 +98,8 @@ class SampleSettings:
     window: int = 20_000
     holdout: float = 0.1
     holdout_rows: int = 4_000
+    policy: SamplePolicy = SamplePolicy()
+    past: PastSettings | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.holdout < 1.0:
@@ -81,6 +151,8 @@ class Window:
         first_timestamp: smallest timestamp of a record, milliseconds; None when none has one.
         last_timestamp: largest.
         dead_letters: from where on the letters of the records after the window are found.
+        train_weights: float64[n], what each row of `train` stands for (see `Sampler.weights`).
+        past: what to offer to the histories of the three sides; none when there are none.
     """
 
     start: Position
@@ -93,3 +165,5 @@ class Window:
     first_timestamp: int | None
     last_timestamp: int | None
     dead_letters: Position = field(default_factory=Position)
+    train_weights: NDArray[np.float64] = field(default_factory=lambda: np.ones(0))
+    past: tuple[Rows, ...] = ()

@@ -126,6 +126,8 @@ class WindowBuilder:
             test=test,
             first_timestamp=self._times[0] if self._times else None,
             last_timestamp=self._times[1] if self._times else None,
+            train_weights=self._samples.train_weights(),
+            past=self._samples.past(),
         )
 
     def cut(self) -> Window:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ import numpy as np
 
 from ingest.dead_letters import DeadLetters
 from ingest.formats.decoder import Decoded, Decoder
-from ingest.identity import hash64
 from ingest.ragged import take_rows
 from ingest.records import RecordBatch
 from ingest.rows import Rows
@@ -18,7 +18,7 @@ from ingest.sampling import BottomK
 from ingest.schema import Schema
 from ingest.split import TEST, TRAIN, VALIDATION
 from ingest.undecoded import Undecoded
-from ingest.window import SampleSettings
+from ingest.window import SamplePolicy, SampleSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,11 +41,17 @@ class Recipe:
     dead_letters: DeadLetters
     settings: SampleSettings
 
-    def sampler(self, side: int) -> BottomK:
-        """An empty sampler for a side."""
-        settings = self.settings
-        capacity = settings.window if side == TRAIN else settings.holdout_rows
-        return BottomK(capacity, settings.seed, self.schema, self.topics)
+    def samplers(self, side: int) -> tuple[BottomK, ...]:
+        """Empty samplers for a side: of the window and, if it is kept, of the past."""
+        settings, schema = self.settings, self.schema
+        if side == TRAIN:
+            own = settings.policy.selection(settings.window, settings.seed, schema)
+        else:
+            own = SamplePolicy().selection(settings.holdout_rows, settings.seed, schema)
+        if settings.past is None:
+            return (BottomK(own, self.topics),)
+        past = settings.past.selection(side, settings.seed, schema)
+        return BottomK(own, self.topics), BottomK(past, self.topics)
 
 
 class WindowSamples:
@@ -54,7 +60,8 @@ class WindowSamples:
     Records can be decoded as they come, or late: then those that could enter a sample are kept as
     bytes, and when there are many, those are decoded that are in the samples if they are good,
     then as many as there were bad ones, and so on; what can no longer enter is dropped. Memory is
-    bounded by the samples, and `WAITING_SAMPLES` as many records or `WAITING_BYTES` of them.
+    bounded by the samples, and `WAITING_SAMPLES` as many records or `WAITING_BYTES` of them. If
+    what is in a record decides whether it is sampled, all are decoded as they come.
 
     Args:
         recipe: what they are made with.
@@ -62,9 +69,10 @@ class WindowSamples:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._samplers = [recipe.sampler(side) for side in SIDES]
-        most = WAITING_SAMPLES * sum(sampler.capacity for sampler in self._samplers)
-        self._late = Undecoded(most, WAITING_BYTES)
+        self._samplers = [recipe.samplers(side) for side in SIDES]
+        every = [sampler for samplers in self._samplers for sampler in samplers]
+        self._is_early = all(sampler.selection.is_early for sampler in every)
+        self._late = Undecoded(WAITING_SAMPLES * sum(s.capacity for s in every), WAITING_BYTES)
         self.checked = 0
         self.bad = np.zeros(len(SIDES), np.int64)
         self.kinds: Counter[str] = Counter()
@@ -72,14 +80,16 @@ class WindowSamples:
     def take_now(self, batch: RecordBatch, sides: NDArray[np.int8]) -> None:
         """Decode all records of a batch, whose sides are given."""
         self.settle()
-        self._decode(batch, sides, self._candidates(batch, sides))
+        self._offer([self._decode(batch, sides, self._candidates(batch, sides))])
 
     def take_late(self, batch: RecordBatch, sides: NDArray[np.int8]) -> None:
         """Keep what could enter a sample for later, of a batch whose sides are given."""
+        if not self._is_early:
+            self.take_now(batch, sides)
+            return
         places = np.flatnonzero(self._candidates(batch, sides))
-        part = batch.take(places)
-        if part is not None:
-            self._late.add(part, sides[places])
+        if len(places):
+            self._late.add(batch, places, sides[places])
             if self._late.is_full:
                 self.settle()
 
@@ -88,52 +98,67 @@ class WindowSamples:
         if not len(self._late):
             return
         parts = self._late.take()
-        seed, keys = self._recipe.settings.seed, []
-        for batch, _ in parts:
-            bits = hash64(seed, "sample", [batch.topic], 0, batch.partition, batch.offsets)
-            keys.append(BottomK.keys(bits))
         cuts = np.cumsum([len(batch) for batch, _ in parts])[:-1]
         sides = np.concatenate([sides for _, sides in parts])
         left = np.ones(len(sides), np.bool_)
-        while (wanted := self._leading(np.concatenate(keys), sides, left)).any():
+        while (wanted := self._leading([batch for batch, _ in parts], sides, left)).any():
             left &= ~wanted
+            bad, good = self.bad.sum(), []
             for (batch, own), chosen in zip(parts, np.split(wanted, cuts), strict=True):
                 places = np.flatnonzero(chosen)
                 part = batch.take(places)
                 if part is not None:
-                    self._decode(part, own[places], np.ones(len(places), np.bool_))
-        for sampler in self._samplers:
-            sampler.compact()
+                    good.append(self._decode(part, own[places], np.ones(len(places), np.bool_)))
+            self._offer(good)
+            if self.bad.sum() == bad:
+                break  # no places are left for others
+        for samplers in self._samplers:
+            for sampler in samplers:
+                sampler.compact()
 
     def rows(self) -> tuple[Rows, Rows, Rows]:
         """The samples of train, validation and test, as they are now."""
         self.settle()
-        train, validation, test = (sampler.sample() for sampler in self._samplers)
+        train, validation, test = (samplers[0].sample() for samplers in self._samplers)
         return train, validation, test
 
+    def train_weights(self) -> NDArray[np.float64]:
+        """float64[n]: what each training row stands for."""
+        self.settle()
+        return self._samplers[TRAIN][0].weights()
+
+    def past(self) -> tuple[Rows, ...]:
+        """What to offer to the histories of train, validation and test; none if there are none."""
+        self.settle()
+        kept = [samplers[1].get_state().rows for samplers in self._samplers if len(samplers) > 1]
+        return tuple(kept)
+
     def _leading(
-        self, keys: NDArray[np.float64], sides: NDArray[np.int8], left: NDArray[np.bool_]
+        self, batches: Sequence[RecordBatch], sides: NDArray[np.int8], left: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
         """Bool[n]: which of those that are left would be in a sample if all of them were good."""
-        wanted = np.zeros(len(keys), np.bool_)
-        for side, sampler in zip(SIDES, self._samplers, strict=True):
+        wanted = np.zeros(len(sides), np.bool_)
+        for side, samplers in zip(SIDES, self._samplers, strict=True):
             mine = np.flatnonzero(left & (sides == side))
-            wanted[mine] = sampler.leading(keys[mine])
+            for sampler in samplers:
+                keys = np.concatenate([sampler.selection.keys_of_records(b) for b in batches])
+                wanted[mine] |= sampler.leading(keys[mine])
         return wanted
 
     def _candidates(self, batch: RecordBatch, sides: NDArray[np.int8]) -> NDArray[np.bool_]:
-        """Bool[n]: whether a record could enter the sample of its side."""
+        """Bool[n]: whether a record could enter a sample of its side."""
         could = np.zeros(len(batch), np.bool_)
-        for side, sampler in zip(SIDES, self._samplers, strict=True):
-            # Asking for all records is quicker than finding those of one side first.
-            eligible = sampler.candidates(batch.topic, batch.partition, batch.offsets)
-            could |= eligible & (sides == side)
+        where = (batch.topic, batch.partition, batch.offsets, batch.timestamps)
+        for side, samplers in zip(SIDES, self._samplers, strict=True):
+            for sampler in samplers:
+                # Asking for all records is quicker than finding those of one side first.
+                could |= sampler.candidates(*where) & (sides == side)
         return could
 
     def _decode(
         self, batch: RecordBatch, sides: NDArray[np.int8], could: NDArray[np.bool_]
-    ) -> None:
-        """Decode a batch, send the bad ones away, and offer those that could enter."""
+    ) -> list[Rows]:
+        """Decode a batch, send the bad ones away, and give those that could enter, by side."""
         decoded = self._recipe.decoder.decode(batch)
         self.checked += len(batch)
         if decoded.bad:
@@ -143,10 +168,17 @@ class WindowSamples:
             self.bad += np.bincount(sides[places], minlength=len(SIDES))
         offered = np.flatnonzero(could[decoded.good])
         sides_of_offered = sides[decoded.good[offered]]
-        for side, sampler in zip(SIDES, self._samplers, strict=True):
-            chosen = offered[sides_of_offered == side]
-            if chosen.size:
-                sampler.offer(self._rows(batch, decoded, chosen))
+        chosen = (offered[sides_of_offered == side] for side in SIDES)
+        return [self._rows(batch, decoded, rows) for rows in chosen]
+
+    def _offer(self, good: Sequence[Sequence[Rows]]) -> None:
+        """Offer rows to the samplers: all of a side at once, as each offer may sort the sample."""
+        for side, samplers in zip(SIDES, self._samplers, strict=True):
+            parts = [rows[side] for rows in good if len(rows[side])]
+            if parts:
+                whole = parts[0] if len(parts) == 1 else Rows.concat(parts)
+                for sampler in samplers:
+                    sampler.offer(whole)
 
     def _rows(self, batch: RecordBatch, decoded: Decoded, chosen: NDArray[np.int64]) -> Rows:
         """Some of the good records of a decoded batch, copied."""

@@ -30,10 +30,13 @@ if TYPE_CHECKING:
         Rows,
         Schema,
         SchemaRegistry,
+        Statistics,
         StreamState,
         Unframed,
         decode_audio,
         decode_images,
+        log_mel,
+        spectrogram,
         training_dataset,
     )
     from ingest.arrow import arrow
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from millstream.service import RunOptions, run_service
     from millstream.stack.kafka import EmbeddedKafka
     from registry import LiteModel, ModelRegistry, ModelVersion
+    from trainer import StreamNormalization
 
 __all__ = [
     "AvroDecoder",
@@ -72,6 +76,8 @@ __all__ = [
     "RunOptions",
     "Schema",
     "SchemaRegistry",
+    "Statistics",
+    "StreamNormalization",
     "StreamState",
     "Unframed",
     "arrow",
@@ -79,7 +85,9 @@ __all__ = [
     "decode_audio",
     "decode_images",
     "load_config",
+    "log_mel",
     "run_service",
+    "spectrogram",
     "training_dataset",
 ]
 
@@ -92,6 +100,7 @@ _HOMES = {
     "ModelRegistry": "registry",
     "ModelVersion": "registry",
     "RunOptions": "millstream.service",
+    "StreamNormalization": "trainer",
     "arrow": "ingest.arrow",
     "dataset": "ingest.stream.dataset",
     "load_config": "millstream.config",

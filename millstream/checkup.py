@@ -12,9 +12,9 @@ from importlib import metadata
 from packaging.requirements import Requirement
 
 import ingest
+from ingest.redaction import public_uri
 from millstream.checkup_format import check_format, schema_ids, tell_ids
 from millstream.config import Config
-from millstream.config_text import public_uri
 from millstream.decoding import make_decoder
 from millstream.local import open_kafka, open_registry, require_broker
 from millstream.pipeline import make_registry, make_schema, source_options

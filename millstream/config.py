@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from ingest.redaction import redacted
 from millstream.config_checks import (
     check_dead_letters,
     check_model_name,
@@ -33,7 +34,7 @@ from millstream.config_checks import (
 from millstream.config_format import FormatConfig
 from millstream.config_schema import SchemaConfig
 from millstream.config_section import Count, Section, Share
-from millstream.config_text import expand, explain, public_options
+from millstream.config_text import expand, explain
 from millstream.errors import ConfigError
 
 __all__ = [
@@ -68,13 +69,14 @@ class KafkaConfig(Section):
     check: Literal["auto", "all"] = "auto"
     backlog_records: Count = 1_000_000
     max_record_bytes: Count = 1_000_000
+    max_batch_bytes: Count = 128 << 20
     options: Annotated[dict[str, JsonValue], AfterValidator(check_options)] = Field(
         default_factory=dict, repr=False
     )
 
     @field_serializer("options")
     def _without_secrets(self, options: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        return public_options(options)
+        return redacted(options)
 
     @field_validator("dead_letter_topic")
     @classmethod

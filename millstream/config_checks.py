@@ -22,6 +22,7 @@ SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5}
 MODEL_NAME = re.compile(r"(?=.*[^ ])[A-Za-z0-9._ -]+")
 RESERVED_OPTIONS = {
     "bootstrap_servers": "write it as kafka.bootstrap_servers",
+    "max_batch_bytes": "write it as kafka.max_batch_bytes",
     "group_id": "write it as kafka.group_id",
     "auto_offset_reset": "kafka.start says where the first round begins",
     "enable_auto_commit": "millstream commits by itself, after each round",

@@ -15,4 +15,6 @@ Count = Annotated[int, Field(ge=1)]
 class Section(BaseModel):
     """What every section is: immutable, and strict about its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )

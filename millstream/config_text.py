@@ -12,31 +12,12 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from ingest.redaction import is_secret, public_uri
 from millstream.errors import ConfigError
 
-__all__ = ["expand", "explain", "is_secret", "public_options", "public_uri"]
+__all__ = ["expand", "explain"]
 
 _REFERENCE = re.compile(r"\$\{(file:)?([^}]+)\}")
-_SECRET = re.compile(r"password|secret|token|credential|api_?key|^auth$", re.IGNORECASE)
-
-
-def is_secret(key: str) -> bool:
-    """Whether a setting of this name holds a secret."""
-    return _SECRET.search(key) is not None
-
-
-def public_uri(uri: str) -> str:
-    """An address without the user and password that it may carry."""
-    hidden = r"(?<=^http://).*@|(?<=^https://).*@|(?<=//)[^@/]*@"
-    return re.sub(hidden, "***@", uri)
-
-
-def public_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options without the secrets that they may hold."""
-    return {
-        name: "***" if is_secret(name) else public_uri(value) if isinstance(value, str) else value
-        for name, value in options.items()
-    }
 
 
 def expand(value: Any, source: str, place: str = "") -> Any:
@@ -67,8 +48,9 @@ def _resolve(match: re.Match[str], source: str, place: str) -> str:
         return os.environ[name]
     try:
         return Path(name).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(f"{source}: {place}: {name} cannot be read: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"{source}: {place}: {name} cannot be read: {why}") from None
 
 
 def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:

@@ -17,8 +17,8 @@ from typing import Any
 import ingest
 from ingest.kafka.client import open_client
 from ingest.kafka.errors import translated
+from ingest.redaction import public_uri
 from millstream.config import Config
-from millstream.config_text import public_uri
 from millstream.durable import make_folder, read_as, write_json
 from millstream.errors import StackError
 from millstream.processes import is_alive

@@ -78,13 +78,18 @@ def make_sample_settings(config: Config) -> ingest.SampleSettings:
 
 
 def source_options(config: Config, bootstrap_servers: str) -> dict[str, object]:
-    """The connection options for kafka-python; its files begin in the configuration's folder."""
+    """Options for all that connects to Kafka; files begin in the configuration's folder."""
     files: dict[str, object] = {
         name: str(config.directory / str(config.kafka.options[name]))
         for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
         if name in config.kafka.options
     }
-    return {"bootstrap_servers": bootstrap_servers, **config.kafka.options, **files}
+    return {
+        "bootstrap_servers": bootstrap_servers,
+        "max_batch_bytes": config.kafka.max_batch_bytes,
+        **config.kafka.options,
+        **files,
+    }
 
 
 def make_builder(

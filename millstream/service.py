@@ -10,9 +10,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ingest import GroupCommitter, Intake, KafkaSource, WindowBuilder
+from ingest.redaction import public_uri
 from millstream.board import Board
 from millstream.config import Config
-from millstream.config_text import public_uri
 from millstream.dead_letters import end_of_letters, open_dead_letters
 from millstream.endings import Idleness, Silence, check_progress
 from millstream.errors import RoundStoreError

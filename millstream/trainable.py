@@ -48,6 +48,8 @@ def _problem(field: ingest.Field) -> str:
 def check_fits(model: keras.Model, schema: ingest.Schema) -> None:
     """Check that each input of a model is a feature of the schema, in its shape and type.
 
+    What it normalises must be features with a mean, too.
+
     Raises:
         trainer.ModelError: one is not.
     """
@@ -63,3 +65,5 @@ def check_fits(model: keras.Model, schema: ingest.Schema) -> None:
             for field in schema.features
         },
     )
+    known = ingest.Statistics.empty(schema)
+    trainer.check_normalized(model, {name: known.mean(name).shape for name in known.numeric})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,23 +57,38 @@ class Store:
 
         try:
             yield
-        except (MlflowException, SQLAlchemyError, OSError) as e:
-            raise StoreError(f"cannot {doing} at {self.place}: {first_line(e)}") from e
+        except (MlflowException, SQLAlchemyError, OSError, ImportError) as e:
+            told = first_line(self._without_password(str(e)) or type(e).__name__)
+            # MLflow quotes the address with the password, which a traceback would show.
+            cause = None if self._password else e
+            raise StoreError(f"cannot {doing} at {self.place}: {told}") from cause
 
     @property
     def place(self) -> str:
         """The tracking URI without a password in it."""
-        parts = urlsplit(self.tracking_uri)
-        if parts.password is None:
-            return self.tracking_uri
-        return self.tracking_uri.replace(f":{parts.password}@", ":***@", 1)
+        return self._without_password(self.tracking_uri)
+
+    @property
+    def _password(self) -> str:
+        """What stands between the user's colon and the last @; it may have any character."""
+        found = re.match(r"[^/]*//[^:/@]*:(.+)@", self.tracking_uri)
+        return found[1] if found else ""
+
+    def _without_password(self, text: str) -> str:
+        return text.replace(f":{self._password}@", ":***@") if self._password else text
 
     def _knock(self) -> None:
         """MLflow itself retries for minutes before it says that nobody is there."""
         parts = urlsplit(self.tracking_uri)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             return
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            raise StoreError(
+                f"{self.place}: no address; write / and @ in a password as %2F and %40 in"
+                " registry.tracking_uri"
+            ) from None
         try:
             socket.create_connection((parts.hostname, port), CONNECT_SECONDS).close()
         except OSError as e:
@@ -82,7 +98,7 @@ class Store:
             ) from e
 
 
-def first_line(error: BaseException) -> str:
+def first_line(text: str) -> str:
     """The telling start of an error's message, on one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:500] if lines else type(error).__name__
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0][:500] if lines else ""

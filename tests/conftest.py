@@ -13,6 +13,15 @@ from millstream.stack.kafka import EmbeddedKafka
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+# Files that take minutes begin first, so that no worker ends long after the other.
+LONGEST = ("test_kill.py", "test_formats_end_to_end.py", "test_kafka_matrix.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the others as they were."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:

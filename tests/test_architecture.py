@@ -28,19 +28,20 @@ PUBLIC = {
         Position PositionError ProtobufDecoder RawDecoder Recent RecordBatch RecordBatchError
         RegistrySettings Rows RowsError SampleSettings Sampler SamplerError SamplerState
         Schema SchemaError SchemaRegistry SchemaRegistryError SettingsError Source
-        SourceError Stratified StreamState Unframed Uniform Vocabularies Weighted Weighting
-         Window WindowBuilder check_decoder
-        check_sampler check_sampler_weights
-        check_source decode_audio decode_images end_of_topics hash64
-        read_window split steps_per_epoch training_dataset unit
+        SourceError Statistics StatisticsError Stratified StreamState Unframed Uniform
+        Vocabularies Weighted Weighting Window WindowBuilder check_decoder check_sampler
+        check_sampler_weights check_source decode_audio decode_images end_of_topics hash64
+        log_mel read_window spectrogram split steps_per_epoch training_dataset unit
+        History HistoryState Segments Selection SamplePolicy PastSettings select_important
     """,
     "trainer": """
         METRICS AnyTrigger Baselines CheckpointError Evidence FeatureSpec Gate Learner
         MetricError ModelError RecordsTrigger RefusedError ScoreGate SecondsTrigger
-        SettingsError Task TrainReport TrainSettings TrainerError TrainingAborted
-        TrainingError Trigger Verdict build_model check_gate check_inputs check_model
-        check_trigger digest higher_is_better input_names load load_builder predict_majority
-        predict_no_change save score score_baselines source_digest update
+        SettingsError StreamNormalization Task TrainReport TrainSettings TrainerError
+        TrainingAborted TrainingError Trigger Verdict build_model check_gate check_inputs
+        check_model check_normalized check_trigger digest higher_is_better input_names load
+        load_builder predict_majority predict_no_change save score score_baselines
+        set_statistics source_digest update
     """,
     "registry": """
         Artifact CompressionError ExportError LadderSettings LiteModel LiteModelError ModelRegistry
@@ -54,8 +55,8 @@ PUBLIC = {
         ExampleDecoder Field JsonDecoder KafkaDeadLetters KafkaSource LiteModel
         MillstreamError ModelRegistry ModelVersion PackedDecoder Position ProtobufDecoder
         RawDecoder RecordBatch RegistrySettings Rows RunOptions Schema SchemaRegistry
-        StreamState Unframed arrow dataset decode_audio decode_images load_config
-        run_service training_dataset
+        Statistics StreamNormalization StreamState Unframed arrow dataset decode_audio
+        decode_images load_config log_mel run_service spectrogram training_dataset
     """,
 }
 HEAVY = ("tensorflow", "keras", "matplotlib")

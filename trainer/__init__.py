@@ -28,6 +28,7 @@ from trainer.inputs import FeatureSpec, check_inputs, input_names
 from trainer.learner import Learner
 from trainer.metrics import METRICS, Task, higher_is_better, score
 from trainer.model import build_model, check_model, load_builder, source_digest
+from trainer.normalization import StreamNormalization, check_normalized, set_statistics
 from trainer.report import TrainReport
 from trainer.settings import TrainSettings
 from trainer.trigger import AnyTrigger, RecordsTrigger, SecondsTrigger, Trigger
@@ -48,6 +49,7 @@ __all__ = [
     "ScoreGate",
     "SecondsTrigger",
     "SettingsError",
+    "StreamNormalization",
     "Task",
     "TrainReport",
     "TrainSettings",
@@ -60,6 +62,7 @@ __all__ = [
     "check_gate",
     "check_inputs",
     "check_model",
+    "check_normalized",
     "check_trigger",
     "digest",
     "higher_is_better",
@@ -71,6 +74,7 @@ __all__ = [
     "save",
     "score",
     "score_baselines",
+    "set_statistics",
     "source_digest",
     "update",
 ]

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ingest.augment.elementwise import elementwise
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -59,7 +61,7 @@ def normal(seeds: tf.Tensor, salt: int, shape: Sequence[int] = ()) -> tf.Tensor:
     drawn = bits(seeds, salt, shape)
     radius = (tf.cast(_shift(drawn, 40), tf.float32) + 0.5) * 2.0**-24
     angle = tf.cast(drawn & _uint64(2**24 - 1), tf.float32) * (2.0**-24 * 2 * math.pi)
-    return tf.sqrt(-2.0 * tf.math.log(radius)) * tf.cos(angle)
+    return tf.sqrt(-2.0 * elementwise(tf.math.log, radius)) * elementwise(tf.cos, angle)
 
 
 def integers(seeds: tf.Tensor, salt: int, high: int, shape: Sequence[int] = ()) -> tf.Tensor:

@@ -48,6 +48,10 @@ class Backlog:
                 self.forget(reading.tp)
                 self._damaged[reading.tp] = (reading.position, error)
                 continue
+            except Exception:
+                if found:
+                    break  # what was taken is given first; it fails again when it is asked again
+                raise
             if batch is not None:
                 found.append(batch)
                 most -= len(batch)

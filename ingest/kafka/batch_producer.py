@@ -8,18 +8,15 @@ from typing import Any
 
 import kafka
 from kafka import KafkaProducer
-from kafka.errors import KafkaTimeoutError
 
 from ingest.kafka import producer_seam
-from ingest.kafka.client import open_client
+from ingest.kafka.client import close_producer, open_client
 from ingest.kafka.record_bytes import read_record
 from ingest.kafka.sent import Sent, SentRecords
 
 __all__ = ["BatchProducer"]
 
 log = logging.getLogger("millstream.ingest")
-
-CLOSE_S = 5.0
 
 
 class BatchProducer:
@@ -76,12 +73,4 @@ class BatchProducer:
 
     def close(self) -> None:
         """Release connection and thread; what the broker does not take within 5 s is given up."""
-        try:
-            self._producer.close(timeout=CLOSE_S)
-        except KafkaTimeoutError:
-            # In public there is no way to close what cannot be delivered: it is waited for.
-            sender: Any = getattr(self._producer, "_sender", None)
-            if hasattr(sender, "force_close"):
-                sender.force_close()
-                sender.join(CLOSE_S)
-                self._producer.close(timeout=CLOSE_S)
+        close_producer(self._producer)

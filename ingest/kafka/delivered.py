@@ -10,7 +10,7 @@ from kafka import KafkaConsumer
 
 from ingest.errors import SourceError
 from ingest.formats.decoder import BadRecord
-from ingest.kafka.client import open_client
+from ingest.kafka.client import open_client, partitions_of
 from ingest.kafka.errors import translated
 from ingest.kafka.letter import identity_of, read_headers
 from ingest.kafka.source import KafkaSource
@@ -70,13 +70,18 @@ class Delivered:
                 self._offsets[topic, partition] = rest
 
 
-def existing_topics(options: Mapping[str, object], topics: Sequence[str]) -> list[str]:
-    """Those of some topics that the broker has, sorted."""
+def existing_topics(options: Mapping[str, object], topics: Sequence[str]) -> dict[str, int]:
+    """Those of some topics that the broker has, sorted, and how many partitions each has.
+
+    Raises:
+        SourceError: the broker cannot be reached, or refuses.
+    """
     ours = {"allow_auto_create_topics": False, "enable_auto_commit": False}
     with translated("look for the dead letters", options):
         consumer = open_client(KafkaConsumer, options, ours, DEFAULTS)
         try:
-            return sorted(t for t in set(topics) if consumer.partitions_for_topic(t))
+            counts = {topic: len(partitions_of(consumer, topic)) for topic in sorted(set(topics))}
+            return {topic: count for topic, count in counts.items() if count}
         finally:
             consumer.close()
 
@@ -86,7 +91,7 @@ def end_of_topics(options: Mapping[str, object], topics: Sequence[str]) -> Posit
     there = existing_topics(options, topics)
     if not there:
         return Position()
-    source = KafkaSource(there, options, "latest")
+    source = KafkaSource(list(there), options, "latest")
     try:
         return source.end()
     finally:

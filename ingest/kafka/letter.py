@@ -23,6 +23,7 @@ __all__ = ["Letter", "encode_letters", "identity_of", "read_headers"]
 MAX_BYTES = 900_000
 MAX_KEY_BYTES = 100_000
 BATCH_BYTES = 256_000
+MAX_OFFSET = 2**63 - 1
 PREFIX = "millstream."
 KNOWN: tuple[str, ...] = ("reason", "kind", "topic", "partition", "offset", "timestamp", "writer")
 KNOWN += ("null", "key_length", "value_length", "marker")
@@ -78,8 +79,8 @@ class Letter:
             value = None if "null" in told else batch.value(index)
             return cls(
                 topic=told["topic"],
-                partition=int(told["partition"]),
-                offset=int(told["offset"]),
+                partition=_whole(told["partition"]),
+                offset=_whole(told["offset"]),
                 timestamp=int(told["timestamp"]),
                 kind=told["kind"],
                 reason=told["reason"],
@@ -96,10 +97,18 @@ class Letter:
 def identity_of(told: Mapping[str, str], writer: str) -> tuple[str, int, int] | None:
     """The record that a letter with these headers is about; None if `writer` did not write it."""
     try:
-        named = told["topic"], int(told["partition"]), int(told["offset"])
+        named = told["topic"], _whole(told["partition"]), _whole(told["offset"])
     except (KeyError, ValueError):
         return None
     return named if told.get("writer", "") == writer else None
+
+
+def _whole(text: str) -> int:
+    """A number of a partition or an offset, as Kafka can have it."""
+    number = int(text)
+    if not 0 <= number <= MAX_OFFSET:
+        raise ValueError
+    return number
 
 
 def read_headers(batch: RecordBatch) -> Iterator[dict[str, str]]:

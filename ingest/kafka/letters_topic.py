@@ -25,12 +25,12 @@ class Marker:
 
     Attributes:
         until: letters with smaller offsets are meant,
-        topics: if they are about records of these topics,
+        topics: if they are about records of these topics, of partitions below the number,
         kind: and of this kind; None for all kinds.
     """
 
     until: int
-    topics: tuple[str, ...]
+    topics: Mapping[str, int]
     kind: str | None
 
     def to_bytes(self) -> bytes:
@@ -43,8 +43,9 @@ class Marker:
         """The inverse of `to_bytes`; None for what is no marker."""
         try:
             about = json.loads(value or b"")
-            return cls(int(about["until"]), tuple(about["topics"]), about["kind"])
-        except (ValueError, KeyError, TypeError):
+            topics = {str(name): int(count) for name, count in about["topics"].items()}
+            return cls(int(about["until"]), topics, about["kind"])
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
 
 
@@ -52,19 +53,21 @@ class Republished:
     """Which letters were republished, from the markers among them."""
 
     def __init__(self) -> None:
-        self._until: dict[tuple[str, int, str, str | None], int] = {}
+        self._until: dict[tuple[str, int, str], dict[tuple[str | None, int], int]] = {}
 
     def add(self, topic: str, partition: int, marker: Marker) -> None:
         """Take a marker that was found in a partition of a dead-letter topic."""
-        for about in marker.topics:
-            place = (topic, partition, about, marker.kind)
-            self._until[place] = max(self._until.get(place, 0), marker.until)
+        for about, count in marker.topics.items():
+            found = self._until.setdefault((topic, partition, about), {})
+            meant = (marker.kind, count)
+            found[meant] = max(found.get(meant, 0), marker.until)
 
     def __contains__(self, letter: Letter) -> bool:
         topic, partition, offset = letter.place
+        found = self._until.get((topic, partition, letter.topic), {})
         return any(
-            offset < self._until.get((topic, partition, letter.topic, kind), 0)
-            for kind in (None, letter.kind)
+            offset < until and kind in (None, letter.kind) and letter.partition < count
+            for (kind, count), until in found.items()
         )
 
     @classmethod

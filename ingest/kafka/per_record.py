@@ -45,6 +45,7 @@ class PerRecordReader:
             [record.offset for record in records],
             [record.value for record in records],
             keys=[record.key for record in records],
-            timestamps=[record.timestamp for record in records],
+            # Messages of format 0 have none.
+            timestamps=[-1 if record.timestamp is None else record.timestamp for record in records],
             headers=[record.headers for record in records] if self._headers else None,
         )

@@ -6,28 +6,13 @@ At debug level it has the options and all requests, also as the bytes that go ou
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
-from typing import Any
 
-__all__ = ["HIDDEN", "redact_log", "redacted"]
+from ingest.redaction import HIDDEN, redacted
 
-HIDDEN = "***"
-SECRET = re.compile(r"password|secret|token|credential|api_?key", re.IGNORECASE)
-USER_OF_ADDRESS = re.compile(r"//[^@/\s]*@")
+__all__ = ["redact_log"]
+
 LOGGERS = ("kafka.admin.client", "kafka.net.connection", "kafka.protocol.parser")
-
-
-def redacted(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as they may be shown: without secrets, and without users in addresses."""
-    return {
-        name: HIDDEN
-        if SECRET.search(name) and value is not None
-        else USER_OF_ADDRESS.sub(f"//{HIDDEN}@", value)
-        if isinstance(value, str)
-        else value
-        for name, value in options.items()
-    }
 
 
 def redact_log() -> None:

@@ -5,24 +5,29 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError, TransactionAbortedError
 
 from ingest.errors import SourceError
-from ingest.kafka.client import open_client
+from ingest.in_time import in_time
+from ingest.kafka.client import close_producer, open_client
 from ingest.kafka.delivered import end_of_topics, existing_topics
 from ingest.kafka.errors import translated
 from ingest.kafka.letter import Letter
 from ingest.kafka.letters_topic import MARKER, Marker, Republished, read_letter_batches
+from ingest.kafka.sent import wait_for
 from ingest.records import RecordBatch
 
 __all__ = ["Outcome", "RepublishRequest", "republish", "survey"]
 
 CHUNK = 5_000
 OPEN_S = 5.0
+ANSWER_S = 180.0  # longer than kafka-python's delivery_timeout_ms, whose error says more
+ABORT_S = 10.0
 HEADER = "millstream.republished"
 TRANSACTION = "millstream.republish."
 DEFAULTS = {"bootstrap_timeout_ms": 10_000, "max_block_ms": 20_000, "linger_ms": 20}
@@ -70,14 +75,14 @@ class Sorter:
     """Says of each letter in turn whether it can go back, and keeps count.
 
     Attributes:
-        there: those of the topics asked for that the broker has.
+        there: those of the topics asked for that the broker has, and their partitions' number.
         outcome: so far. It remembers each record, in some 100 bytes.
     """
 
     def __init__(self, request: RepublishRequest, republished: Republished) -> None:
         self._request = request
         self._republished = republished
-        self.there = tuple(existing_topics(request.options, request.topics))
+        self.there = existing_topics(request.options, request.topics)
         self._seen: dict[tuple[str, int], set[int]] = {}
         self.outcome = Outcome()
 
@@ -111,6 +116,8 @@ class Sorter:
             return "it has neither key nor value"
         if letter.topic not in self.there:
             return f"topic {letter.topic} is not there"
+        if not 0 <= letter.partition < self.there[letter.topic]:
+            return f"topic {letter.topic} has no partition {letter.partition}"
         return None
 
 
@@ -162,7 +169,7 @@ def transactional(request: RepublishRequest, topic: str) -> Iterator[Any]:
         producer.init_transactions()
         yield producer
     finally:
-        producer.close(timeout=5.0)
+        close_producer(producer)
 
 
 def _republish_from(producer: Any, topic: str, request: RepublishRequest) -> Outcome:
@@ -199,11 +206,27 @@ def _wait_for_markers(options: Mapping[str, object], topic: str) -> None:
 
 
 def _send(producer: Any, batch: RecordBatch, letters: Sequence[Letter], marker: Marker) -> None:
+    """Letters and marker in one transaction, or none of them."""
     producer.begin_transaction()
+    try:
+        _deliver(producer, batch, letters, marker)
+        in_time(producer.commit_transaction, ANSWER_S)
+    except BaseException as error:
+        with suppress(Exception):  # the broker ends a transaction that is left to itself
+            in_time(producer.abort_transaction, ABORT_S)
+        if isinstance(error, TimeoutError):
+            raise KafkaTimeoutError("the end of the transaction is not known") from error
+        raise
+
+
+def _deliver(producer: Any, batch: RecordBatch, letters: Sequence[Letter], marker: Marker) -> None:
+    """Send all and wait: kafka-python would commit without records that it gave up in time."""
+    places, sent = [(letter.topic, letter.partition) for letter in letters], []
+    places.append((batch.topic, batch.partition))
     try:
         for letter in letters:
             topic, partition, offset = letter.identity
-            producer.send(
+            future = producer.send(
                 topic,
                 value=letter.value,
                 key=letter.key,
@@ -211,10 +234,25 @@ def _send(producer: Any, batch: RecordBatch, letters: Sequence[Letter], marker: 
                 partition=partition,
                 timestamp_ms=letter.timestamp if letter.timestamp >= 0 else None,
             )
-        producer.send(
-            batch.topic, value=marker.to_bytes(), headers=[MARKER], partition=batch.partition
+            sent.append(future)
+        topic, partition = places[-1]
+        sent.append(
+            producer.send(topic, value=marker.to_bytes(), headers=[MARKER], partition=partition)
         )
-        producer.commit_transaction()
-    except BaseException:
-        producer.abort_transaction()
+        wait_for(sent, time.monotonic() + ANSWER_S)
+    except KafkaError:
+        _check_sent(places, sent)  # it was perhaps refused for one before it
         raise
+    _check_sent(places, sent)
+    if not all(future.is_done for future in sent):
+        raise KafkaTimeoutError(f"not all records were taken within {ANSWER_S:g} s")
+
+
+def _check_sent(places: Sequence[tuple[str, int]], sent: Sequence[Any]) -> None:
+    for (topic, partition), future in zip(places, sent, strict=False):
+        if future.failed() and not isinstance(future.exception, TransactionAbortedError):
+            raise SourceError(
+                f"{topic}[{partition}] did not take a record: {future.exception}; nothing of this"
+                " transaction was sent; check the topic's limits (max.message.bytes,"
+                " message.timestamp.*), its leaders, and the right to write to it"
+            ) from future.exception

@@ -20,8 +20,10 @@ from typing import Any
 import kafka
 import numpy as np
 from kafka import TopicPartition
+from kafka.cluster import ClusterMetadata
 from kafka.consumer.fetcher import Fetcher
-from kafka.errors import KafkaConnectionError
+from kafka.consumer.subscription_state import SubscriptionState
+from kafka.errors import CorruptRecordError, KafkaConnectionError
 from kafka.net.connection import KafkaConnection
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.transport import KafkaTCPTransport
@@ -50,11 +52,14 @@ PARAMETERS = (
         ["self", "tp", "records", "key_deserializer", "value_deserializer"],
     ),
     (Fetcher, "send_fetches", ["self"]),
+    (SubscriptionState, "position", ["self", "partition"]),
+    (ClusterMetadata, "partitions_for_topic", ["self", "topic"]),
     (KafkaConnectionManager, "_build_transport", ["self", "node", "timeout_at"]),
     (KafkaTCPTransport, "_sock_recv", ["self"]),
     (KafkaConnection, "data_received", ["self", "data"]),
     (KafkaProtocol, "_process_response", ["self", "read_buffer"]),
     (KafkaBytes, "read", ["self", "nbytes"]),
+    (KafkaBytes, "seek", ["self", "idx"]),
 )
 STATE = {
     *("fetch_offset", "next_fetch_offset", "leader_epoch", "bytes_read", "records_read"),
@@ -71,6 +76,9 @@ class Seam:
         columnar: False to have kafka-python read record by record.
         settings: how fetches are read.
         pool: where large fetches are decoded ahead.
+
+    Attributes:
+        columnar: whether fetches are read as they were sent.
     """
 
     def __init__(
@@ -86,8 +94,8 @@ class Seam:
                 " that columns were made for: %s",
                 *(kafka.__version__, reason),
             )
-        self._columnar = columnar and reason is None
-        if self._columnar:
+        self.columnar = columnar and reason is None
+        if self.columnar:
             consumer._fetcher.PartitionRecords = WireRecords
             manager = consumer._client._manager
             manager._build_transport = partial(_build_transport, manager._build_transport)
@@ -103,12 +111,34 @@ class Seam:
 
     def fetch_ahead(self) -> None:
         """Ask for what comes next while the last fetch is decoded; `poll` alone often does not."""
-        if self._columnar:
+        if self.columnar:
             self._consumer._fetcher.send_fetches()
+
+    def watch(self, topics: Sequence[str]) -> None:
+        """Keep the metadata of topics fresh, of those of which nothing is read yet, too."""
+        cluster: Any = getattr(self._consumer, "_cluster", None)
+        if hasattr(cluster, "set_topics"):
+            cluster.set_topics(topics)
 
     def known_partitions(self, topic: str) -> Iterable[int]:
         """The partitions that the metadata have now; the public question may wait for ever."""
-        return self._consumer._cluster.partitions_for_topic(topic) or ()
+        cluster = getattr(self._consumer, "_cluster", self._consumer)
+        return cluster.partitions_for_topic(topic) or ()
+
+    def position(self, tp: TopicPartition) -> int:
+        """The next offset of a partition that `poll` has not given.
+
+        The public question looks at all partitions each time, and asks the broker about epochs.
+        """
+        if self.columnar:
+            return int(self._consumer._subscription.position(tp).offset)
+        return int(self._consumer.position(tp, timeout_ms=0))
+
+    def place(self) -> str:
+        """Where kafka-python was in the records when it failed, if it is known."""
+        part = getattr(getattr(self._consumer, "_fetcher", None), "_next_partition_records", None)
+        tp, offset = getattr(part, "topic_partition", None), getattr(part, "next_fetch_offset", 0)
+        return "a partition" if tp is None else f"{tp.topic}[{tp.partition}]@{offset}"
 
     def _reader(self, fetch: Fetch) -> Reader:
         reader = FetchReader(fetch, self._settings)
@@ -126,18 +156,27 @@ def misfit(consumer: Any) -> str | None:
         found = part and list(inspect.signature(part).parameters)
         if found != expected:
             return f"{owner.__name__}.{name} takes {found}, not {expected}"
-    if not hasattr(MemoryRecords(b""), "_buffer"):
-        return "MemoryRecords has no _buffer"
     made = Fetcher.PartitionRecords(0, TopicPartition("", 0), MemoryRecords(b""))
-    if missing := sorted(STATE - vars(made).keys()):
-        return f"PartitionRecords has no {', '.join(missing)}"
+    for part, names in (
+        *((MemoryRecords(b""), {"_buffer"}), (made, STATE)),
+        (KafkaProtocol(), {"_receiving", "_rbuffer"}),
+    ):
+        if missing := _missing(part, names):
+            return f"{type(part).__name__} has no {', '.join(missing)}"
     fetcher = getattr(consumer, "_fetcher", None)
     if not isinstance(fetcher, Fetcher) or "PartitionRecords" in vars(fetcher):
         return "KafkaConsumer has no _fetcher that looks PartitionRecords up on its class"
+    for name, kind in (("_subscription", SubscriptionState), ("_cluster", ClusterMetadata)):
+        if not isinstance(getattr(consumer, name, None), kind):
+            return f"KafkaConsumer has no {name} of {kind.__name__}"
     manager = getattr(getattr(consumer, "_client", None), "_manager", None)
     if not isinstance(manager, KafkaConnectionManager):
         return "KafkaConsumer has no _client with a _manager of connections"
     return None
+
+
+def _missing(part: Any, names: set[str]) -> list[str]:
+    return sorted(name for name in names if not hasattr(part, name))
 
 
 class Handed:
@@ -178,10 +217,13 @@ class WireRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     def _unpack_one_by_one(self, *arguments: Any) -> Iterator[Any]:
         try:
             yield from super()._unpack_records(*arguments)
-        except Exception:
+        except Exception as error:
             # Without this the consumer would ask these records for more, for ever.
             self.drain()
-            raise
+            if isinstance(error, CorruptRecordError):
+                raise
+            # Whatever codecs and the reading of damaged headers fail with.
+            raise CorruptRecordError(f"{type(error).__name__}: {error}") from error
 
     def _aborted(self) -> list[tuple[int, int]] | None:
         if self.isolation_level != IsolationLevel.READ_COMMITTED:
@@ -204,6 +246,8 @@ def _receive(transport: Any) -> tuple[bytes, Exception | None]:
         parser._process_response = partial(_process_response, parser._process_response)
     parts, encrypted = [], isinstance(transport._sock, ssl.SSLSocket)
     try:
+        if parser._receiving:
+            _fill(parser._rbuffer, transport)
         while part := transport._sock.recv(RECEIVE_BYTES):
             parts.append(part)
             # What a decrypted record holds is not seen by who waits for the socket.
@@ -215,6 +259,23 @@ def _receive(transport: Any) -> tuple[bytes, Exception | None]:
         log.info("%s: receiving failed: %s", transport, error)
         return b"", KafkaConnectionError(error)
     return b"", KafkaConnectionError("socket disconnected")
+
+
+def _fill(response: Any, transport: Any) -> None:
+    """Receive into a response itself, all but its last byte, with which kafka-python takes it.
+
+    As long as more comes in, the loop that waits for sockets has nothing to do.
+    """
+    begin = at = response.tell()
+    end, sensors = len(response) - 1, transport._protocol._sensors
+    try:
+        with memoryview(response) as view:
+            while at < end and (count := transport._sock.recv_into(view[at:end])):
+                at += count
+    finally:
+        response.seek(at)
+        if at > begin and sensors:
+            sensors.bytes_received.record(at - begin)
 
 
 def _process_response(original: Callable[[Any], Any], response: Any) -> Any:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import CorruptRecordError, OffsetOutOfRangeError, UnsupportedCodecError
+from kafka.errors import OffsetOutOfRangeError
 
-from ingest.errors import CorruptBatchError, SourceError
+from ingest.errors import PositionError, SourceError
 from ingest.kafka.ahead import DecodePool
 from ingest.kafka.backlog import Backlog
-from ingest.kafka.client import open_client
-from ingest.kafka.errors import translated
+from ingest.kafka.client import most_batch_bytes, open_client, partitions_of
+from ingest.kafka.errors import lasting, translated
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
 from ingest.wire.settings import ReadSettings
@@ -24,8 +24,6 @@ __all__ = ["KafkaSource"]
 log = logging.getLogger("millstream.ingest")
 
 ANSWER_MS = 10_000
-# What kafka-python fails with over the bytes of records; the last three come from codecs.
-UNREADABLE = (CorruptRecordError, UnsupportedCodecError, RuntimeError, ValueError, EOFError)
 DEFAULTS: Mapping[str, object] = {
     "isolation_level": "read_committed",
     "max_poll_records": 100_000,
@@ -51,16 +49,19 @@ class KafkaSource:
     the position points to, that is a `Gap`, and reading goes on at what there is.
 
     Record batches are decoded as columns, straight from the bytes of a fetch, while the next one
-    is on its way; large ones by two threads. Memory is bounded: by two fetches (`fetch_max_bytes`),
-    by three pieces of three partitions that are decoded ahead, and by what is decoded at a time,
-    which is a poll (`max_poll_records`). A piece has 4 MiB, or is one of Kafka's batches.
+    is on its way; large ones by two threads. Memory is bounded: by two fetches of each broker
+    (`fetch_max_bytes`), by three pieces of three partitions that are decoded ahead, and by what is
+    decoded at a time, which is a poll (`max_poll_records`). A piece has 4 MiB, or is one of Kafka's
+    batches.
 
     Args:
         topics: names.
-        options: kafka-python's consumer options, `bootstrap_servers` among them.
+        options: kafka-python's consumer options, `bootstrap_servers` among them; and
+            `max_batch_bytes`, the most bytes that one of Kafka's batches may have decompressed,
+            128 MiB by default; not where kafka-python reads record by record, as it does messages
+            of format 0 and 1.
         start: a position, or where every partition begins.
         headers: whether record batches get the headers of their records.
-        max_batch_bytes: most bytes that one of Kafka's batches may have decompressed.
         columnar: False to have kafka-python read record by record: the same, and slower.
         takes: whether the partitions of this number are read.
 
@@ -75,7 +76,6 @@ class KafkaSource:
         start: Position | Literal["earliest", "latest"] = "earliest",
         *,
         headers: bool = False,
-        max_batch_bytes: int = 128 << 20,
         columnar: bool = True,
         takes: Callable[[int], bool] = lambda _: True,
     ) -> None:
@@ -86,14 +86,15 @@ class KafkaSource:
         self._takes = takes
         self._gaps: list[Gap] = []
         self._closed = False
-        self._failure: CorruptBatchError | None = None
+        self._failure: SourceError | None = None
         self._backlog = Backlog()
         self._pool = DecodePool()
         with translated("open the topics", options):
             self._consumer: Any = open_client(KafkaConsumer, options, OURS, DEFAULTS)
         try:
+            self._most = _count_of(self._consumer.config, "max_poll_records")
             crcs = self._consumer.config["check_crcs"]
-            settings = ReadSettings(crcs, headers, max_batch_bytes)
+            settings = ReadSettings(crcs, headers, most_batch_bytes(options))
             self._seam = Seam(self._consumer, columnar, settings, self._pool)
             with translated("open the topics", options):
                 self._open(start)
@@ -125,7 +126,15 @@ class KafkaSource:
             return self._position_of(self._offsets())
 
     def seek(self, position: Position) -> None:
-        """See `Source`."""
+        """See `Source`.
+
+        Raises:
+            PositionError: it names a partition that is not read here; nothing has changed.
+        """
+        assigned = self._consumer.assignment()
+        for topic, partition, _ in position.items():
+            if (topic, partition) not in assigned:
+                raise PositionError(f"{topic}[{partition}]: expected a partition that is read here")
         for topic, partition, offset in position.items():
             self._seek(TopicPartition(topic, partition), offset)
 
@@ -150,11 +159,16 @@ class KafkaSource:
         """See `Source`."""
         if not self._closed:
             self._closed = True
-            self._consumer.close()
-            self._pool.close()
+            for tp in self._partitions():
+                self._backlog.forget(tp)
+            try:
+                self._consumer.close()
+            finally:
+                self._pool.close()
 
     def _open(self, start: Position | Literal["earliest", "latest"]) -> None:
         partitions = self._existing_partitions()
+        self._seam.watch(self.topics)
         self._consumer.assign(partitions)
         if isinstance(start, Position):
             self._check_known(start, partitions)
@@ -167,18 +181,19 @@ class KafkaSource:
     def _existing_partitions(self) -> list[TopicPartition]:
         found = []
         for topic in self.topics:
-            numbers = self._consumer.partitions_for_topic(topic)
+            numbers = partitions_of(self._consumer, topic)
             if not numbers:
                 raise SourceError(
                     f"topic {topic}: the broker at {self._options.get('bootstrap_servers')} does"
                     " not have it; create it, or correct kafka.topics"
                 )
-            found += [TopicPartition(topic, n) for n in sorted(numbers) if self._takes(n)]
+            found += [TopicPartition(topic, n) for n in numbers if self._takes(n)]
         return found
 
     def _check_known(self, start: Position, partitions: Sequence[TopicPartition]) -> None:
         for topic, partition, _ in start.items():
-            if topic in self.topics and (topic, partition) not in partitions:
+            ours = topic in self.topics and self._takes(partition)
+            if ours and (topic, partition) not in partitions:
                 raise SourceError(
                     f"{topic}[{partition}]: the position names this partition, the broker does not"
                     " have it; was the topic deleted and made anew? Use another service.state_dir"
@@ -232,13 +247,13 @@ class KafkaSource:
         except OffsetOutOfRangeError as error:
             self._step_over(error.args[0])
             return
-        except UNREADABLE as error:
+        except Exception as error:
+            failure = lasting(error, self._seam.place(), self._seam.columnar)
+            if failure is None:
+                raise
             # kafka-python would search the same records for ever if it were asked again.
-            self._failure = CorruptBatchError(
-                f"{error}; if opening the source anew does not help, repair the partition from a"
-                " replica, or go on from an offset behind the batch"
-            )
-            raise self._failure from error
+            self._failure = failure
+            raise failure from error
         for tp, items in sorted(found.items()):
             for reader in self._seam.readers(tp, items):
                 self._backlog.add(tp, reader)
@@ -246,7 +261,7 @@ class KafkaSource:
             self._seam.fetch_ahead()
 
     def _take(self) -> list[RecordBatch]:
-        found = self._backlog.take(self._consumer.config["max_poll_records"])
+        found = self._backlog.take(self._most)
         if not found and (damage := self._backlog.take_damage()):
             tp, offset, error = damage
             self._consumer.seek(tp, offset)
@@ -263,9 +278,7 @@ class KafkaSource:
 
     def _offset(self, tp: TopicPartition) -> int:
         waiting = self._backlog.position(tp)
-        if waiting is None:
-            return int(self._consumer.position(tp, timeout_ms=0))
-        return waiting
+        return self._seam.position(tp) if waiting is None else waiting
 
     def _partitions(self) -> list[TopicPartition]:
         return sorted(self._consumer.assignment())
@@ -275,3 +288,10 @@ class KafkaSource:
         for tp, offset in offsets.items():
             plain.setdefault(tp.topic, {})[tp.partition] = offset
         return Position(plain)
+
+
+def _count_of(options: Mapping[str, object], name: str) -> int:
+    value = options[name]
+    if type(value) is not int or value < 1:
+        raise SourceError(f"kafka.options.{name}: expected a whole number from 1 on, got {value!r}")
+    return value

@@ -15,15 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.rows import Rows
-from ingest.sampling.allocation import Allocation
 from ingest.sampling.bar import Bar
 from ingest.sampling.order import Identities, order_by_key
 from ingest.sampling.places import Places
 from ingest.sampling.sampler import Sampler, SamplerState
-from ingest.sampling.selection import Selection
-from ingest.sampling.uniform import Uniform
-from ingest.sampling.weighting import Weighting
-from ingest.schema import Schema
+from ingest.sampling.selection import Selection, row_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,35 +34,20 @@ class BottomK:
     capacity is held between compactions, and a row of each stratum that is out.
 
     Args:
-        capacity: rows of the sample at most, k.
-        seed: of the keys.
-        schema: the rows' schema.
+        selection: says who stays.
         topics: the rows' topics.
-        weighting: what a row weighs.
-        allocation: shares the places among strata; None for one sample of all.
-
-    Raises:
-        SettingsError: the capacity is not positive, or the schema has no such field.
     """
 
-    def __init__(
-        self,
-        capacity: int,
-        seed: int,
-        schema: Schema,
-        topics: tuple[str, ...],
-        weighting: Weighting | None = None,
-        allocation: Allocation | None = None,
-    ) -> None:
-        self.selection = Selection(capacity, seed, schema, weighting or Uniform(), allocation)
+    def __init__(self, selection: Selection, topics: tuple[str, ...]) -> None:
+        self.selection = selection
         self.seen = 0
-        self._empty = Rows.empty(schema, topics)
+        self._empty = Rows.empty(selection.schema, topics)
         self._begin()
 
     def _begin(self) -> None:
         self._parts: list[Rows] = []
         self._part_keys: list[NDArray[np.float64]] = []
-        self._held = self._fresh = 0
+        self._held = self._fresh = self._bytes = 0
         self._places: Places | None = None
         self._bar = Bar()
 
@@ -76,19 +57,9 @@ class BottomK:
         return self.selection.capacity
 
     @property
-    def seed(self) -> int:
-        """Of the keys."""
-        return self.selection.seed
-
-    @property
     def threshold(self) -> float:
         """No key above this can enter; inf while any can. It never grows."""
         return self._bar.highest
-
-    @property
-    def last_place(self) -> int | None:
-        """No record with a place beyond this can enter; see `Selection.last_place`."""
-        return self.selection.last_place(self.threshold)
 
     def __len__(self) -> int:
         """Rows in the sample."""
@@ -158,14 +129,17 @@ class BottomK:
         self._held += len(rows)
         self._fresh += len(rows)
         self._places = None
-        if self._held > 2 * self.capacity + self._bar.strata:
+        most = self.selection.most_bytes
+        if most is not None:
+            self._bytes += int(row_bytes(rows).sum())
+        if self._held > 2 * self.capacity + self._bar.strata or self._bytes > 2 * (most or np.inf):
             self.compact()
         elif self._held > self.capacity and 4 * self._fresh >= self.capacity:
             self._tighten()
 
     def _tighten(self) -> None:
         """Lower the bar without moving rows, as decoding what cannot enter is dearer."""
-        if self.selection.allocation is not None:
+        if self.selection.allocation is not None or self.selection.most_bytes is not None:
             return
         keys = np.concatenate(self._part_keys)
         keys.sort()
@@ -187,10 +161,16 @@ class BottomK:
         keys = np.concatenate([*self._part_keys, np.empty(0)])
         order = order_by_key(keys, Identities(rows.topic, rows.partition, rows.offset))
         strata = self.selection.strata(rows)
-        found = self.selection.places(keys[order], None if strata is None else strata[order])
+        sizes = row_bytes(rows) if self.selection.most_bytes is not None else None
+        found = self.selection.places(
+            keys[order],
+            None if strata is None else strata[order],
+            None if sizes is None else sizes[order],
+        )
         held = order[np.concatenate([found.inside, found.outside])]
         self._parts, self._part_keys = [rows.take(held)], [keys[held]]
         self._held, self._fresh = len(held), 0
+        self._bytes = 0 if sizes is None else int(sizes[held].sum())
         self._bar = Bar.of(found, self.selection.allocation is not None)
         self._places = found
         return found

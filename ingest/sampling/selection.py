@@ -10,6 +10,7 @@ import numpy as np
 from ingest.errors import SamplerError, SettingsError
 from ingest.identity import hash64, sequence
 from ingest.ragged import Column, Ragged
+from ingest.records import RecordBatch
 from ingest.rows import Rows
 from ingest.sampling.allocation import Allocation
 from ingest.sampling.keys import base_keys, last_place
@@ -88,23 +89,23 @@ class Selection:
         bits = hash64(self.seed, "sample", rows.topics, rows.topic, rows.partition, rows.offset)
         return base_keys(bits) - self.weighting.log_weights(rows)
 
-    def early_keys(
-        self, topic: str, partition: int, offsets: NDArray[np.int64], timestamps: NDArray[np.int64]
-    ) -> NDArray[np.float64] | None:
-        """The keys of records that are not decoded yet; None if what is in them decides."""
-        early = self.weighting.early(offsets, timestamps)
-        if early is None or self.allocation is not None:
-            return None
-        return base_keys(hash64(self.seed, "sample", [topic], 0, partition, offsets)) - early
+    @property
+    def is_early(self) -> bool:
+        """Whether keys are known before a record is decoded."""
+        nothing = np.zeros(0, np.int64)
+        return self.allocation is None and self.weighting.early(nothing, nothing) is not None
 
-    def last_place(self, threshold: float) -> int | None:
-        """No record with a place, the upper 52 of its 64 bits, beyond this has so small a key.
+    def keys_of_records(self, batch: RecordBatch) -> NDArray[np.float64]:
+        """float64[n]: the keys of records that are not decoded yet; only if `is_early`.
 
-        None if more than its identity decides.
+        Raises:
+            SamplerError: what is in the records decides.
         """
-        if self.allocation is not None or not isinstance(self.weighting, Uniform):
-            return None
-        return last_place(threshold, 0.0)
+        early = self.weighting.early(batch.offsets, batch.timestamps)
+        if early is None or self.allocation is not None:
+            raise SamplerError("sampler: keys depend on what is in the records; decode them first")
+        bits = hash64(self.seed, "sample", [batch.topic], 0, batch.partition, batch.offsets)
+        return base_keys(bits) - early
 
     def candidates(
         self,

@@ -75,9 +75,8 @@ class Decompressor:
 
     def _check(self, size: int) -> None:
         if size > self._most:
-            raise UnusableError(
-                f"at most {self._most} bytes decompressed (max_batch_bytes)", f"{size} or more"
-            )
+            expected = f"at most {self._most} bytes decompressed (kafka.max_batch_bytes)"
+            raise UnusableError(expected, f"{size} or more")
 
     def _gzip(self, data: memoryview) -> Bytes:
         single = zlib.decompressobj(GZIP_WINDOW)
@@ -110,7 +109,8 @@ class Decompressor:
     def _lz4(self, data: memoryview) -> Bytes:
         claimed = lz4.frame.get_frame_info(data)["content_size"]
         self._check(claimed)
-        if claimed or len(data) * LZ4_MOST <= self._most:
+        # A claim that is too small is found out at the end only, when all is decompressed.
+        if len(data) * LZ4_MOST <= self._most:
             return lz4.frame.decompress(data)  # type: ignore[no-any-return]
         frame, rest = lz4.frame.LZ4FrameDecompressor(), bytes(data)
         pieces, size, step = [], 0, self._step(data)

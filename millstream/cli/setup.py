@@ -36,8 +36,8 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     import os
     from contextlib import ExitStack
 
+    from ingest.redaction import public_uri
     from millstream.config import load_config
-    from millstream.config_text import public_uri
     from millstream.errors import StackError
     from millstream.local import Addresses, announced, ensure_topics, open_registry
     from millstream.stack.kafka import EmbeddedKafka

@@ -1,14 +1,17 @@
 """Fuzz the compiled JSON parser against the parser of single records, with atheris.
 
-Run `python -m tests.fuzz.fuzz_json -max_total_time=60`; other options are libFuzzer's. An input is
-either the bytes of one record, or the seed of a made record and what to do to its bytes. What
-leads the fuzzer is what the parser of single records does; compiled code tells it nothing.
+    make fuzz-json ARGS=-max_total_time=600
+
+An input is either the bytes of one record, or the seed of a made record and what to do to its
+bytes. What leads the fuzzer is what the parser of single records does; compiled code tells it
+nothing. Numba must be on: the compiled parser reads through bare pointers, which Python has not.
 """
 
 from __future__ import annotations
 
 import random
 import sys
+from pathlib import Path
 
 import atheris
 
@@ -34,10 +37,17 @@ def run_one(data: bytes) -> None:
     compare([raw, damaged(rng, raw)], WIDE)
 
 
+def seeds(folder: Path, count: int) -> None:
+    """Write inputs to begin with: records as they should be, and seeds of made ones."""
+    for number in range(count):
+        (folder / f"record{number}").write_bytes(b"\0" + encoded(number))
+        (folder / f"made{number}").write_bytes(b"\xff" + number.to_bytes(8, "big"))
+
+
 def main() -> None:
-    """Fuzz until libFuzzer's options say to stop."""
-    run_one(b"\0" + encoded(1))
-    run_one(b"\xff")
+    """Run libFuzzer; the first argument is the folder of the inputs."""
+    seeds(Path(sys.argv[1]), 100)
+    run_one(b"\0" + encoded(1))  # compiles, which takes longer than an input may
     atheris.Setup(sys.argv, run_one)
     atheris.Fuzz()
 

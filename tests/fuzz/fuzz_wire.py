@@ -1,6 +1,6 @@
 """Feed damaged fetches to the wire decoder, guided by coverage, and hold it to kafka-python.
 
-    make fuzz ARGS=-max_total_time=600
+    make fuzz-wire ARGS=-max_total_time=600
 
 The first bytes of an input choose a codec and the offset asked for; the rest is one or more
 batches, whose lengths, checksums and compression are made right, so that damage gets past them.

@@ -48,6 +48,12 @@ def of_the_batch(x, batch, context):
     return x - tf.reduce_mean(x, 0) * uniform(batch.seeds, 1)[:, None]
 
 
+def of_its_packet(x, batch, context):
+    import tensorflow as tf
+
+    return x + tf.exp(normal(batch.seeds, 1, (4,)))
+
+
 def of_the_place(x, batch, context):
     import tensorflow as tf
 
@@ -112,6 +118,7 @@ def test_a_good_augmentation_passes_and_its_outcome_comes_back():
     [
         (of_the_batch, "the same outcome in a batch of 1"),
         (of_the_place, "the same outcome in a batch of 1"),
+        (of_its_packet, "the same outcome in a batch of 1"),
         (by_chance, "the same bits when bound and run again"),
         (no_chance, "another outcome from other seeds"),
         (lambda x, batch, context: x, "some row to change"),
@@ -130,6 +137,10 @@ def test_what_breaks_a_promise_is_named(change, says):
 def test_code_that_runs_only_in_eager_mode_fails():
     with pytest.raises(AttributeError):
         check_augmentation(Made(by_numpy), context())
+
+
+def test_rounding_may_be_tolerated():
+    check_augmentation(Made(of_its_packet), context(), tolerance=1e-6)
 
 
 def test_identity_is_proven_to_the_bit():

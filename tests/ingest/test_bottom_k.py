@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ingest import BottomK, Rows
+from ingest import BottomK, Rows, Selection
 from ingest.errors import SamplerError, SettingsError
-from ingest.sampling import Weighted
+from ingest.sampling import Uniform, Weighted
 from ingest.sampling.checks import check_sampler
 from tests.ingest.samples import SCHEMA, TOPICS, make_rows
 
@@ -16,7 +16,8 @@ CHANCE = 1e-4
 
 
 def sampler(capacity=20, seed=1, weight=None):
-    return BottomK(capacity, seed, SCHEMA, TOPICS, Weighted(weight) if weight else None)
+    weighting = Weighted(weight) if weight else Uniform()
+    return BottomK(Selection(capacity, seed, SCHEMA, weighting), TOPICS)
 
 
 def sampled(rows, **settings):

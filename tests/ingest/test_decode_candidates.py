@@ -19,7 +19,9 @@ from ingest import (
     Rows,
     SampleSettings,
     Schema,
+    Selection,
     SourceError,
+    Weighted,
     WindowBuilder,
     hash64,
     read_window,
@@ -27,6 +29,7 @@ from ingest import (
 )
 from ingest.identity import PLACES, sequence, unit
 from ingest.identity_scan import at_most
+from ingest.sampling.keys import last_place
 from ingest.split import Splitter
 from tests.ingest.samples import SCHEMA, TOPICS, ListDeadLetters, MemorySource, encoded
 from tests.ingest.test_intake import builder as intake_builder
@@ -178,35 +181,34 @@ def test_the_last_place_is_beyond_every_key_at_the_threshold():
     places = (2.0 ** random.uniform(0, 52, 20_000)).astype(np.int64)
     places = np.concatenate([places, PLACES - 1 - places]).astype(np.uint64)
     keys = np.log(-np.log1p(-unit(places << np.uint64(12))))
-    sampler = BottomK(1, 0, SCHEMA, TOPICS)
-    for place, key in zip(places.tolist(), keys, strict=True):
-        sampler._set_threshold(key)
-        assert place <= sampler._last_place <= place * (1 + 2.0**-39) + 4
+    for place, key in zip(places.tolist(), keys.tolist(), strict=True):
+        last = last_place(key, 0.0)
+        assert place <= last <= place * (1 + 2.0**-39) + 2**12
+        assert place <= last_place(key - 1e6, 1e6)
 
 
 @pytest.mark.parametrize("place", [0, 5, 2**39 + 7, 2**45, 2**49 + 1, 2**51, PLACES - 2**14])
 def test_keys_that_rounding_makes_equal_or_swaps_stay_below_the_last_place(place):
     near = np.clip(place + np.arange(-3_000, 3_000), 0, PLACES - 1).astype(np.uint64)
     keys = np.log(-np.log1p(-unit(near << np.uint64(12))))
-    sampler = BottomK(1, 0, SCHEMA, TOPICS)
-    for key in keys[2_900:3_100]:
-        sampler._set_threshold(key)
-        assert near[keys <= key].max() <= sampler._last_place
+    for key in keys[2_900:3_100].tolist():
+        assert near[keys <= key].max() <= last_place(key, 0.0)
 
 
 def test_few_but_the_sample_are_candidates():
     offsets = np.arange(100_000)
-    sampler = BottomK(100, 1, SCHEMA, ("a",))
-    assert sampler.candidates("a", 0, offsets).all()
+    sampler = BottomK(Selection(100, 1, SCHEMA), ("a",))
+    assert sampler.candidates("a", 0, offsets, offsets).all()
     columns = Rows.empty(SCHEMA, ("a",)).columns
     zeros = {name: np.zeros(len(offsets), column.dtype) for name, column in columns.items()}
     part = np.zeros(len(offsets), np.int32)
     sampler.offer(Rows(("a",), part, part, offsets, offsets, zeros))
-    sample = sampler.sample()
-    assert np.flatnonzero(sampler.candidates("a", 0, offsets)).tolist() == sample.offset.tolist()
-    weighted = BottomK(100, 1, SCHEMA, ("a",), "weight")
-    weighted.merge(BottomK(100, 1, SCHEMA, ("a",), "weight"))
-    assert weighted.candidates("a", 0, offsets).all()
+    held = sampler.get_state().rows.offset.tolist()
+    assert len(held) == 101
+    assert np.flatnonzero(sampler.candidates("a", 0, offsets, offsets)).tolist() == held
+    weighted = BottomK(Selection(100, 1, SCHEMA, Weighted("weight")), ("a",))
+    weighted.merge(BottomK(Selection(100, 1, SCHEMA, Weighted("weight")), ("a",)))
+    assert weighted.candidates("a", 0, offsets, offsets).all()
 
 
 def test_a_replay_may_decode_candidates_only():

@@ -45,7 +45,7 @@ def names(rows: Rows) -> set[tuple[int, ...]]:
 def test_it_is_the_sample_of_one_sampler(tmp_path_factory, way, cuts, steps) -> None:
     folder = tmp_path_factory.mktemp("history")
     kept = history(folder, way)
-    whole = BottomK(50, 1, SCHEMA, TOPICS, *WAYS[way])
+    whole = BottomK(selection(way), TOPICS)
     first = 0
     for number, (count, step) in enumerate(zip(cuts, steps, strict=False)):
         rows = make_rows(count, first=first)

@@ -101,3 +101,34 @@ def test_a_backlog_hands_out_all_of_each_partition_in_order(pool):
         assert sum(map(len, given)) <= 80
         found += [offset for one in given for offset in one.offsets.tolist()]
     assert found == [*range(200)] * 5
+
+
+class Failing:
+    """A reader that has no memory the first time."""
+
+    position, ended = 0, False
+
+    def __init__(self, reader):
+        self.reader = reader
+        self.failed = False
+
+    def read(self, most):
+        if not self.failed:
+            self.failed = True
+            raise MemoryError
+        self.ended = True
+        return self.reader.read(most)
+
+
+def test_what_was_taken_before_a_failure_is_handed_out():
+    backlog = Backlog()
+    for partition in range(2):
+        reader = reader_of(batch(0, records(10)))
+        backlog.add(TopicPartition("t", partition), Failing(reader) if partition else reader)
+    assert [len(part) for part in backlog.take(100)] == [10]
+    assert [len(part) for part in backlog.take(100)] == [10]
+    backlog.add(TopicPartition("t", 0), Failing(reader_of(batch(10, records(10)))))
+    with pytest.raises(MemoryError):
+        backlog.take(100)
+    assert backlog.position(TopicPartition("t", 0)) == 0
+    assert [part.offsets[0] for part in backlog.take(100)] == [10]

@@ -6,6 +6,7 @@ added while the topic is read: each topic has a partition for each codec, and ge
 
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
@@ -42,20 +43,26 @@ def counts():
 
 def write(servers, topic, writer, added):
     """Rounds of records with few keys, in a partition for each codec; some rounds are aborted."""
-    for place, codec in enumerate(CODECS):
-        options = {} if writer == "plain" else {"transactional_id": f"{topic}-{added}-{codec}"}
-        with producer(servers, compression_type=codec, linger_ms=20, **options) as made:
+    with ThreadPoolExecutor(len(CODECS)) as pool:
+        partitions = range(added, added + len(CODECS))
+        list(pool.map(lambda number: write_partition(servers, topic, writer, number), partitions))
+
+
+def write_partition(servers, topic, writer, partition):
+    codec = CODECS[partition % len(CODECS)]
+    options = {} if writer == "plain" else {"transactional_id": f"{topic}-{partition}"}
+    with producer(servers, compression_type=codec, linger_ms=20, **options) as made:
+        if options:
+            made.init_transactions()
+        for round_ in range(ROUNDS):
             if options:
-                made.init_transactions()
-            for round_ in range(ROUNDS):
-                if options:
-                    made.begin_transaction()
-                for n in range(PER_ROUND):
-                    send(made, topic, place + added, PER_ROUND * round_ + n)
-                made.flush()
-                if options:
-                    abort = writer == "aborted" and round_ % 2
-                    (made.abort_transaction if abort else made.commit_transaction)()
+                made.begin_transaction()
+            for n in range(PER_ROUND):
+                send(made, topic, partition, PER_ROUND * round_ + n)
+            made.flush()
+            if options:
+                abort = writer == "aborted" and round_ % 2
+                (made.abort_transaction if abort else made.commit_transaction)()
 
 
 def send(made, topic, partition, number):

@@ -2,16 +2,19 @@
 
 import gc
 import logging
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
 import pytest
 from kafka import KafkaConsumer
 from kafka.consumer.fetcher import Fetcher
+from kafka.errors import CorruptRecordError
 from kafka.net.transport import KafkaTCPTransport
 from kafka.record import MemoryRecords
 
 from ingest.kafka import seam
+from ingest.kafka.per_record import PerRecordReader
 from ingest.kafka.seam import Handed, WireRecords, misfit
 from ingest.wire.fetch import Fetch
 from tests.ingest.broker import VALUES, at, opened, produce, producer, read_all
@@ -48,6 +51,9 @@ def test_a_seam_that_has_moved_is_named(consumer, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(seam, "STATE", {*seam.STATE, "lag"})
         assert misfit(consumer) == "PartitionRecords has no lag"
+    with monkeypatch.context() as patch:
+        patch.setattr(seam, "KafkaProtocol", object)
+        assert misfit(consumer) == "object has no _rbuffer, _receiving"
 
 
 def test_without_the_seam_it_says_so_once_and_reads_the_same(two, servers, monkeypatch, caplog):
@@ -105,6 +111,26 @@ def test_older_formats_are_read_by_kafka_python(magic):
     assert [r.offset for r in found] == [41, 42, 43]
     assert part.next_fetch_offset == 44
     assert not part
+
+
+@pytest.mark.parametrize(("magic", "times"), [(0, [-1, -1]), (1, [1000, 1001])])
+def test_messages_without_a_time_have_the_time_of_none(magic, times):
+    found = WireRecords(0, TP, MemoryRecords(legacy(0, [b"a", b"b"], magic))).take()
+    read = PerRecordReader(TP.topic, TP.partition, found, headers=True).read(2)
+    assert read.timestamps.tolist() == times
+    assert [read.value(0), read.value(1)] == [b"a", b"b"]
+
+
+def test_whatever_fails_in_an_older_format_is_damage():
+    """Codecs have errors of their own, and damaged headers lead to many more."""
+    whole, random = legacy(0, [b"abc"] * 5, codec=1), np.random.default_rng(0)
+    for _ in range(300):
+        broken = bytearray(whole)
+        broken[random.integers(16, len(whole))] ^= 1 << random.integers(8)
+        part = WireRecords(0, TP, MemoryRecords(bytes(broken)), check_crcs=False)
+        with suppress(CorruptRecordError):
+            part.take()
+        assert not part
 
 
 def test_damage_in_an_older_format_ends_the_fetch():

@@ -14,10 +14,12 @@ from ingest import (
     Position,
     RecordBatch,
     SampleSettings,
+    Selection,
     WindowBuilder,
     hash64,
 )
 from ingest import window_samples as module
+from ingest.sampling.keys import base_keys
 from ingest.undecoded import Undecoded
 from tests.ingest.samples import SCHEMA, ListDeadLetters, MemorySource, encoded
 from tests.ingest.test_decode_candidates import CountingDecoder, samples
@@ -80,8 +82,8 @@ def test_no_more_wait_than_there_is_room(monkeypatch):
     most = 3 * (20 + 6 + 6)
     full, add = [], Undecoded.add
 
-    def watched(self, batch, sides):
-        add(self, batch, sides)
+    def watched(self, batch, rows, sides):
+        add(self, batch, rows, sides)
         full.append((len(self), self._bytes))
 
     monkeypatch.setattr(Undecoded, "add", watched)
@@ -98,7 +100,7 @@ def test_what_waits_does_not_hold_the_fetch_and_keeps_nulls_and_keys():
     batch = RecordBatch.of("a", 3, [5, 6, 9, 12], values, keys=keys, timestamps=[1, 2, 3, -1])
     waiting = Undecoded(100, 1_000)
     for places in ([0, 2], [3]):
-        waiting.add(batch.take(np.array(places)), np.array(places, np.int8))
+        waiting.add(batch, np.array(places), np.array(places, np.int8))
     assert (len(waiting), waiting.is_full) == (3, False)
     ((found, sides),) = waiting.take()
     assert (found.topic, found.partition, sides.tolist()) == ("a", 3, [0, 2, 3])
@@ -109,15 +111,47 @@ def test_what_waits_does_not_hold_the_fetch_and_keeps_nulls_and_keys():
     assert (len(waiting), waiting.take()) == (0, [])
     # What one large record took is not kept.
     huge = RecordBatch.of("b", 0, [1], [b"h" * 5_000])
-    waiting.add(huge, np.zeros(1, np.int8))
+    waiting.add(huge, np.zeros(1, np.int64), np.zeros(1, np.int8))
     assert waiting.is_full
     ((found, _),) = waiting.take()
     assert (found.value(0), len(waiting._buffer)) == (b"h" * 5_000, 0)
 
 
+CONTENT = st.one_of(st.none(), st.binary(max_size=40))
+PARTS = st.lists(
+    st.tuples(st.integers(0, 2), st.lists(st.tuples(CONTENT, CONTENT, st.booleans()), min_size=1)),
+    max_size=8,
+)
+
+
+@settings(deadline=None)
+@given(PARTS, st.integers(0, 200))
+def test_what_waits_is_what_was_taken_however_it_came(parts, room):
+    waiting, expected = Undecoded(1_000, room), {}
+    for number, (partition, records) in enumerate(parts):
+        keys, values, taken = zip(*records, strict=True)
+        offsets = range(1_000 * number, 1_000 * number + len(records))
+        batch = RecordBatch.of(
+            "a", partition, offsets, values, keys=keys, timestamps=[7 * n for n in offsets]
+        )
+        rows = np.flatnonzero(taken)
+        sides = (batch.offsets[rows] % 3).astype(np.int8)
+        part = batch.take(rows)
+        if part is not None:
+            waiting.add(batch, rows, sides)
+            expected.setdefault(partition, []).extend(listed(part, sides))
+    found = {batch.partition: listed(batch, sides) for batch, sides in waiting.take()}
+    assert found == expected
+
+
+def listed(batch, sides):
+    places = zip(batch.offsets.tolist(), batch.timestamps.tolist(), sides.tolist(), strict=True)
+    return [(*place, batch.key(n), batch.value(n)) for n, place in enumerate(places)]
+
+
 def test_the_leading_are_those_that_end_in_the_sample():
-    keys = BottomK.keys(hash64(1, "sample", ["a"], 0, 0, np.arange(50)))
-    sampler = BottomK(10, 1, SCHEMA, ("a",))
+    keys = base_keys(hash64(1, "sample", ["a"], 0, 0, np.arange(50)))
+    sampler = BottomK(Selection(10, 1, SCHEMA), ("a",))
     assert sampler.leading(keys[:10]).all()
     assert np.flatnonzero(sampler.leading(keys)).tolist() == sorted(np.argsort(keys)[:10])
 

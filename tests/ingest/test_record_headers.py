@@ -52,3 +52,12 @@ def test_headers_that_do_not_fit_are_refused(changed):
     columns = dataclasses.replace(made.header_columns, **changed)
     with pytest.raises(RecordBatchError, match=r"record batch of t\[0\]: "):
         dataclasses.replace(made, header_columns=columns)
+
+
+def test_splits_that_only_seem_to_grow_as_their_differences_wrap_are_refused():
+    made = RecordBatch.of("t", 0, range(4), [b"x"] * 4, headers=[[("a", b"b")], [], [], []])
+    splits = np.array([0, 2**63 - 1, -(2**63), -1, 1])
+    with pytest.raises(RecordBatchError, match="splits of headers from 0 to 1"):
+        dataclasses.replace(
+            made, header_columns=dataclasses.replace(made.header_columns, splits=splits)
+        )

@@ -39,6 +39,7 @@ def test_between_keeps_offsets_in_the_range(start, end, kept):
     [
         {"offsets": np.array([2, 2, 6, 9])},
         {"offsets": np.array([-1, 2, 6, 9])},
+        {"offsets": np.array([0, 2**63 - 1, -(2**63), -1])},
         {"offsets": np.array([2, 5, 6])},
         {"timestamps": np.zeros(4, np.int32)},
         {"value_start": np.array([0, 0, 0, 8])},

@@ -146,7 +146,7 @@ def test_a_transaction_that_was_aborted_has_republished_nothing(kafka, options, 
     """Also for those who have set that they read what was not committed."""
     kafka.create_topic(topic)
     send(letters, topic, [b"a", b"b"])
-    marker = Marker(10, (topic,), None)
+    marker = Marker(10, {topic: 1}, None)
     with transactional(request_for(options, topic), f"{topic}.dead-letters") as producer:
         producer.begin_transaction()
         producer.send(f"{topic}.dead-letters", value=marker.to_bytes(), headers=[MARKER])
@@ -191,10 +191,21 @@ def test_markers_are_no_letters_and_strange_records_neither(kafka, options, topi
     assert republish(request_for(options, topic)).before == 1
 
 
-@pytest.mark.parametrize("value", [None, b"", b"{}", b"[1]", b'{"until": "x"}', b"\xff"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"{}",
+        b"[1]",
+        b'{"until": "x"}',
+        b'{"until": 1, "topics": ["a"], "kind": null}',
+        b"\xff",
+    ],
+)
 def test_what_is_no_marker_is_none(value):
     assert Marker.of(value) is None
-    marker = Marker(7, ("a", "b"), None)
+    marker = Marker(7, {"a": 1, "b": 3}, None)
     assert Marker.of(marker.to_bytes()) == marker
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ingest import BottomK, Field, Schema
+from ingest import BottomK, Field, Schema, Selection
 from ingest.errors import SamplerError, SettingsError
 from ingest.sampling import Balanced, Recent, Stratified, Weighted
 from ingest.sampling.checks import check_sampler, check_sampler_weights
@@ -34,7 +34,7 @@ ALL = pytest.mark.parametrize("way", WAYS)
 
 
 def sampler(way: str, capacity: int, seed: int = 1) -> BottomK:
-    return BottomK(capacity, seed, SCHEMA, TOPICS, **WAYS[way])
+    return BottomK(Selection(capacity, seed, SCHEMA, **WAYS[way]), TOPICS)
 
 
 def sample(way: str, capacity: int, rows, seed: int = 1):
@@ -70,7 +70,8 @@ def test_weights_that_are_wrong_are_found() -> None:
 
     with pytest.raises(AssertionError, match="an estimate of"):
         check_sampler_weights(
-            lambda seed: Careless(18, seed, SCHEMA, TOPICS, Weighted("weight")), skewed(60)
+            lambda seed: Careless(Selection(18, seed, SCHEMA, Weighted("weight")), TOPICS),
+            skewed(60),
         )
 
 
@@ -90,7 +91,7 @@ def test_each_class_has_as_many_rows_whenever_it_came() -> None:
     rows.columns["city"][:] = np.repeat([0, 1, 2], [900, 90, 10])
     chosen = sample("capped", 1_000, rows).columns["city"]
     assert np.bincount(chosen).tolist() == [4, 4, 4]
-    made = BottomK(60, 1, SCHEMA, TOPICS, allocation=Balanced.of(SCHEMA, "city"))
+    made = BottomK(Selection(60, 1, SCHEMA, allocation=Balanced.of(SCHEMA, "city")), TOPICS)
     made.offer(rows)
     assert np.bincount(made.sample().columns["city"]).tolist() == [25, 25, 10]
 
@@ -114,7 +115,7 @@ def test_a_row_a_half_life_older_is_half_as_likely() -> None:
     """Rows a tenth of a half-life apart, one of 60 in a sample: 3,000 seeds."""
     rows, found = make_rows(60), np.zeros(60)
     for seed in range(3_000):
-        made = BottomK(1, seed, SCHEMA, TOPICS, Recent(seconds=0.01))
+        made = BottomK(Selection(1, seed, SCHEMA, Recent(seconds=0.01)), TOPICS)
         made.offer(rows)
         found[made.sample().timestamp - 1_000] += 1
     expected = 0.5 ** (np.arange(60)[::-1] / 10)
@@ -148,8 +149,8 @@ def test_recent_by_kafkas_time_needs_no_decoding() -> None:
         (lambda: Recent(records=5, field="at"), "goes with a half-life in seconds"),
         (lambda: Weighted(), "a field or a function"),
         (lambda: Weighted(function=len), "a name of the function"),
-        (lambda: BottomK(1, 0, SCHEMA, TOPICS, Recent(seconds=1, field="at")), 'timestamp "at"'),
-        (lambda: BottomK(1, 0, SCHEMA, TOPICS, Weighted("city")), 'no numeric field "city"'),
+        (lambda: Selection(1, 0, SCHEMA, Recent(seconds=1, field="at")), 'timestamp "at"'),
+        (lambda: Selection(1, 0, SCHEMA, Weighted("city")), 'no numeric field "city"'),
     ],
 )
 def test_wrong_settings_are_refused(make, message: str) -> None:
@@ -164,7 +165,7 @@ def test_weights_that_are_no_weights_are_refused() -> None:
         (lambda c: c["amount"][:3], r"expected \[10\], one a row, got \[3\]"),
         (lambda c: c["amount"] * np.nan, "of at least 0, got nan"),
     ):
-        made = BottomK(5, 0, SCHEMA, TOPICS, Weighted(function=found, name="mine"))
+        made = BottomK(Selection(5, 0, SCHEMA, Weighted(function=found, name="mine")), TOPICS)
         with pytest.raises(SamplerError, match=message):
             made.offer(rows)
 

@@ -25,6 +25,12 @@ def _short_pauses(monkeypatch):
     monkeypatch.setattr(registry_http, "FIRST_PAUSE_S", 0.001)
 
 
+def reference_to(version):
+    """An answer with a reference to a version of a schema."""
+    references = [{"name": "a", "subject": "b", "version": version}]
+    return json.dumps({"schema": "1", "references": references}).encode()
+
+
 def client(server, **options):
     return SchemaRegistry(RegistrySettings(server.url, **options))
 
@@ -133,6 +139,9 @@ def test_what_may_pass_is_tried_again(server, status):
         (200, b'{"schema": 7}', "without a schema"),
         (200, b'{"schema": "1", "references": [{"name": "a"}]}', "without a schema"),
         (200, b'{"schema": "1", "references": 7}', "without a schema"),
+        (200, reference_to("9" * 5_000), "without a schema"),
+        (200, reference_to("-1"), "without a schema"),
+        (200, b"[" * 1_000_000, "without a schema"),
         (200, b'{"schema": "' + b"x" * (9 << 20) + b'"}', "more than 8388608 bytes"),
     ],
 )

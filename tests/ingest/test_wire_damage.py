@@ -3,6 +3,7 @@
 import gzip
 import re
 import struct
+import tracemalloc
 
 import cramjam
 import lz4.frame
@@ -154,7 +155,7 @@ def test_a_batch_that_is_damaged_stays_so():
 def test_a_batch_that_would_fill_the_memory_is_refused(codec):
     bomb = batch(10, [(0, 0, None, bytes(200_000), [])], codec)
     found = complaint(bomb, max_batch_bytes=100_000)
-    assert "expected at most 100000 bytes decompressed (max_batch_bytes), got " in found
+    assert "expected at most 100000 bytes decompressed (kafka.max_batch_bytes), got " in found
     rows, error, _ = ours(bomb, max_batch_bytes=200_100)
     assert (len(rows), error) == (1, None)
 
@@ -168,6 +169,21 @@ def test_a_size_that_is_only_claimed_is_not_believed():
     snappy = b"\xff\xff\xff\xff\x0f" + bytes(10)
     for codec, data in ((2, snappy), (3, bytes(with_size)), (4, zstd)):
         assert "got " in complaint(made_of(data, codec=codec))
+
+
+def test_a_frame_that_claims_too_little_is_not_decompressed_as_a_whole():
+    """LZ4 compares the claim at the end, when all of it would be in memory."""
+    context = lz4.frame.create_compression_context()
+    parts = [lz4.frame.compress_begin(context, source_size=1)]
+    parts += [lz4.frame.compress_chunk(context, bytes(1 << 20)) for _ in range(40)]
+    data = memoryview(b"".join(parts) + bytes(4))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnusableError, match="at most 1000000 bytes"):
+            Decompressor(1_000_000).decompress(3, data)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_xerial_frames_of_snappy_are_checked():

@@ -95,9 +95,9 @@ def empty_marker(base: int, producer: int) -> bytes:
     return with_crc(made)
 
 
-def legacy(base: int, values: Sequence[bytes], magic: int = 1) -> bytes:
+def legacy(base: int, values: Sequence[bytes], magic: int = 1, codec: int = 0) -> bytes:
     """Messages of an older format."""
-    builder = LegacyRecordBatchBuilder(magic, 0, 1 << 20)
+    builder = LegacyRecordBatchBuilder(magic, codec, 1 << 20)
     for place, value in enumerate(values):
         builder.append(base + place, 1_000 + place, b"k", value)
     return bytes(builder.build())

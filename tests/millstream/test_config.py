@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+import traceback
 from pathlib import Path
 
 import pytest
 
+from ingest.redaction import public_uri
 from millstream.config import load_config
-from millstream.config_text import public_uri
 from millstream.errors import ConfigError
 from millstream.pipeline import make_schema
 
@@ -142,7 +143,35 @@ def test_secrets_come_from_environment_and_files(
 def test_an_address_is_shown_without_its_password() -> None:
     assert public_uri("https://me:hunter2@mlflow:5000/x") == "https://***@mlflow:5000/x"
     assert public_uri("https://me:hun/ter@2@mlflow/x") == "https://***@mlflow/x"
+    assert public_uri("socks5://me:p@ss@proxy:1080") == "socks5://***@proxy:1080"
+    assert public_uri("postgresql://me:hun/ter@2@db/x") == "postgresql://***@db/x"
+    assert public_uri("http://a:b@h1,http://c:d@h2") == "http://***@h2"
     assert public_uri("sqlite:////a/b@c.db") == "sqlite:////a/b@c.db"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '[kafka.optionz]\nsasl_plain_password = "${THE_PASSWORD}"',
+        '[registri]\ntracking_uri = "http://me:${THE_PASSWORD}@mlflow"',
+        '[kafka.options]\nbootstrap_servers = "${THE_PASSWORD}"',
+    ],
+)
+def test_no_secret_is_in_an_error_nor_in_its_cause(
+    wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_PASSWORD", "hunter2")
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, f"{GOOD}\n{wrong}\n"))
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_secret_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"\xff\xfe")
+    options = f'options = {{ sasl_plain_password = "${{file:{secret}}}" }}'
+    with pytest.raises(ConfigError, match="secret cannot be read: it is not UTF-8"):
+        load_config(write(tmp_path, GOOD.replace('["events"]', '["events"]\n' + options)))
 
 
 def test_the_model_is_frozen(tmp_path: Path) -> None:

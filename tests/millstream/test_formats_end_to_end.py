@@ -54,7 +54,7 @@ task = "binary"
 batch_size = 64
 epochs = 2
 [trigger]
-records = 10000
+records = {records}
 seconds = 60
 [registry]
 name = "formats"
@@ -113,7 +113,7 @@ def test_a_format_is_trained_on_promoted_and_replayed(
     send_rows(iter(values), topic, {"bootstrap_servers": kafka.bootstrap_servers})
 
     board = Board(tmp_path / "status.json")
-    run_service(config, RunOptions(stop_when_idle_s=1.0), board, threading.Event())
+    run_service(config, RunOptions(max_rounds=1), board, threading.Event())
     folder = RoundStore(config.state_dir / "rounds").folder(1)
     counts = folder.report()["counts"]
     assert (counts["seen"], counts["bad"]) == (ROWS + 1, 1)
@@ -136,7 +136,7 @@ def test_a_format_is_trained_on_promoted_and_replayed(
 def make_config(folder: Path, servers: str, topic: str, name: str, schemas) -> Config:
     """The project on disk."""
     section = make_formats(folder, *schemas.ids)[name].section.replace("{url}", schemas.url)
-    text = CONFIG.format(topic=topic, servers=servers, format=section)
+    text = CONFIG.format(topic=topic, servers=servers, format=section, records=ROWS + 1)
     (folder / "millstream.toml").write_text(text)
     (folder / "model.py").write_text(MODEL)
     return load_config(folder / "millstream.toml")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from ingest.errors import SchemaRegistryError, SettingsError
+from ingest.in_time import in_time
+from ingest.redaction import public_uri
 
 if TYPE_CHECKING:
     import requests
@@ -26,6 +26,7 @@ LARGEST = 8 << 20
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 UNKNOWN_CODES = range(40400, 40500)
+VERSION = re.compile(r"[0-9]{1,10}")
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -61,7 +62,7 @@ class RegistrySettings:
         if not fine:
             raise SettingsError(
                 "schema_registry.url: expected an address such as https://registry:8081,"
-                f" got {_without_password(self.url)!r}"
+                f" got {public_uri(self.url)!r}"
             )
         if parts.username is not None or parts.password is not None:
             raise SettingsError(
@@ -127,7 +128,10 @@ class RegistryConnection:
         import urllib3
 
         try:
-            return self._in_time(partial(self._request, self._opened(), place, query))
+            # The time-outs of requests are of a single read of the socket, and a name's
+            # resolution has none; a server that sends its header byte by byte would take any time.
+            request = partial(self._request, self._opened(), place, query)
+            return in_time(request, self._settings.timeout_s)
         except TimeoutError:
             self._session = None  # the request that takes too long still has it
             return f"no whole answer within {self._settings.timeout_s:g} s"
@@ -141,23 +145,6 @@ class RegistryConnection:
             return _plain(error)
         except requests.RequestException as error:
             raise self.error(_plain(error)) from error
-
-    def _in_time(self, request: Callable[[], tuple[int, bytes]]) -> tuple[int, bytes]:
-        """What a request gives, in a thread of its own.
-
-        The time-outs of requests are of a single read of the socket, and a name's resolution has
-        none; a server that sends its header byte by byte would take any time.
-        """
-        done: Future[tuple[int, bytes]] = Future()
-
-        def run() -> None:
-            try:
-                done.set_result(request())
-            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-                done.set_exception(error)
-
-        Thread(target=run, daemon=True).start()
-        return done.result(self._settings.timeout_s)
 
     def _request(
         self, session: requests.Session, place: str, query: dict[str, str]
@@ -197,7 +184,7 @@ class RegistryConnection:
     def _answer(self, place: str, status: int, body: bytes) -> dict[str, Any] | None:
         try:
             found = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             found = {}
@@ -225,7 +212,7 @@ def _is_schema(found: dict[str, Any]) -> bool:
     return isinstance(found.get("schema"), str) and all(
         isinstance(one, dict)
         and {"name", "subject", "version"} <= one.keys()
-        and str(one["version"]).isdecimal()
+        and VERSION.fullmatch(str(one["version"]))
         for one in (references if isinstance(references, list) else [None])
     )
 
@@ -248,12 +235,3 @@ def _plain(error: Exception) -> str:
         if deeper is None or deeper is inner:
             return str(inner)[:200]
         inner = deeper
-
-
-def _without_password(url: str) -> str:
-    """A URL with what stands before its @ left out."""
-    try:
-        parts = urlsplit(url)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    except ValueError:
-        return "something else"
