@@ -2,7 +2,7 @@
 
 A map is float32 [b, 3, 3] and says for a place in the outcome where it is in the given image, in
 pixels from the middle of the image, (x to the right, y down, 1). So maps are composed by matrix
-products: `first @ second` is seen as the second's outcome changed by the first.
+products: `first @ second` changes an image as the first does, and the outcome as the second does.
 """
 
 from __future__ import annotations
