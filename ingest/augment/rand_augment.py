@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.image_feature import check_range, check_shape, image_feature
 from ingest.augment.image_fill import check_fill
-from ingest.augment.image_geometry import check_interpolation, warped
+from ingest.augment.image_geometry import WARP_FILLS, check_interpolation, warped
 from ingest.augment.parameters import expect, expect_names, expect_number, expect_whole
 from ingest.augment.rand_augment_colour import COLOURING, coloured
 from ingest.augment.rand_augment_form import FORMING, form
@@ -45,7 +45,7 @@ class RandAugment:
         magnitude: from 0 to 30.
         among: names of operations to draw from; all of `OPERATIONS` if none is named.
         interpolation: "bilinear", or "nearest" for no new values.
-        fill: what comes in at the edge: "reflect", "constant", "nearest" or "wrap".
+        fill: what comes in at the edge: "reflect", "constant" or "nearest".
         fill_value: of a constant, in the values of the feature.
         range: [black, white]; [0, 1] if not given, or [0, 255] for bytes.
         shape: [height, width, channels] if the feature is flat.
@@ -72,7 +72,7 @@ class RandAugment:
         known = set(names) <= set(OPERATIONS)
         expect(known, f"augment.{kind}.among", f"some of {', '.join(OPERATIONS)}", self.among)
         check_interpolation(kind, self.interpolation)
-        check_fill(kind, self.fill, self.fill_value)
+        check_fill(kind, self.fill, self.fill_value, WARP_FILLS)
         check_range(kind, self.range)
         check_shape(kind, self.shape)
 

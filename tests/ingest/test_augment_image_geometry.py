@@ -8,9 +8,10 @@ import pytest
 from ingest.augment.image_crop import Crop
 from ingest.augment.image_fill import FILLS, moved
 from ingest.augment.image_flip import Flip
-from ingest.augment.image_geometry import rotation, scaling, shear, warped
+from ingest.augment.image_geometry import INTERPOLATIONS, WARP_FILLS, rotation, shear, warped
 from ingest.augment.image_rotate import Rotate
 from ingest.augment.image_shift import PadCrop, Shift
+from ingest.augment.image_stretch import part, stretched
 from ingest.augment.image_zoom import Zoom
 from tests.ingest.image_rows import augmented, images
 
@@ -104,9 +105,10 @@ def test_a_shear_moves_lines_by_their_distance_from_the_middle():
 
     given = images(1, (5, 9, 1))
     none = tf.zeros(1)
-    found = warped(tf.constant(given), shear(none + 1, none, none, none), "nearest", "wrap", 0.0)
+    found = warped(tf.constant(given), shear(none + 1, none, none, none), "nearest", "nearest", 0)
     for line in range(5):
-        np.testing.assert_array_equal(found[0, line], np.roll(given[0, line], line - 2, 0))
+        seen = np.clip(np.arange(9) - (line - 2), 0, 8)
+        np.testing.assert_array_equal(found[0, line], given[0, line, seen])
 
 
 def test_angles_are_even_from_the_smallest_to_the_largest():
@@ -133,30 +135,45 @@ def test_a_zoom_is_about_the_middle_by_factors_of_its_range(keep):
     assert np.allclose(tall, wide, atol=0.05) == keep
 
 
-def test_zoom_scales_what_a_map_says():
+@pytest.mark.parametrize("fill", WARP_FILLS)
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_stretching_is_what_the_general_map_does(fill, interpolation):
     import tensorflow as tf
 
-    given = np.arange(11, dtype=np.float32)[None, None, :, None] * np.ones((1, 11, 1, 1))
-    ones = tf.ones(1)
-    found = warped(tf.constant(given, tf.float32), scaling(ones, ones / 2), "bilinear", "wrap", 0.0)
-    np.testing.assert_allclose(found[0, 0, :, 0], np.arange(11) / 2 + 2.5)
+    given = tf.constant(images(3, (8, 12, 2)))
+    tall, wide = tf.constant([0.7, 1.5, 1.1]), tf.constant([1.3, 0.9, 2.0])
+    none = 0 * tall
+    rows = [wide, none, none + 0.3, none, tall, none - 0.2, none, none, none + 1]
+    maps = tf.reshape(tf.stack(rows, 1), (3, 3, 3))
+    expected = warped(given, maps, interpolation, fill, 0.5)
+    places = (part(4 - 4 * tall - 0.2, tall, 8), part(6 - 6 * wide + 0.3, wide, 12))
+    found = stretched(given, places, interpolation, fill, 0.5)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_an_image_that_is_seen_twice_wraps():
+    import tensorflow as tf
+
+    given = images(2, (4, 6, 1))
+    twice = tf.constant([[0.5, 1.5, 2.5, 3.5]] * 2), tf.constant([[4.0, 5, 6, 7, 8, -1]] * 2)
+    found = stretched(tf.constant(given), twice, "bilinear", "wrap", 0.0)
+    rows = (given + np.roll(given, -1, 1)) / 2
+    np.testing.assert_allclose(found, rows[:, :, [4, 5, 0, 1, 2, 5]], atol=1e-6)
 
 
 def test_a_crop_is_a_part_of_the_image_of_the_area_that_is_asked_for():
-    y, x = np.mgrid[0:33, 0:33] / 32
+    y, x = np.mgrid[0:33, 0:33] / 33
     ramp = np.repeat(np.stack([y, x], -1)[None].astype(np.float32), 400, 0)
     found = augmented(Crop("image", scale=(0.25, 0.5), ratio=(1, 2)), ramp)
-    assert found.min() >= 0
-    assert found.max() <= 1
-    tall = found[:, -1, 0, 0] - found[:, 0, 0, 0]
-    wide = found[:, 0, -1, 1] - found[:, 0, 0, 1]
+    tall = (found[:, 17, 0, 0] - found[:, 16, 0, 0]) * 33
+    wide = (found[:, 0, 17, 1] - found[:, 0, 16, 1]) * 33
     assert 0.25 - 1e-3 < (tall * wide).min() < (tall * wide).max() < 0.5 + 1e-3
     assert 1 - 1e-3 < (wide / tall).min() < (wide / tall).max() < 2 + 1e-3
-    expected = found[:, :1, :, 1] + 0 * tall[:, None, None]
-    np.testing.assert_allclose(found[..., 1], np.repeat(expected, 33, 1), atol=1e-5)
-    free = (1 - tall)[tall < 0.9]
-    places = found[:, 0, 0, 0][tall < 0.9] / free
-    assert 0.4 < places.mean() < 0.6
+    np.testing.assert_allclose(found[..., 1], np.repeat(found[:, :1, :, 1], 33, 1), atol=1e-5)
+    places = (found[:, 16, 0, 0] + 0.5 / 33 - tall / 2) / (1 - tall)
+    counts, _ = np.histogram(places[tall < 0.9], np.linspace(-0.01, 1.01, 5))
+    assert counts.sum() == (tall < 0.9).sum()
+    assert counts.min() > 0.17 * counts.sum()
 
 
 def test_a_crop_never_reads_beyond_the_edge():
