@@ -56,7 +56,7 @@ def hue_maps(turns: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
     back = np.linalg.inv(YIQ)
-    quarter = YIQ.T @ np.array([[0, 0, 0], [0, 0, 1], [0, -1, 0]]) @ back.T
+    quarter = YIQ.T @ np.array([[0, 0, 0], [0, 0, -1], [0, 1, 0]]) @ back.T
     colour = YIQ.T @ np.diag([0, 1, 1]) @ back.T
     angles = turns[:, None, None] * (2 * np.pi)
     # A sum from the identity, so that no turn is no change to the last bit.

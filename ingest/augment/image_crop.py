@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.elementwise import elementwise
-from ingest.augment.image_feature import check_shape, image_feature
+from ingest.augment.image_feature import ImageFeature, check_shape, image_feature
 from ingest.augment.image_geometry import check_interpolation
 from ingest.augment.image_parameters import expect_pair
+from ingest.augment.image_stretch import part, stretched
 from ingest.augment.random import uniform
 
 if TYPE_CHECKING:
@@ -60,21 +61,14 @@ class Crop:
         feature = image_feature("crop", context, self.feature, self.shape, (0, 1))
 
         def transform(batch: TrainingBatch) -> TrainingBatch:
-            import tensorflow as tf
-
-            cut = tf.raw_ops.CropAndResize(
-                image=feature.pixels(batch),
-                boxes=self._boxes(batch.seeds),
-                box_ind=tf.range(tf.size(batch.seeds)),
-                crop_size=(feature.height, feature.width),
-                method=self.interpolation,
-            )
-            return feature.changed(batch, cut)
+            places = self._places(batch.seeds, feature)
+            images = stretched(feature.numbers(batch), places, self.interpolation, "nearest", 0.0)
+            return feature.changed(batch, images)
 
         return transform
 
-    def _boxes(self, seeds: tf.Tensor) -> tf.Tensor:
-        """float32 [b, 4]: top, left, foot and right, from 0 to 1, between middles of pixels."""
+    def _places(self, seeds: tf.Tensor, feature: ImageFeature) -> tuple[tf.Tensor, tf.Tensor]:
+        """float32 [b, h] rows and [b, w] columns."""
         import tensorflow as tf
 
         area = uniform(seeds, 0, (), *self.scale)
@@ -84,6 +78,7 @@ class Crop:
         aspects = elementwise(tf.exp, tf.stack([-aspect, aspect], 1))
         sides = tf.minimum(tf.sqrt(area[:, None] * aspects), 1.0)
         first = uniform(seeds, 2, (2,)) * (1 - sides)
-        # A hair less, lest rounding reads beyond the last pixel; but not of the whole.
-        last = first + tf.where(sides < 1, sides * (1 - 2.0**-20), sides)
-        return tf.concat([first, last], 1)
+        return (
+            part(first[:, 0] * feature.height, sides[:, 0], feature.height),
+            part(first[:, 1] * feature.width, sides[:, 1], feature.width),
+        )

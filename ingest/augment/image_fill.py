@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ingest.augment.parameters import expect_number, expect_word
@@ -9,19 +10,19 @@ from ingest.augment.parameters import expect_number, expect_word
 if TYPE_CHECKING:
     import tensorflow as tf
 
-__all__ = ["FILLS", "boxed", "check_fill", "moved", "pick", "within"]
+__all__ = ["FILLS", "boxed", "check_fill", "folded", "inside", "moved", "pick", "within"]
 
 FILLS = ("reflect", "constant", "nearest", "wrap")
 """A row `a b c d` goes on as `d c b a`, with a constant, as `d d d d`, or as `a b c d`."""
 
 
-def check_fill(kind: str, fill: str, fill_value: float) -> None:
+def check_fill(kind: str, fill: str, fill_value: float, fills: Sequence[str] = FILLS) -> None:
     """Refuse parameters `fill` and `fill_value` that are not as documented.
 
     Raises:
         SettingsError: they are not.
     """
-    expect_word(f"augment.{kind}.fill", fill, FILLS)
+    expect_word(f"augment.{kind}.fill", fill, fills)
     expect_number(f"augment.{kind}.fill_value", fill_value, -1e30, 1e30)
 
 
@@ -43,13 +44,13 @@ def moved(
     rows = tf.range(height)[None] - down[:, None]
     columns = tf.range(width)[None] - right[:, None]
     # A gather of whole rows copies long stretches; so columns are turned into rows and back.
-    found = tf.gather(images, _folded(rows, height, fill), batch_dims=1)
+    found = tf.gather(images, folded(rows, height, fill), batch_dims=1)
     found = tf.transpose(found, (0, 2, 1, 3))
-    found = tf.gather(found, _folded(columns, width, fill), batch_dims=1)
+    found = tf.gather(found, folded(columns, width, fill), batch_dims=1)
     found = tf.transpose(found, (0, 2, 1, 3))
     if fill == "constant":
-        inside = within((rows >= 0) & (rows < height), (columns >= 0) & (columns < width), channels)
-        found = pick(inside, found, tf.fill(tf.shape(found), tf.cast(fill_value, found.dtype)))
+        seen = within(inside(rows, height), inside(columns, width), channels)
+        found = pick(seen, found, tf.fill(tf.shape(found), tf.cast(fill_value, found.dtype)))
     return found
 
 
@@ -92,8 +93,14 @@ def pick(condition: tf.Tensor, those: tf.Tensor, others: tf.Tensor) -> tf.Tensor
     return tf.raw_ops.Select(condition=condition, x=those, y=others)
 
 
-def _folded(places: tf.Tensor, size: int, fill: str) -> tf.Tensor:
-    """Places beyond the edge as those of the pixels that are seen there; a constant's: any."""
+def folded(places: tf.Tensor, size: int, fill: str) -> tf.Tensor:
+    """Places beyond the edge as those of the pixels that are seen there.
+
+    Args:
+        places: int32, along an axis.
+        size: of the axis.
+        fill: one of `FILLS`; of a constant some place of the image, to be covered.
+    """
     import tensorflow as tf
 
     if fill == "wrap":
@@ -102,3 +109,8 @@ def _folded(places: tf.Tensor, size: int, fill: str) -> tf.Tensor:
         places = tf.math.floormod(places, 2 * size)
         return tf.minimum(places, 2 * size - 1 - places)
     return tf.clip_by_value(places, 0, size - 1)
+
+
+def inside(places: tf.Tensor, size: int) -> tf.Tensor:
+    """Bool: which places along an axis are of the image."""
+    return (places >= 0) & (places < size)

@@ -1,8 +1,8 @@
-"""Images turned, stretched, sheared and moved: one affine map a row, in one pass over the pixels.
+"""Images turned, sheared and moved: one affine map a row, in one pass over the pixels.
 
 A map is float32 [b, 3, 3] and says for a place in the outcome where it is in the given image, in
 pixels from the middle of the image, (x to the right, y down, 1). So maps are composed by matrix
-products: `first @ second` is seen as the second's outcome changed by the first.
+products: `first @ second` changes an image as the first does, and the outcome as the second does.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from ingest.augment.parameters import expect_word
 if TYPE_CHECKING:
     import tensorflow as tf
 
-__all__ = ["INTERPOLATIONS", "check_interpolation", "rotation", "scaling", "shear", "warped"]
+__all__ = ["INTERPOLATIONS", "WARP_FILLS", "check_interpolation", "rotation", "shear", "warped"]
 
 INTERPOLATIONS = ("bilinear", "nearest")
+WARP_FILLS = ("reflect", "constant", "nearest")
+"""Not "wrap": TensorFlow's takes wrong pixels where the last and the first should meet."""
 
 
 def check_interpolation(kind: str, interpolation: str) -> None:
@@ -39,17 +41,6 @@ def rotation(radians: tf.Tensor) -> tf.Tensor:
 
     cosine, sine = elementwise(tf.cos, radians), elementwise(tf.sin, radians)
     return _map(cosine, -sine, 0 * sine, sine, cosine, 0 * sine)
-
-
-def scaling(tall: tf.Tensor, wide: tf.Tensor) -> tf.Tensor:
-    """[b, 3, 3]: what brings a part about the middle to the size of the whole.
-
-    Args:
-        tall: float32 [b], the part's height as a share of the image's; above 1 it is larger.
-        wide: the part's width.
-    """
-    none = 0 * tall
-    return _map(wide, none, none, none, tall, none)
 
 
 def shear(across: tf.Tensor, down: tf.Tensor, to_right: tf.Tensor, to_foot: tf.Tensor) -> tf.Tensor:
@@ -74,7 +65,7 @@ def warped(
         images: float32 or uint8 [b, h, w, c].
         maps: float32 [b, 3, 3].
         interpolation: one of `INTERPOLATIONS`.
-        fill: one of `ingest.augment.image_fill.FILLS`.
+        fill: one of `WARP_FILLS`; see `ingest.augment.image_fill.FILLS`.
         fill_value: of a constant.
     """
     import tensorflow as tf

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.image_feature import check_shape, image_feature
 from ingest.augment.image_fill import check_fill
-from ingest.augment.image_geometry import check_interpolation, rotation, warped
+from ingest.augment.image_geometry import WARP_FILLS, check_interpolation, rotation, warped
 from ingest.augment.parameters import expect_number
 from ingest.augment.random import uniform
 
@@ -24,7 +24,7 @@ class Rotate:
         feature: images, float32 or uint8.
         degrees: the largest angle, either way, from 0 to 180.
         interpolation: "bilinear", or "nearest" for no new values.
-        fill: what comes in at the corners: "reflect", "constant", "nearest" or "wrap".
+        fill: what comes in at the corners: "reflect", "constant" or "nearest".
         fill_value: of a constant, in the values of the feature.
         shape: [height, width, channels] if the feature is flat.
 
@@ -42,7 +42,7 @@ class Rotate:
     def __post_init__(self) -> None:
         expect_number("augment.rotate.degrees", self.degrees, 0, 180)
         check_interpolation("rotate", self.interpolation)
-        check_fill("rotate", self.fill, self.fill_value)
+        check_fill("rotate", self.fill, self.fill_value, WARP_FILLS)
         check_shape("rotate", self.shape)
 
     def bind(self, context: Context) -> Transform:

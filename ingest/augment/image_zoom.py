@@ -10,8 +10,9 @@ from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.elementwise import elementwise
 from ingest.augment.image_feature import check_shape, image_feature
 from ingest.augment.image_fill import check_fill
-from ingest.augment.image_geometry import check_interpolation, scaling, warped
+from ingest.augment.image_geometry import check_interpolation
 from ingest.augment.image_parameters import expect_pair
+from ingest.augment.image_stretch import part, stretched
 from ingest.augment.parameters import expect
 from ingest.augment.random import uniform
 
@@ -68,9 +69,11 @@ class Zoom:
             # The part that is seen is 1 by the factor; a graph may compute 1 / x less exactly.
             parts = elementwise(tf.exp, -uniform(batch.seeds, 0, (2,), low, high))
             tall, wide = parts[:, 0], parts[:, 0 if self.keep_aspect else 1]
-            images = warped(
+            rows = part(feature.height / 2 * (1 - tall), tall, feature.height)
+            columns = part(feature.width / 2 * (1 - wide), wide, feature.width)
+            images = stretched(
                 feature.numbers(batch),
-                scaling(tall, wide),
+                (rows, columns),
                 self.interpolation,
                 self.fill,
                 self.fill_value,

@@ -63,12 +63,9 @@ class Moments:
         total = float(weights.sum())
         column = weights.reshape(-1, *(1,) * (values.ndim - 1))
         low, high = values.min(axis=0), values.max(axis=0)
-        share = column / total
-        # Distances from a number of the column are small, and all 0 in a constant column.
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = values[0] + (share * (values - values[0])).sum(axis=0)
-            mean = np.where(np.isfinite(mean), mean, (share * values).sum(axis=0))
-            mean = np.clip(mean, low, high)
+        # Shares, so that no sum is infinite; a constant column has its very number as its mean.
+        mean = np.clip((column / total * values).sum(axis=0), low, high)
+        with np.errstate(over="ignore"):
             squares = (column * (values - mean) ** 2).sum(axis=0)
         return cls(total, mean, np.fmin(squares, HUGE), low, high)
 

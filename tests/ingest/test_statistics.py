@@ -104,21 +104,36 @@ def test_columns_are_looked_at_in_pieces(rows, known, monkeypatch) -> None:
 
 
 def test_the_past_fades() -> None:
-    old, new = rows_of({"x": np.full(100, 1.0), "code": np.full(100, 1, np.int32)}), of_numbers([])
-    new = new.updated(old)
+    old = rows_of({"x": np.array([0.5, 1.5] * 50), "code": np.full(100, 1, np.int32)})
     later = rows_of({"x": np.full(100, 3.0), "code": np.full(100, 2, np.int32)})
-    faded = new.updated(later, decay=0.5)
+    before = of_numbers([]).updated(old)
+    faded = before.updated(later, decay=0.5)
     assert faded.mean("x") == pytest.approx((50 * 1 + 100 * 3) / 150)
+    assert faded.variance("x") == pytest.approx(50 * 0.25 / 150 + 4 * 50 * 100 / 150**2)
     assert faded.counts("code").tolist() == [0, 50, 100, 0, 0]
-    assert faded.quantile("x", 0.3) == pytest.approx(1, rel=RELATIVE_ERROR)
-    assert faded.quantile("x", 0.4) == pytest.approx(3, rel=RELATIVE_ERROR)
+    assert faded.quantile("x", [0.1, 0.3, 0.4]) == pytest.approx([0.5, 1.5, 3], rel=RELATIVE_ERROR)
     assert (faded.rows, faded.weight) == (200, 150.0)
-    for _ in range(3000):
+    for _ in range(100):
         faded = faded.updated(later, decay=0.5)
     assert faded.counts("code").tolist() == [0, 0, pytest.approx(200), 0, 0]
-    assert faded.minimum("x") == 1.0
-    assert faded.mean("x") == pytest.approx(3)
-    assert text(new.updated(later, decay=0.0)) == text(of_numbers([]).updated(later))
+    assert len(faded.parts["code"].numbers) == len(faded.parts["x"].sketch.buckets.numbers) == 1
+    assert (faded.minimum("x"), faded.mean("x")) == (0.5, pytest.approx(3))
+    assert text(before.updated(later, decay=0.0)) == text(of_numbers([]).updated(later))
+
+
+def test_quantiles_are_never_beyond_the_extremes() -> None:
+    found = of_numbers([1.01, 1.01, 1.0101])
+    assert found.quantile("x", [0, 0.1, 0.5, 0.9, 1]).tolist() == [*[1.01] * 4, 1.0101]
+    assert RELATIVE_ERROR == 0.0078125
+
+
+def test_each_element_of_a_list_weighs_what_its_row_does() -> None:
+    rows = make_rows(20)
+    weights = np.arange(20.0)
+    found = Statistics.empty(SCHEMA).updated(rows, weights)
+    tags = np.repeat(np.asarray(rows.columns["tags"]), weights.astype(int), axis=0)
+    expected = np.bincount(tags.reshape(-1), minlength=6)
+    np.testing.assert_array_equal(found.counts("tags"), expected)
 
 
 def test_statistics_are_values(rows) -> None:

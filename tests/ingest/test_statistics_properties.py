@@ -144,3 +144,11 @@ def test_the_variance_of_close_numbers_far_from_zero_does_not_cancel() -> None:
         merged = merged.merged(Moments.of(part, np.ones(len(part))))
     assert merged.variance == pytest.approx(values.var(), rel=1e-6)
     assert (values**2).mean() - values.mean() ** 2 != pytest.approx(values.var(), rel=1e-1)
+
+
+def test_the_mean_of_the_ends_of_float64_is_between_them() -> None:
+    ends = [1.7e308, -1.7e308, 1.7e308, -1.7e308]
+    assert abs(of_numbers(ends).mean("x")) < 1e300
+    assert abs(of_numbers(ends[:1]).merged(of_numbers(ends[1:2])).mean("x")) < 1e300
+    thrice = of_numbers(ends[:1]).merged(of_numbers(ends[1:2] * 3))
+    assert thrice.mean("x") == pytest.approx(-0.85e308)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from kafka import KafkaConsumer
 
 from millstream.local import ensure_topics
 from millstream.publish_file import send_rows
+
+from . import preloaded
 
 CONFIG = """
 [kafka]
@@ -103,14 +106,13 @@ class Project:
         )
 
     def command(self, *arguments: str, timeout: float = 120, **environment: str) -> Finished:
-        process = self.start(*arguments, **environment)
-        try:
-            output, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-            raise AssertionError(f"{arguments} did not end in {timeout} s:\n{output}") from None
-        return Finished(process.returncode, output)
+        with tempfile.NamedTemporaryFile() as file:
+            output = Path(file.name)
+            whole = {**os.environ, **self.environment, **environment}
+            code = preloaded.call(arguments, self.directory, whole, output, timeout)
+            text = output.read_text()
+        assert code is not None, f"{arguments} did not end in {timeout} s:\n{text}"
+        return Finished(code, text)
 
 
 def create_topic(servers: str, topic: str) -> None:

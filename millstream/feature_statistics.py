@@ -1,0 +1,64 @@
+"""Statistics of features: each round's are its parent's and the training rows of its window.
+
+They decide what `StreamNormalization` layers do, so they are as reproducible as the weights: a
+function of the parent's statistics and the window alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest import Schema, Statistics, StatisticsError, Window
+from millstream.errors import RoundStoreError
+from millstream.round_store import RoundFolder
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["normalize", "statistics_of", "with_window"]
+
+
+def statistics_of(schema: Schema, folder: RoundFolder) -> Statistics:
+    """The statistics after a round; of no rows where there were none yet.
+
+    Raises:
+        RoundStoreError: they are missing, damaged, or of another schema.
+    """
+    saved = folder.statistics()
+    if saved is None:
+        return Statistics.empty(schema)
+    try:
+        return Statistics.from_json(saved, schema)
+    except StatisticsError as error:
+        raise RoundStoreError(
+            f"{folder.path / 'statistics.json'}: {error}; restore the folder from a backup, or use"
+            " another service.state_dir"
+        ) from error
+
+
+def with_window(before: Statistics, window: Window) -> Statistics:
+    """Those and the training rows of a window, which has codes for words.
+
+    The rows stand for all records of the window, in equal parts. Bad and held-out records count
+    along, as how many of them are bad is known only of those that were decoded, and a replay
+    decodes fewer.
+    """
+    rows = window.train
+    stands_for = window.counts.seen / max(len(rows), 1)
+    return before.updated(rows, np.full(len(rows), stands_for))
+
+
+def normalize(model: keras.Model, statistics: Statistics) -> None:
+    """Give a model's layers their means and variances; of no rows, leave them as they are.
+
+    Raises:
+        trainer.ModelError: a layer's feature has no mean, or one of another shape.
+    """
+    import trainer
+
+    if statistics.rows:
+        names = statistics.numeric
+        known = {name: (statistics.mean(name), statistics.variance(name)) for name in names}
+        trainer.set_statistics(model, known)

@@ -1,0 +1,54 @@
+"""Commands as processes that have TensorFlow already: forked from one that imported it.
+
+A command spends most of its time on that import, and a test of kills starts dozens. Each is a
+process of its own all the same. `Project.start` starts one from nothing, as a user does.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["call"]
+
+
+def call(
+    arguments: Sequence[str],
+    directory: Path,
+    environment: Mapping[str, str],
+    output: Path,
+    timeout_s: float,
+) -> int | None:
+    """Run a command; its exit code as of `Popen`, or None if it had to be killed for its time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["trainer"])
+    process = context.Process(target=main, args=(arguments, directory, environment, output))
+    process.start()
+    process.join(timeout_s)
+    late = process.is_alive()
+    if late:
+        process.kill()
+        process.join()
+    code = process.exitcode
+    process.close()
+    return None if late else code
+
+
+def main(
+    arguments: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path
+) -> None:
+    """What `python -m millstream` does, in the forked process."""
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    with output.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout, sys.stderr = (os.fdopen(os.dup(n), "w", buffering=1) for n in (1, 2))
+    sys.argv = ["millstream", *arguments]
+    from millstream.cli import main as command_line
+
+    command_line()
