@@ -32,7 +32,13 @@ def epoch_order(rows: Rows, seed: int, epoch: int) -> NDArray[np.int64]:
 
 
 def training_dataset(
-    rows: Rows, schema: Schema, *, batch_size: int, epochs: int, seed: int
+    rows: Rows,
+    schema: Schema,
+    *,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    weights: NDArray[np.floating] | None = None,
 ) -> tf.data.Dataset:
     """All epochs one after another, each in an order of its own.
 
@@ -45,18 +51,19 @@ def training_dataset(
         batch_size: rows of a batch; the last of an epoch may be short.
         epochs: how many.
         seed: of the orders.
+        weights: float[n] in place of those that the schema says; given as float32.
 
     Returns:
         `epochs * steps_per_epoch(len(rows), batch_size)` batches of (dict of features [b], label
-        [b]) or, if the schema has a weight, (features, label, weight [b]).
+        [b]) or, if there are weights, (features, label, weight [b]).
     """
     import tensorflow as tf
 
     count = len(rows)
     steps = steps_per_epoch(count, batch_size)
-    weights = rows.weights(schema)
+    weighed = rows.weights(schema) if weights is None else weights.astype(np.float32)
     parts: tuple[Any, ...] = (rows.features(schema), rows.labels(schema))
-    tensors = tf.nest.map_structure(tf.constant, parts if weights is None else (*parts, weights))
+    tensors = tf.nest.map_structure(tf.constant, parts if weighed is None else (*parts, weighed))
 
     def orders() -> Iterator[NDArray[np.int64]]:
         keep_freed_memory()

@@ -64,6 +64,15 @@ def test_values_stay_together_and_dtypes_as_they_are():
         assert np.array_equal(weight, ROWS.columns["weight"][places])
 
 
+@pytest.mark.parametrize("schema", [SCHEMA, WITHOUT_WEIGHT])
+def test_given_weights_go_with_their_rows_in_place_of_the_schemas(schema):
+    given = np.linspace(0.1, 3.0, len(ROWS))
+    dataset = training_dataset(ROWS, schema, batch_size=9, epochs=1, seed=1, weights=given)
+    by_count = dict(zip(ROWS.columns["count"].tolist(), given.astype(np.float32), strict=True))
+    for features, _, weight in dataset.as_numpy_iterator():
+        assert weight.tolist() == [by_count[n] for n in features["count"].tolist()]
+
+
 def test_batches_have_an_open_size_and_no_weight_without_one():
     dataset = training_dataset(ROWS, WITHOUT_WEIGHT, batch_size=9, epochs=1, seed=1)
     features, label = dataset.element_spec
