@@ -22,7 +22,8 @@ class Brightness:
         feature: images, float32 or uint8.
         factor: the most that is added or taken, as a share of the range, from 0 to 1: at 1 an
             image may become all black or all white.
-        range: [black, white]; [0, 1] if not given, or [0, 255] for bytes.
+        range: [black, white]; if not given the minimum and maximum of the field in the schema,
+            else [0, 1], or [0, 255] for bytes.
         shape: [height, width, channels] if the feature is flat.
 
     Raises:
@@ -66,7 +67,8 @@ class Contrast:
     Attributes:
         feature: images, float32 or uint8.
         factor: from 0 to 1: at 1 an image may become all grey, or of twice the contrast.
-        range: [black, white]; [0, 1] if not given, or [0, 255] for bytes.
+        range: [black, white]; if not given the minimum and maximum of the field in the schema,
+            else [0, 1], or [0, 255] for bytes.
         shape: [height, width, channels] if the feature is flat.
 
     Raises:

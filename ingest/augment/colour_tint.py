@@ -24,7 +24,8 @@ class Saturation:
     Attributes:
         feature: images with 3 channels (red, green, blue), float32 or uint8.
         factor: from 0 to 1: at 1 an image may become all grey, or of twice the colour.
-        range: [black, white]; [0, 1] if not given, or [0, 255] for bytes.
+        range: [black, white]; if not given the minimum and maximum of the field in the schema,
+            else [0, 1], or [0, 255] for bytes.
         shape: [height, width, channels] if the feature is flat.
 
     Raises:
@@ -69,7 +70,8 @@ class Hue:
         feature: images with 3 channels (red, green, blue), float32 or uint8.
         factor: the largest turn, either way, as a share of the whole circle, from 0 to 0.5; a
             third makes green of red.
-        range: [black, white]; [0, 1] if not given, or [0, 255] for bytes.
+        range: [black, white]; if not given the minimum and maximum of the field in the schema,
+            else [0, 1], or [0, 255] for bytes.
         shape: [height, width, channels] if the feature is flat.
 
     Raises:

@@ -121,7 +121,8 @@ def image_feature(
             shape.
         shape: of an image, [height, width] or [height, width, channels]; None if the feature has
             it.
-        range: [black, white]; None for [0, 1], or [0, 255] if the feature is uint8.
+        range: [black, white]; None for the field's minimum and maximum, if the schema has both,
+            else [0, 1], or [0, 255] if the feature is uint8.
 
     Raises:
         AugmentError: there is no such feature, or it holds no images of that shape and range.
@@ -137,11 +138,20 @@ def image_feature(
             ' declare it in the schema as dtype = "float32"'
         )
     height, width, channels = _sides(place, name, column, shape)
-    low, high = RANGES[str(column.dtype)] if range is None else range
+    low, high = range or _bounds(context, name) or RANGES[str(column.dtype)]
     found = ImageFeature(name, height, width, channels, float(low), float(high))
     if range is None and str(column.dtype) != "uint8":
         _check_values(place, found, column)
     return found
+
+
+def _bounds(context: Context, name: str) -> tuple[float, float] | None:
+    """The field's own minimum and maximum."""
+    for field in context.schema.features:
+        low, high = field.bounds
+        if field.name == name and low is not None and high is not None and low < high:
+            return low, high
+    return None
 
 
 def _sides(

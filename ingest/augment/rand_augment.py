@@ -47,7 +47,8 @@ class RandAugment:
         interpolation: "bilinear", or "nearest" for no new values.
         fill: what comes in at the edge: "reflect", "constant" or "nearest".
         fill_value: of a constant, in the values of the feature.
-        range: [black, white]; [0, 1] if not given, or [0, 255] for bytes.
+        range: [black, white]; if not given the minimum and maximum of the field in the schema,
+            else [0, 1], or [0, 255] for bytes.
         shape: [height, width, channels] if the feature is flat.
 
     Raises:

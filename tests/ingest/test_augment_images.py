@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ingest.augment.augmentation import Context
 from ingest.augment.colour_light import Brightness, Contrast
 from ingest.augment.colour_tint import Hue, Saturation
 from ingest.augment.cutmix import CutMix
@@ -15,8 +16,10 @@ from ingest.augment.image_rotate import Rotate
 from ingest.augment.image_shift import PadCrop, Shift
 from ingest.augment.image_zoom import Zoom
 from ingest.errors import AugmentError, SettingsError
+from ingest.field import Field
+from ingest.schema import Schema
 from millstream.testing import check_augmentation
-from tests.ingest.image_rows import augmented, context, images
+from tests.ingest.image_rows import SCHEMA, augmented, context, images
 
 EVERY = (
     Flip,
@@ -91,6 +94,14 @@ def test_another_range_is_only_another_scale(kind):
     values = images()
     scaled = augmented(kind("image", range=[-1, 3]), values * 4 - 1)
     np.testing.assert_allclose(scaled, augmented(kind("image"), values) * 4 - 1, atol=1e-5)
+
+
+def test_the_bounds_of_a_field_are_the_range():
+    values = images() * 4 - 1
+    field = Field("image", "float32", length=4, minimum=-1, maximum=3)
+    known = Context(Schema((field, *SCHEMA.fields[1:])), {"image": values}, context(values).label)
+    expected = augmented(Brightness("image", range=[-1, 3]), values)
+    np.testing.assert_array_equal(augmented(Brightness("image"), values, known), expected)
 
 
 @pytest.mark.parametrize("kind", [Saturation, Hue])
