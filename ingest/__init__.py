@@ -5,11 +5,14 @@ bad to a dead-letter topic, holds out and samples by identity, and hands windows
 Importing it does not import TensorFlow.
 """
 
+from ingest.augment.catalogue import make_augmentation
+from ingest.augment.pipeline import Augmentations, Step
 from ingest.augment.spectrogram import log_mel, spectrogram
 from ingest.checks import check_decoder, check_source
 from ingest.dataset import steps_per_epoch, training_dataset
 from ingest.dead_letters import DeadLetters, NoDeadLetters
 from ingest.errors import (
+    AugmentError,
     BadRatioExceeded,
     CorruptBatchError,
     DeadLetterError,
@@ -76,6 +79,8 @@ __all__ = [
     "TRAIN",
     "VALIDATION",
     "Allocation",
+    "AugmentError",
+    "Augmentations",
     "AvroDecoder",
     "BadRatioExceeded",
     "BadRecord",
@@ -130,6 +135,7 @@ __all__ = [
     "SourceError",
     "Statistics",
     "StatisticsError",
+    "Step",
     "Stratified",
     "StreamState",
     "Unframed",
@@ -148,6 +154,7 @@ __all__ = [
     "end_of_topics",
     "hash64",
     "log_mel",
+    "make_augmentation",
     "read_window",
     "select_important",
     "spectrogram",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest.allocator import keep_freed_memory
+from ingest.augment.pipeline import Augmentations, Bound, row_seeds
 from ingest.identity import hash64
 from ingest.rows import Rows
 from ingest.schema import Schema
@@ -39,44 +40,69 @@ def training_dataset(
     epochs: int,
     seed: int,
     weights: NDArray[np.floating] | None = None,
+    augment: Augmentations | None = None,
 ) -> tf.data.Dataset:
     """All epochs one after another, each in an order of its own.
 
     Every epoch has each row exactly once. The order is a function of (seed, identity, epoch): the
-    same for any order of `rows`, any process and any replay.
+    same for any order of `rows`, any process and any replay. So is what becomes of a row by
+    augmentation, whatever the size of a batch and the number of threads.
 
     Args:
         rows: what to train on.
         schema: of the rows.
         batch_size: rows of a batch; the last of an epoch may be short.
         epochs: how many.
-        seed: of the orders.
+        seed: of the orders, and of the augmentations.
         weights: float[n] in place of those that the schema says; given as float32.
+        augment: what is done to the rows of each batch; None for nothing.
 
     Returns:
         `epochs * steps_per_epoch(len(rows), batch_size)` batches of (dict of features [b], label
         [b]) or, if there are weights, (features, label, weight [b]).
+
+    Raises:
+        AugmentError: a step of `augment` does not fit the rows.
     """
     import tensorflow as tf
 
     count = len(rows)
-    steps = steps_per_epoch(count, batch_size)
     weighed = rows.weights(schema) if weights is None else weights.astype(np.float32)
     parts: tuple[Any, ...] = (rows.features(schema), rows.labels(schema))
     tensors = tf.nest.map_structure(tf.constant, parts if weighed is None else (*parts, weighed))
+    bound = augment.bind(rows, schema) if augment is not None and augment.steps and count else None
 
-    def orders() -> Iterator[NDArray[np.int64]]:
+    def orders() -> Iterator[tuple[NDArray[Any], ...]]:
         keep_freed_memory()
         for epoch in range(epochs):
-            yield epoch_order(rows, seed, epoch)
+            order = epoch_order(rows, seed, epoch)
+            yield (order,) if bound is None else (order, row_seeds(rows, seed, epoch)[order])
 
-    spec = tf.TensorSpec((count,), tf.int64)
+    specs = tf.TensorSpec((count,), tf.int64), tf.TensorSpec((count,), tf.uint64)
+    spec = specs[:1] if bound is None else specs
     places = tf.data.Dataset.from_generator(orders, output_signature=spec)
     batches = places.flat_map(
-        lambda order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        lambda *order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
     )
     return (
-        batches.map(lambda at: tf.nest.map_structure(lambda t: tf.gather(t, at), tensors))
-        .apply(tf.data.experimental.assert_cardinality(epochs * steps))
+        _gathered(batches, tensors, bound)
+        .apply(tf.data.experimental.assert_cardinality(epochs * steps_per_epoch(count, batch_size)))
         .prefetch(8)
     )
+
+
+def _gathered(places: tf.data.Dataset, tensors: Any, bound: Bound | None) -> tf.data.Dataset:
+    """The rows at the places of each batch; augmented by several threads, in the same order."""
+    import tensorflow as tf
+
+    def gather(at: tf.Tensor) -> Any:
+        return tf.nest.map_structure(lambda column: tf.gather(column, at), tensors)
+
+    if bound is None:
+        return places.map(gather)
+
+    def augmented(at: tf.Tensor, seeds: tf.Tensor) -> Any:
+        features, label, *weight = gather(at)
+        return (*bound.changed(features, label, seeds, at), *weight)
+
+    return places.map(augmented, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

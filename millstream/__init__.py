@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ingest import (
+        Augmentations,
         AvroDecoder,
         BadRecord,
         BottomK,
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
         Schema,
         SchemaRegistry,
         Statistics,
+        Step,
         StreamState,
         Unframed,
         decode_audio,
         decode_images,
         log_mel,
+        make_augmentation,
         spectrogram,
         training_dataset,
     )
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from trainer import StreamNormalization
 
 __all__ = [
+    "Augmentations",
     "AvroDecoder",
     "BadRecord",
     "BottomK",
@@ -77,6 +81,7 @@ __all__ = [
     "Schema",
     "SchemaRegistry",
     "Statistics",
+    "Step",
     "StreamNormalization",
     "StreamState",
     "Unframed",
@@ -86,6 +91,7 @@ __all__ = [
     "decode_images",
     "load_config",
     "log_mel",
+    "make_augmentation",
     "run_service",
     "spectrogram",
     "training_dataset",

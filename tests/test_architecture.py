@@ -33,6 +33,7 @@ PUBLIC = {
         check_sampler_weights check_source decode_audio decode_images end_of_topics hash64
         log_mel read_window spectrogram split steps_per_epoch training_dataset unit
         History HistoryState Segments Selection SamplePolicy PastSettings select_important
+        AugmentError Augmentations Step make_augmentation
     """,
     "trainer": """
         METRICS AnyTrigger Baselines CheckpointError Evidence FeatureSpec Gate Learner
@@ -57,6 +58,7 @@ PUBLIC = {
         RawDecoder RecordBatch RegistrySettings Rows RunOptions Schema SchemaRegistry
         Statistics StreamNormalization StreamState Unframed arrow dataset decode_audio
         decode_images load_config log_mel run_service spectrogram training_dataset
+        Augmentations Step make_augmentation
     """,
 }
 HEAVY = ("tensorflow", "keras", "matplotlib")
