@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -23,7 +23,7 @@ __all__ = ["FeatureDropout"]
 
 DTYPES = ("float32", "float64", "int32", "int64", "bool", "category", "timestamp")
 BELOW_INT64 = np.nextafter(2.0**63, 0.0)
-FILLS = ("mean", "zero", "default")
+Fill = Literal["mean", "zero", "default"]
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class FeatureDropout:
 
     features: Sequence[str] = ()
     rate: float = 0.1
-    fill: str = "mean"
+    fill: Fill = "mean"
 
     def __post_init__(self) -> None:
         names = expect_names("augment.feature_dropout.features", self.features)
         object.__setattr__(self, "features", names)
         expect_number("augment.feature_dropout.rate", self.rate, 0, 1)
-        expect_word("augment.feature_dropout.fill", self.fill, FILLS)
+        expect_word("augment.feature_dropout.fill", self.fill, get_args(Fill))
 
     def bind(self, context: Context) -> Transform:
         """See `Augmentation`.
@@ -81,7 +81,7 @@ def _where(chosen: tf.Tensor, fill: NDArray[Any], column: tf.Tensor) -> tf.Tenso
     return tf.where(rows, tf.constant(fill), column)
 
 
-def _fill(fill: str, context: Context, field: Field) -> NDArray[Any]:
+def _fill(fill: Fill, context: Context, field: Field) -> NDArray[Any]:
     """What comes in place of a feature, in the shape of a row."""
     value: Any = 0
     if fill == "mean" and field.dtype == "bool":

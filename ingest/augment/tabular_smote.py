@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Smote"]
 
 FLOATS = ("float32", "float64")
-Value = str | int | float
+Value = str | bool | int | float
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Smote:
 
     Attributes:
         neighbours: how many of the nearest rows there are to choose from.
-        classes: labels, as the records have them: words of a category, else numbers; none for
-            every class that has fewer than half as many rows of the round as the largest one.
+        classes: labels, as the records have them: words of a category, numbers, booleans; none
+            for every class that has fewer than half as many rows of the round as the largest one.
 
     Raises:
         SettingsError: a parameter is out of range.

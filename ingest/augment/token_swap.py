@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.parameters import expect_number, expect_word
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TokenSwap"]
 
-PAIRS = ("neighbours", "any")
+Pairs = Literal["neighbours", "any"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class TokenSwap:
 
     feature: str
     rate: float = 0.1
-    pairs: str = "neighbours"
+    pairs: Pairs = "neighbours"
 
     def __post_init__(self) -> None:
         expect_number("augment.token_swap.rate", self.rate, 0, 1)
-        expect_word("augment.token_swap.pairs", self.pairs, PAIRS)
+        expect_word("augment.token_swap.pairs", self.pairs, get_args(Pairs))
 
     def bind(self, context: Context) -> Transform:
         """See `Augmentation`.

@@ -2,11 +2,16 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from ingest import SettingsError
 from ingest.augment.checks import check_augmentation
 from ingest.augment.series_crop import WindowCrop
+from ingest.augment.series_layout import read_between
 from ingest.augment.series_noise import Jitter, Scaling
 from ingest.augment.series_warp import MagnitudeWarp, TimeWarp
 from ingest.errors import AugmentError
@@ -102,6 +107,14 @@ def test_what_is_read_between_two_steps_is_on_the_line():
     found = augmented_series(crop, series_context(square))[0]
     assert np.abs(places - np.rint(places)).max() > 0.1
     np.testing.assert_allclose(found, np.interp(places, ramp[0], square[0]), atol=1e-5)
+
+
+@given(arrays(np.float32, (1, 6), elements=st.floats(-9, 9, width=32)), st.data())
+@settings(max_examples=50, deadline=None)
+def test_reading_between_steps_is_as_numpy_has_it(values, data):
+    places = data.draw(arrays(np.float32, (1, 4), elements=st.floats(0, 5, width=32)))
+    found = read_between(tf.constant(values[:, :, None]), tf.constant(places))[0, :, 0]
+    np.testing.assert_allclose(found, np.interp(places[0], np.arange(6), values[0]), atol=1e-5)
 
 
 def test_a_magnitude_curve_is_normal_at_its_knots_and_between_them_elsewhere():

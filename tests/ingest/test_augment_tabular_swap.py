@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from ingest import Field, Schema, SettingsError
@@ -54,6 +56,17 @@ def test_as_many_are_swapped_as_asked_each_place_of_a_list_alone():
     # A quarter of the codes that are drawn are those that were there, of four that are as frequent.
     assert changed.mean() == pytest.approx(0.4 * 0.75, abs=4 * np.sqrt(0.21 / 24_000))
     assert changed.all(1).mean() == pytest.approx(0.3**3, abs=0.008)
+
+
+@given(st.lists(st.floats(0, 1e15), min_size=1, max_size=40).filter(lambda found: max(found) > 0))
+def test_shares_rise_to_the_end_and_are_in_proportion(counts):
+    shares = thresholds(np.array(counts))
+    widths = np.diff(shares, prepend=0)
+    assert (widths >= 0).all()
+    assert shares[-1] == 2**31
+    expected = np.array(counts) / np.sum(counts) * 2**31
+    assert np.abs(widths - expected).max() <= 2
+    assert not widths[np.array(counts) == 0].any()
 
 
 def test_a_code_that_is_never_seen_is_never_drawn_even_at_the_ends():
