@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 
 import ingest
 from ingest.redaction import public_uri
+from millstream.augmenting import make_steps, tell_steps
 from millstream.checkup_format import check_format, schema_ids, tell_ids
 from millstream.config import Config
 from millstream.decoding import make_decoder
@@ -29,6 +30,7 @@ MENDS = {
     "disk": "choose another service.state_dir",
     "model": "correct the model file, or train.model and [schema] in millstream.toml",
     "format": "correct [format] and its files, install what it needs, or start its schema registry",
+    "augment": "correct [[augment.steps]] and the files of its own functions",
     "holdout": "correct [trigger], [sample] and [registry]",
     "broker": "start the broker (`millstream up`), or correct kafka.bootstrap_servers and"
     " kafka.options",
@@ -67,6 +69,7 @@ def examine(config: Config) -> Iterator[Finding]:
         "disk": check_disk,
         "format": check_format,
         "model": check_model,
+        "augment": check_augment,
         "holdout": check_holdout,
         "broker": check_broker,
         "records": check_records,
@@ -127,6 +130,12 @@ def check_model(config: Config) -> str:
     model = trainer.build_model(config.train.model, config.directory)
     check_fits(model, schema)
     return f"{config.train.model}: {model.count_params():,} parameters, inputs fit the schema"
+
+
+def check_augment(config: Config) -> str:
+    """Whether the steps of the augmentation fit the schema."""
+    steps = make_steps(config, make_schema(config))
+    return f"{tell_steps(config)}{': they fit the schema' if steps else ''}"
 
 
 def check_holdout(config: Config) -> str:

@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from ingest.redaction import redacted
+from millstream.config_augment import AugmentConfig
 from millstream.config_checks import (
     check_dead_letters,
     check_model_name,
@@ -164,6 +165,7 @@ class Config(Section):
     format: FormatConfig = FormatConfig()
     schema_: SchemaConfig = Field(alias="schema")
     sample: SampleConfig = SampleConfig()
+    augment: AugmentConfig = AugmentConfig()
     train: TrainConfig
     trigger: TriggerConfig
     compress: CompressConfig = CompressConfig()

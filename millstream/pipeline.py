@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ingest
 import registry
+from millstream.augmenting import make_steps
 from millstream.board import Board
 from millstream.config import Config
 from millstream.config_schema import make_field
@@ -36,6 +37,7 @@ class Pipeline:
     config: Config
     schema: ingest.Schema
     decoder: ingest.Decoder
+    steps: tuple[ingest.Step, ...]
     recipe: dict[str, Any]
     store: RoundStore
     learner: trainer.Learner
@@ -112,8 +114,8 @@ def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
     Raises:
         trainer.ModelError: the model file or the model cannot be used.
         ingest.SchemaError: the fields do not fit together.
-        ConfigError: a field is of a type that the service cannot train on, or a file of the format
-            cannot be read.
+        ConfigError: a field is of a type that the service cannot train on, a file of the format
+            cannot be read, or a step of the augmentation does not fit the schema.
     """
     import trainer
 
@@ -124,12 +126,14 @@ def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
     seed = round_seed(config.sample.seed, 0)
     model = trainer.build_model(config.train.model, config.directory, seed=seed)
     check_fits(model, schema)
+    steps = make_steps(config, schema)
     make_folder(config.state_dir / "rounds")
     keep_recipe(config, recipe)
     return Pipeline(
         config=config,
         schema=schema,
         decoder=decoder,
+        steps=steps,
         recipe=recipe,
         store=RoundStore(config.state_dir / "rounds"),
         learner=trainer.Learner(model, seed),

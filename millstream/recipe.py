@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from millstream.config import Config
+from millstream.config_augment import augment_recipe
 from millstream.decoding import read_bytes
 
 __all__ = ["differences", "fingerprint", "make_recipe", "round_seed"]
@@ -36,6 +37,7 @@ def make_recipe(config: Config, model_digest: str) -> dict[str, Any]:
         "train": config.train.model_dump(mode="json", exclude={"metric"}),
         "model_source": model_digest,
         **format_recipe(config),
+        **augment_recipe(config),
     }
 
 

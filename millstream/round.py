@@ -21,7 +21,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ingest import GroupCommitter, Position, Vocabularies, Window, steps_per_epoch, training_dataset
+from ingest import (
+    Augmentations,
+    GroupCommitter,
+    Position,
+    Vocabularies,
+    Window,
+    steps_per_epoch,
+    training_dataset,
+)
 from millstream.fault import fault_point
 from millstream.growing import grow, schema_of
 from millstream.pipeline import Pipeline
@@ -199,7 +207,12 @@ def train_window(
     trainer.load(pipeline.learner.model, parent.weights)
     seed = round_seed(plan.seed, plan.round)
     dataset = training_dataset(
-        window.train, schema, batch_size=settings.batch_size, epochs=settings.epochs, seed=seed
+        window.train,
+        schema,
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        seed=seed,
+        augment=Augmentations(pipeline.steps),
     )
     validation = window.validation
 

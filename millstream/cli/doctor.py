@@ -19,7 +19,7 @@ __all__ = ["doctor", "findings_table"]
 
 
 def doctor(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Check versions, disk, format, model, broker, live records, registry; say what to change."""
+    """Check versions, disk, format, model, steps, broker, records, registry; say what to mend."""
     from millstream.checkup import examine
     from millstream.config import load_config
     from millstream.durable import make_folder
