@@ -30,6 +30,7 @@ from trainer.metrics import METRICS, Task, higher_is_better, score
 from trainer.model import build_model, check_model, load_builder, source_digest
 from trainer.normalization import StreamNormalization, check_normalized, set_statistics
 from trainer.report import TrainReport
+from trainer.scores import Score, check_score
 from trainer.settings import TrainSettings
 from trainer.trigger import AnyTrigger, RecordsTrigger, SecondsTrigger, Trigger
 
@@ -46,6 +47,7 @@ __all__ = [
     "ModelError",
     "RecordsTrigger",
     "RefusedError",
+    "Score",
     "ScoreGate",
     "SecondsTrigger",
     "SettingsError",
@@ -63,6 +65,7 @@ __all__ = [
     "check_inputs",
     "check_model",
     "check_normalized",
+    "check_score",
     "check_trigger",
     "digest",
     "higher_is_better",

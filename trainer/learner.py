@@ -1,7 +1,8 @@
 """The learner: the weights that keep learning, round after round."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ from trainer.functions import Functions
 from trainer.model import check_model
 from trainer.randomness import enable_op_determinism
 from trainer.report import TrainReport
+from trainer.scores import Score, Scores
 from trainer.settings import TrainSettings
 from trainer.variables import put, take
 from trainer.watch import Diverged, OnEpoch, ShouldStop, Watch
@@ -49,6 +51,7 @@ class Learner:
         self.model = check_model(model)
         self._functions = Functions(model, seed)
         self._forward = Forward(model)
+        self._scores = Scores(model)
 
     def predict(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the model's predictions, with Dropout and its like off.
@@ -63,16 +66,31 @@ class Learner:
             ModelError: An input of the model is not among the features.
             TrainingError: The model cannot take a value, such as an index outside its table.
         """
-        try:
+        with _named_values():
             return self._forward(features)
-        except tf.errors.OpError as error:
-            raise TrainingError(
-                "model",
-                expected="features that it can take",
-                got=one_line(error.message),
-                mend="give the feature its range (min, max) in the schema, so that such records"
-                " are dead-lettered",
-            ) from error
+
+    def scores(
+        self, features: Mapping[str, np.ndarray], labels: np.ndarray, kind: Score = "loss"
+    ) -> np.ndarray:
+        """Return how much the model has to learn from each row; see `trainer.scores`.
+
+        The model is in inference mode. Weights of rows are not looked at.
+
+        Args:
+            features: Arrays [n] or [n, k] by name; those that the model does not use are ignored.
+            labels: [n], or [n, k] if the loss takes that.
+            kind: "loss" or "gradient_norm".
+
+        Returns:
+            float64 [n], finite and 0 or more. The same rows in one call give the same bits.
+
+        Raises:
+            ModelError: An input of the model is not among the features, or its rows cannot be
+                scored that way.
+            TrainingError: A score is not finite or is negative, or the model cannot take a value.
+        """
+        with _named_values():
+            return self._scores(features, labels, kind)
 
     def train(
         self,
@@ -159,6 +177,21 @@ class Learner:
                 mend="compare its output, loss and inputs with the schema",
             ) from error
         return stopping.best_epoch + 1 if task.monitored else len(watch.history)
+
+
+@contextmanager
+def _named_values() -> Iterator[None]:
+    """Tell people which values a model cannot take, such as an index outside its table."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise TrainingError(
+            "model",
+            expected="features that it can take",
+            got=one_line(error.message),
+            mend="give the feature its range (min, max) in the schema, so that such records"
+            " are dead-lettered",
+        ) from error
 
 
 def _report(
