@@ -10,7 +10,7 @@ ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest bench-json fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio
+.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -89,6 +89,17 @@ bench-json: $(STAMP)  ## measure engines that parse JSON (a minute)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade \
 		--target .bench/json orjson==3.13.0
 	PYTHONPATH=.bench/json $(VENV)/bin/python -m bench.json_engines
+
+bench-sampling: $(STAMP)  ## measure samplers, and a history of a million rows (two minutes)
+	$(VENV)/bin/python -m bench.sampling $(ARGS)
+
+examples: $(STAMP)  ## run the examples of sampling and augmentation (seven minutes)
+	$(VENV)/bin/python -m examples.imbalanced
+	$(VENV)/bin/python -m examples.drift
+	$(VENV)/bin/python -m examples.forgetting
+
+bench-augment: $(STAMP)  ## measure augmentation beside Keras's layers (some minutes)
+	$(VENV)/bin/python -m bench.augment $(ARGS)
 
 # What is measured beside millstream lies apart from it; tensorflow-io needs a TensorFlow of its own.
 $(PEERS): bench/ingest/peers.txt constraints-tfio.txt | $(STAMP)
