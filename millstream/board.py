@@ -41,6 +41,8 @@ class LiveState:
         lag: records in the topics that were not read yet; None when unknown.
         pending: records read that wait for the next round.
         missing: offsets that the broker had deleted before they were read, in all rounds so far.
+        history_rows: rows of the past that rounds learn from again; 0 when none are kept.
+        history_ratio: how many of them for each row of the window, in the last round.
         champion: version that users pull, if any.
         kafka: bootstrap servers in use.
         registry: tracking URI in use.
@@ -60,6 +62,8 @@ class LiveState:
     lag: int | None = None
     pending: int = 0
     missing: int = 0
+    history_rows: int = 0
+    history_ratio: float = 0.0
     champion: int | None = None
     kafka: str = ""
     registry: str = ""

@@ -19,6 +19,7 @@ from millstream.config import Config
 from millstream.decoding import make_decoder
 from millstream.local import open_kafka, open_registry, require_broker
 from millstream.pipeline import make_registry, make_schema, source_options
+from millstream.sampling import make_sample_settings
 from millstream.trainable import check_fits, check_trainable
 
 __all__ = ["Finding", "examine"]
@@ -31,6 +32,7 @@ MENDS = {
     "model": "correct the model file, or train.model and [schema] in millstream.toml",
     "format": "correct [format] and its files, install what it needs, or start its schema registry",
     "augment": "correct [[augment.steps]] and the files of its own functions",
+    "sample": "correct [sample] and [history], and the files of their functions",
     "holdout": "correct [trigger], [sample] and [registry]",
     "broker": "start the broker (`millstream up`), or correct kafka.bootstrap_servers and"
     " kafka.options",
@@ -70,6 +72,7 @@ def examine(config: Config) -> Iterator[Finding]:
         "format": check_format,
         "model": check_model,
         "augment": check_augment,
+        "sample": check_sample,
         "holdout": check_holdout,
         "broker": check_broker,
         "records": check_records,
@@ -129,6 +132,8 @@ def check_model(config: Config) -> str:
     check_trainable(schema)
     model = trainer.build_model(config.train.model, config.directory)
     check_fits(model, schema)
+    if config.sample.importance:
+        trainer.check_score(model, config.sample.importance.score)
     return f"{config.train.model}: {model.count_params():,} parameters, inputs fit the schema"
 
 
@@ -136,6 +141,14 @@ def check_augment(config: Config) -> str:
     """Whether the steps of the augmentation fit the schema."""
     steps = make_steps(config, make_schema(config))
     return f"{tell_steps(config)}{': they fit the schema' if steps else ''}"
+
+
+def check_sample(config: Config) -> str:
+    """Whether the policies of window and history fit the schema."""
+    make_sample_settings(config, make_schema(config))
+    window, past = config.sample, config.history
+    found = f"{window.policy.kind}, {window.window:,} rows"
+    return f"{found}; history: {f'{past.policy.kind}, {past.rows:,} rows' if past.rows else 'none'}"
 
 
 def check_holdout(config: Config) -> str:

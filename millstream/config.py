@@ -33,6 +33,7 @@ from millstream.config_checks import (
     check_topics,
 )
 from millstream.config_format import FormatConfig
+from millstream.config_sample import HistoryConfig, SampleConfig
 from millstream.config_schema import SchemaConfig
 from millstream.config_section import Count, Section, Share
 from millstream.config_text import expand, explain
@@ -43,7 +44,6 @@ __all__ = [
     "Config",
     "KafkaConfig",
     "RegistryConfig",
-    "SampleConfig",
     "ServiceConfig",
     "TrainConfig",
     "TriggerConfig",
@@ -83,15 +83,6 @@ class KafkaConfig(Section):
     @classmethod
     def _names_another_topic(cls, value: str, info: ValidationInfo) -> str:
         return check_dead_letters(value, info.data.get("topics", ()))
-
-
-class SampleConfig(Section):
-    """How a round's records become rows for training and for measuring."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    window: Count = 20_000
-    holdout: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
-    holdout_rows: Count = 4_000
 
 
 class TrainConfig(Section):
@@ -165,6 +156,7 @@ class Config(Section):
     format: FormatConfig = FormatConfig()
     schema_: SchemaConfig = Field(alias="schema")
     sample: SampleConfig = SampleConfig()
+    history: HistoryConfig = HistoryConfig()
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig
     trigger: TriggerConfig

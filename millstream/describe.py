@@ -71,6 +71,9 @@ def make_metrics(folder: RoundFolder, chosen: Measured) -> dict[str, float]:
         for name, value in report["prequential"].get(who, {}).items():
             metrics[f"prequential_{who}_{name}"] = value
     counts, training = report["counts"], report["training"]
+    for name in ("rows", "recalled", "ratio", "score"):
+        if (value := report.get("history", {}).get(name)) is not None:
+            metrics[f"history_{name}"] = value
     return metrics | {
         "records": counts["seen"],
         "bad_records": counts["bad"],

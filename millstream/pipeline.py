@@ -13,8 +13,10 @@ from millstream.config import Config
 from millstream.config_schema import make_field
 from millstream.decoding import make_decoder
 from millstream.durable import make_folder, write_json
+from millstream.past import Past
 from millstream.recipe import fingerprint, make_recipe, round_seed
 from millstream.round_store import RoundStore
+from millstream.sampling import make_sample_settings
 from millstream.trainable import check_fits, check_trainable
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Pipeline",
     "make_builder",
-    "make_sample_settings",
     "make_schema",
     "open_pipeline",
     "source_options",
@@ -38,8 +39,10 @@ class Pipeline:
     schema: ingest.Schema
     decoder: ingest.Decoder
     steps: tuple[ingest.Step, ...]
+    sampling: ingest.SampleSettings
     recipe: dict[str, Any]
     store: RoundStore
+    past: Past
     learner: trainer.Learner
     gate: trainer.ScoreGate
     registry: registry.ModelRegistry
@@ -68,17 +71,6 @@ def make_schema(config: Config) -> ingest.Schema:
     return ingest.Schema(tuple(fields))
 
 
-def make_sample_settings(config: Config) -> ingest.SampleSettings:
-    """How ingest samples, as the configuration says."""
-    section = config.sample
-    return ingest.SampleSettings(
-        seed=section.seed,
-        window=section.window,
-        holdout=section.holdout,
-        holdout_rows=section.holdout_rows,
-    )
-
-
 def source_options(config: Config, bootstrap_servers: str) -> dict[str, object]:
     """Options for all that connects to Kafka; files begin in the configuration's folder."""
     files: dict[str, object] = {
@@ -103,7 +95,7 @@ def make_builder(
         topics=tuple(sorted(pipeline.config.kafka.topics)),
         decoder=pipeline.decoder,
         dead_letters=dead_letters,
-        settings=make_sample_settings(pipeline.config),
+        settings=pipeline.sampling,
         start=start,
     )
 
@@ -115,17 +107,20 @@ def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
         trainer.ModelError: the model file or the model cannot be used.
         ingest.SchemaError: the fields do not fit together.
         ConfigError: a field is of a type that the service cannot train on, a file of the format
-            cannot be read, or a step of the augmentation does not fit the schema.
+            cannot be read, or a step of the augmentation or a policy does not fit the schema.
     """
     import trainer
 
     schema = make_schema(config)
     check_trainable(schema)
     decoder = make_decoder(config, schema)
+    sampling = make_sample_settings(config, schema)
     recipe = make_recipe(config, trainer.source_digest(config.train.model, config.directory))
     seed = round_seed(config.sample.seed, 0)
     model = trainer.build_model(config.train.model, config.directory, seed=seed)
     check_fits(model, schema)
+    if config.sample.importance:
+        trainer.check_score(model, config.sample.importance.score)
     steps = make_steps(config, schema)
     make_folder(config.state_dir / "rounds")
     keep_recipe(config, recipe)
@@ -134,8 +129,10 @@ def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
         schema=schema,
         decoder=decoder,
         steps=steps,
+        sampling=sampling,
         recipe=recipe,
         store=RoundStore(config.state_dir / "rounds"),
+        past=Past(sampling, schema, config.kafka.topics, config.state_dir / "history"),
         learner=trainer.Learner(model, seed),
         gate=make_gate(config),
         registry=make_registry(config, tracking_uri),

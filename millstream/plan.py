@@ -30,6 +30,7 @@ class Plan:
         recipe: fingerprint of all settings and code that decide the weights.
         reason: what made the trigger fire.
         created_ms: wall clock when the plan was made; decides nothing.
+        history_rows: rows of the parent's history that are trained on again.
     """
 
     round: int
@@ -41,6 +42,7 @@ class Plan:
     recipe: str
     reason: str
     created_ms: int
+    history_rows: int = 0
 
     @property
     def ranges(self) -> tuple[OffsetRange, ...]:
@@ -65,6 +67,7 @@ class Plan:
             "recipe": self.recipe,
             "reason": self.reason,
             "created_ms": self.created_ms,
+            "history_rows": self.history_rows,
         }
 
     @classmethod
@@ -89,4 +92,5 @@ class Plan:
             recipe=value["recipe"],
             reason=value["reason"],
             created_ms=value["created_ms"],
+            history_rows=value.get("history_rows", 0),
         )

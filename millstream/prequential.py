@@ -12,12 +12,13 @@ from millstream.champion import score_output, score_version
 from millstream.growing import recoded, schema_of, vocabularies_of
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
+from millstream.rehearsal import Rehearsal
 from millstream.round_store import RoundFolder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["test_window"]
+__all__ = ["test_past", "test_window"]
 
 log = logging.getLogger("millstream")
 
@@ -53,6 +54,30 @@ def test_window(
     except (trainer.MetricError, trainer.TrainingError) as error:
         log.warning("the holdout cannot be scored: %s", error)
         return {"rows": len(rows), "failed": str(error), "state": state.to_json()}
+
+
+def test_past(pipeline: Pipeline, parent: RoundFolder) -> Rehearsal:
+    """Score the learner on the old holdout, where it shows what was forgotten.
+
+    Args:
+        pipeline: the parts.
+        parent: the round whose checkpoint is the learner, and whose past is scored.
+    """
+    import trainer
+
+    config = pipeline.config
+    known = Rehearsal.after(parent.report(), config.history, config.metric)
+    rows = pipeline.past.holdout(parent)
+    if rows is None or len(rows) == 0:
+        return known
+    trainer.load(pipeline.learner.model, parent.weights)
+    coded = vocabularies_of(pipeline.schema, parent).encode(rows, pipeline.schema)
+    try:
+        output = pipeline.learner.predict(coded.features(pipeline.schema))
+        return known.scored(score_output(pipeline, coded, output).get(config.metric))
+    except (trainer.MetricError, trainer.TrainingError) as error:
+        log.warning("the old holdout cannot be scored: %s", error)
+        return known
 
 
 def score_all(

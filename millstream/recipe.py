@@ -14,6 +14,7 @@ from typing import Any
 from millstream.config import Config
 from millstream.config_augment import augment_recipe
 from millstream.decoding import read_bytes
+from millstream.sampling import sample_recipe
 
 __all__ = ["differences", "fingerprint", "make_recipe", "round_seed"]
 
@@ -33,9 +34,9 @@ def make_recipe(config: Config, model_digest: str) -> dict[str, Any]:
         "max_record_bytes": config.kafka.max_record_bytes,
         "isolation_level": config.kafka.options.get("isolation_level"),
         "schema": without_unset(config.schema_.model_dump(mode="json")),
-        "sample": config.sample.model_dump(mode="json"),
         "train": config.train.model_dump(mode="json", exclude={"metric"}),
         "model_source": model_digest,
+        **sample_recipe(config),
         **format_recipe(config),
         **augment_recipe(config),
     }

@@ -13,6 +13,7 @@ from millstream.plan import Plan
 from millstream.recipe import differences
 from millstream.round import train_or_restore
 from millstream.round_store import RoundFolder
+from millstream.turn import Turn
 
 __all__ = ["Replay", "replay_round"]
 
@@ -46,8 +47,9 @@ def replay_round(pipeline: Pipeline, servers: str, number: int) -> Replay:
     plan = folder.plan()
     check_recipe(pipeline, plan)
     window = read_again(pipeline, servers, plan)
-    encoded, _ = grow(pipeline.schema, parent, window)
-    train_or_restore(pipeline, parent, encoded, plan, should_stop=lambda: False)
+    encoded, vocabularies = grow(pipeline.schema, parent, window)
+    turn = Turn(folder, parent, plan, encoded, vocabularies)
+    train_or_restore(pipeline, turn, should_stop=lambda: False)
     import trainer
 
     return Replay(

@@ -4,7 +4,7 @@
     2  trigger     says that a round is due (millstream.service)
     3  plan        offset ranges, seed and parent, durably, before anything is trained
     4  test, then train
-    5  checkpoint  weights, rows of the gate, report; the marker DONE last
+    5  checkpoint  weights, rows of the gate, statistics, past, report; the marker DONE last
     6  gate, compress, publish   to the registry, idempotent by round
     7  commit      to the consumer group, for the eyes of lag tools only
 
@@ -18,45 +18,40 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ingest import (
     Augmentations,
     GroupCommitter,
     Position,
-    Vocabularies,
+    Statistics,
     Window,
     steps_per_epoch,
     training_dataset,
 )
 from millstream.fault import fault_point
+from millstream.feature_statistics import normalize, statistics_of, with_window
 from millstream.growing import grow, schema_of
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.plan import Plan
-from millstream.prequential import test_window
+from millstream.prequential import test_past, test_window
 from millstream.publish import publish_round
 from millstream.recipe import round_seed
+from millstream.rehearsal import Rehearsal
 from millstream.round_store import RoundFolder
+from millstream.training_rows import TrainingRows, rows_to_recall, training_rows, window_rows
+from millstream.turn import Trained, Turn
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from trainer import TrainReport
 
 log = logging.getLogger("millstream")
 
 __all__ = ["begin_store", "finish_round", "run_round", "train_or_restore"]
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What steps 3 to 5 hand to each other."""
-
-    folder: RoundFolder
-    parent: RoundFolder
-    plan: Plan
-    window: Window
-    vocabularies: Vocabularies
 
 
 def run_round(
@@ -82,8 +77,9 @@ def run_round(
     turn = plan(pipeline, parent, window, reason)
     schema = schema_of(pipeline.schema, turn.vocabularies)
     tested = test_window(pipeline, turn.parent, turn.window, schema)
-    report = train_or_restore(pipeline, turn.parent, turn.window, turn.plan, should_stop)
-    checkpoint(pipeline, turn, tested, report)
+    remembered = test_past(pipeline, turn.parent)
+    trained = train_or_restore(pipeline, turn, should_stop)
+    checkpoint(pipeline, turn, tested, remembered, trained)
     return turn.folder
 
 
@@ -149,6 +145,7 @@ def plan(pipeline: Pipeline, parent: RoundFolder, window: Window, reason: str) -
         recipe=pipeline.recipe_fingerprint,
         reason=reason,
         created_ms=int(time.time() * 1000),
+        history_rows=rows_to_recall(pipeline, parent, window),
     )
     folder = pipeline.store.begin(new)
     for gap in new.gaps:
@@ -162,38 +159,36 @@ def plan(pipeline: Pipeline, parent: RoundFolder, window: Window, reason: str) -
     return Turn(folder, parent, new, encoded, vocabularies)
 
 
-def train_or_restore(
-    pipeline: Pipeline,
-    parent: RoundFolder,
-    window: Window,
-    plan: Plan,
-    should_stop: Callable[[], bool],
-) -> TrainReport:
-    """Step 4, second half; records that the model cannot take leave the parent's weights.
+def train_or_restore(pipeline: Pipeline, turn: Turn, should_stop: Callable[[], bool]) -> Trained:
+    """Step 4, second half; a round that diverged leaves the parent's weights and statistics.
 
-    Such a round is recorded with its reason, as a diverged one is, and the next one goes on with
-    the next records: a restart on the same records would fail the same way, for ever. The weights
-    that the learner has afterwards are a function of the parent's checkpoint, the window and the
-    plan's seed; a replay calls this very function.
+    So does one whose records the model cannot take. Such a round is recorded with its reason, and
+    the next one goes on with the next records: a restart on the same records would fail the same
+    way, for ever. The weights that the learner has afterwards are a function of the parent's
+    checkpoint, the window and the plan's seed; a replay calls this very function.
     """
     import trainer
 
+    before = statistics_of(pipeline.schema, turn.parent)
+    after = with_window(before, turn.window)
     try:
-        return train_window(pipeline, parent, window, plan, should_stop)
+        report = train_window(pipeline, turn, after, should_stop)
     except trainer.TrainingError as error:
-        log.warning("round %d cannot be trained: %s", plan.round, error)
-        trainer.load(pipeline.learner.model, parent.weights)
-        return trainer.TrainReport(0, 0, False, False, {}, str(error), None, 0.0)
+        log.warning("round %d cannot be trained: %s", turn.plan.round, error)
+        report = trainer.TrainReport(0, 0, False, False, {}, str(error), None, 0.0)
+    trained = Trained(report, after)
+    if trained.learned:
+        return trained
+    trainer.load(pipeline.learner.model, turn.parent.weights)
+    return Trained(report, before)
 
 
 def train_window(
-    pipeline: Pipeline,
-    parent: RoundFolder,
-    window: Window,
-    plan: Plan,
-    should_stop: Callable[[], bool],
+    pipeline: Pipeline, turn: Turn, statistics: Statistics, should_stop: Callable[[], bool]
 ) -> TrainReport:
-    """Train from the parent's checkpoint, on the window, with early stopping.
+    """Train from the parent's checkpoint, on the window and the past, with early stopping.
+
+    The model normalises by the statistics, which have seen the window, and so do augmentations.
 
     Raises:
         trainer.TrainingError: the model cannot take these records.
@@ -202,27 +197,21 @@ def train_window(
     import trainer
 
     settings, schema = pipeline.config.train, pipeline.schema
+    validation = turn.window.validation
     pipeline.board.update(step=4)
     fault_point("4.before")
-    trainer.load(pipeline.learner.model, parent.weights)
-    seed = round_seed(plan.seed, plan.round)
-    dataset = training_dataset(
-        window.train,
-        schema,
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        seed=seed,
-        augment=Augmentations(pipeline.steps),
-    )
-    validation = window.validation
+    trainer.load(pipeline.learner.model, turn.parent.weights)
+    chosen = training_rows(pipeline, turn.parent, turn.window, turn.plan, turn.vocabularies)
+    normalize(pipeline.learner.model, statistics)
+    seed = round_seed(turn.plan.seed, turn.plan.round)
 
     def on_epoch(epoch: int, logs: Any) -> None:
         pipeline.board.update(epoch=epoch, losses=dict(logs))
         fault_point("4.epoch")
 
     report = pipeline.learner.train(
-        dataset,
-        steps_per_epoch(len(window.train), settings.batch_size),
+        make_dataset(pipeline, chosen, statistics, seed),
+        steps_per_epoch(len(chosen.rows), settings.batch_size),
         (validation.features(schema), validation.labels(schema), validation.weights(schema)),
         trainer.TrainSettings(
             epochs=settings.epochs,
@@ -239,7 +228,29 @@ def train_window(
     return report
 
 
-def checkpoint(pipeline: Pipeline, turn: Turn, tested: dict[str, Any], report: TrainReport) -> None:
+def make_dataset(
+    pipeline: Pipeline, chosen: TrainingRows, statistics: Statistics, seed: int
+) -> tf.data.Dataset:
+    """All epochs of a round, weighed and augmented as the configuration says."""
+    settings = pipeline.config.train
+    return training_dataset(
+        chosen.rows,
+        pipeline.schema,
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        seed=seed,
+        weights=chosen.weights,
+        augment=Augmentations(pipeline.steps, statistics),
+    )
+
+
+def checkpoint(
+    pipeline: Pipeline,
+    turn: Turn,
+    tested: dict[str, Any],
+    remembered: Rehearsal,
+    trained: Trained,
+) -> None:
     """Step 5: make the round real. Everything is durable before the marker is."""
     import trainer
 
@@ -250,19 +261,32 @@ def checkpoint(pipeline: Pipeline, turn: Turn, tested: dict[str, Any], report: T
     if turn.vocabularies.words:
         turn.folder.write_vocabulary(turn.vocabularies.to_json())
     fault_point("5.weights")
-    turn.folder.write_report(
-        finite(
-            {
-                "counts": asdict(turn.window.counts),
-                "first_timestamp": turn.window.first_timestamp,
-                "last_timestamp": turn.window.last_timestamp,
-                "sampled": len(turn.window.train),
-                "dead_letters": turn.window.dead_letters.to_json(),
-                "training": report.to_json(),
-                "prequential": tested,
-            }
-        )
-    )
+    known = trained.statistics
+    turn.folder.write_statistics(known.to_json())
+    fault_point("5.statistics")
+    pipeline.past.save(turn.parent, turn.folder, turn.window if trained.learned else None)
+    fault_point("5.history")
+    report = {
+        "counts": asdict(turn.window.counts),
+        "first_timestamp": turn.window.first_timestamp,
+        "last_timestamp": turn.window.last_timestamp,
+        "sampled": window_rows(pipeline, turn.window),
+        "dead_letters": turn.window.dead_letters.to_json(),
+        "statistics": {"rows": known.rows, "weight": known.weight},
+        "training": trained.report.to_json(),
+        "prequential": tested,
+    }
+    turn.folder.write_report(finite(report | tell_past(pipeline, turn, remembered)))
     fault_point("5.report")
     turn.folder.mark_done(digest)
     fault_point("5.after")
+
+
+def tell_past(pipeline: Pipeline, turn: Turn, remembered: Rehearsal) -> dict[str, Any]:
+    """What the report says of the history; nothing if none is kept."""
+    if not pipeline.past.is_kept:
+        return {}
+    rows = pipeline.past.rows(turn.folder)
+    pipeline.board.update(history_rows=rows, history_ratio=remembered.ratio)
+    told = {"rows": rows, "recalled": turn.plan.history_rows, **remembered.to_json()}
+    return {"history": told}

@@ -4,6 +4,8 @@
     rounds/000042/weights.npz     the learner after the round: model, optimizer, random state
     rounds/000042/test.arrow      the test half of the holdout, for gate and publication
     rounds/000042/vocabulary.json  the words of growing vocabularies, if there are any
+    rounds/000042/statistics.json  of the features of all rows so far
+    rounds/000042/history.json    of what the histories consist after the round, if any are kept
     rounds/000042/report.json     counts, losses, scores; the baselines' state
     rounds/000042/DONE            written last, with fsync; without it the round did not happen
     rounds/000042/published.json  what the registry made of it
@@ -24,7 +26,7 @@ from millstream.plan import Plan
 
 __all__ = ["RoundFolder", "RoundStore"]
 
-HEAVY = ("weights.npz", "test.arrow", "vocabulary.json")
+HEAVY = ("weights.npz", "test.arrow", "vocabulary.json", "statistics.json", "history.json")
 
 
 class RoundFolder:
@@ -75,6 +77,25 @@ class RoundFolder:
     def write_vocabulary(self, words: dict[str, Any]) -> None:
         """Store the words durably."""
         write_json(self.path / "vocabulary.json", words)
+
+    def statistics(self) -> dict[str, Any] | None:
+        """Those of the features, as plain data; None for a round that knew of none.
+
+        Round 0 and those of older versions are such rounds; the reports of others tell of them.
+        """
+        return self._read("statistics.json") if "statistics" in self.report() else None
+
+    def write_statistics(self, statistics: dict[str, Any]) -> None:
+        """Store the statistics durably."""
+        write_json(self.path / "statistics.json", statistics)
+
+    def history(self) -> dict[str, Any] | None:
+        """Of what the histories consist, by side; None after a round that kept none."""
+        return self._read("history.json") if "history" in self.report() else None
+
+    def write_history(self, history: dict[str, Any]) -> None:
+        """Store durably of what the histories consist."""
+        write_json(self.path / "history.json", history)
 
     def published(self) -> dict[str, Any] | None:
         """What publication came to, or None if it has not ended."""

@@ -249,7 +249,8 @@ def prune(pipeline: Pipeline) -> None:
     keep = pipeline.config.service.keep_rounds
     if len(pipeline.store.complete()) > keep:
         needed = {version.round for version in pipeline.registry.versions()}
-        pipeline.store.prune(keep, needed)
+        if pipeline.store.prune(keep, needed):
+            pipeline.past.prune(pipeline.store)
 
 
 @contextmanager

@@ -23,6 +23,8 @@ class RoundSummary:
         ranges: offset range per partition.
         records: records in the ranges; `bad` of them were dead-lettered, `unchecked` not decoded,
             `sampled` trained on.
+        history: rows of the past that were kept, of which `recalled` were trained on again, by the
+            ratio of `history_ratio` to those of the window; 0 when none are kept.
         missing: offsets of the ranges that the broker had deleted before they were read.
         epochs: epochs trained; `stopped_early` when early stopping ended them.
         prequential: scores by who (learner, majority_class, ...) and metric.
@@ -40,6 +42,9 @@ class RoundSummary:
     bad: int
     unchecked: int
     sampled: int
+    history: int
+    recalled: int
+    history_ratio: float
     missing: int
     epochs: int
     stopped_early: bool
@@ -55,6 +60,7 @@ class RoundSummary:
     def of(cls, folder: RoundFolder) -> RoundSummary:
         """Read a complete round's files."""
         report, published = folder.report(), folder.published() or {}
+        past = report.get("history", {})
         plan = folder.plan()
         return cls(
             number=folder.number,
@@ -64,6 +70,9 @@ class RoundSummary:
             bad=report["counts"]["bad"],
             unchecked=report["counts"].get("unchecked", 0),
             sampled=report["sampled"],
+            history=past.get("rows", 0),
+            recalled=past.get("recalled", 0),
+            history_ratio=past.get("ratio", 0.0),
             epochs=report["training"]["epochs"],
             stopped_early=report["training"]["stopped_early"],
             prequential=report["prequential"],
@@ -113,7 +122,7 @@ def _cells(item: RoundSummary, metrics: tuple[str, str]) -> list[str]:
         " ".join(str(part.end) for part in item.ranges),
         f"{item.records:,}",
         f"{item.bad:,}",
-        f"{item.sampled:,}",
+        f"{item.sampled:,}" + (f"\n+{item.recalled:,}" if item.recalled else ""),
         f"{item.epochs}{'*' if item.stopped_early else ' '}",
         "learner\nmajority class\nno change",
         *(_scores(item.prequential, metric) for metric in metrics),

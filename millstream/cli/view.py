@@ -28,6 +28,8 @@ def live_view(state: LiveState, rounds: list[RoundSummary], metric: str) -> Rend
     )
     losses = "  ".join(f"{name} {value:.4f}" for name, value in state.losses.items())
     facts.add_row("training", f"round {state.round} · epoch {state.epoch}  {losses}")
+    if state.history_rows:
+        facts.add_row("history", f"{state.history_rows:,} rows · ratio {state.history_ratio:.2f}")
     champion = f"version {state.champion}" if state.champion else "none yet"
     facts.add_row("champion", champion)
     return Group(facts, _rounds(rounds[-SHOWN:], metric))
@@ -42,11 +44,12 @@ def round_line(item: RoundSummary, metric: str) -> str:
     verdict = "promoted" if item.promoted else "not promoted"
     early = ", stopped early" if item.stopped_early else ""
     unchecked = f" ({item.unchecked:,} not checked)" if item.unchecked else ""
+    past = f" and {item.recalled:,} recalled" if item.recalled else ""
     missing = f" ({item.missing:,} deleted by the broker unread)" if item.missing else ""
     return (
         f"round {item.number}: {item.records:,} records{unchecked}{missing},"
-        f" {item.sampled:,} sampled, {item.epochs} epochs{early}, {told} before training{shipped};"
-        f" {version} {verdict}: {item.reason}"
+        f" {item.sampled:,} sampled{past}, {item.epochs} epochs{early}, {told} before"
+        f" training{shipped}; {version} {verdict}: {item.reason}"
     )
 
 
