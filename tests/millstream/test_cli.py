@@ -130,6 +130,7 @@ def test_help_is_quick_to_load_and_names_all_commands(tmp_path: Path) -> None:
         "pull",
         "replay",
         "dead-letters",
+        "preview",
         "doctor",
         "demo",
     ]

@@ -1,0 +1,64 @@
+"""`millstream preview`: records beside what the augmentation makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
+from millstream.cli.terminal import console
+
+__all__ = ["preview"]
+
+
+def preview(
+    file: Annotated[
+        Path | None, typer.Option(help="A .jsonl, .csv or .parquet file, instead of the topics.")
+    ] = None,
+    topic_rows: Annotated[
+        int, typer.Option(help="How many records to read, the newest of the topics.", min=1)
+    ] = 200,
+    feature: Annotated[
+        str | None, typer.Option(help="To draw; else that of the first step that has one.")
+    ] = None,
+    shape: Annotated[
+        str | None, typer.Option(help="Of the feature, such as 28,28,1; else that of its step.")
+    ] = None,
+    times: Annotated[int, typer.Option(help="How often each is augmented.", min=1, max=12)] = 3,
+    output: Annotated[Path, typer.Option(help="The picture.")] = Path("preview.png"),
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show a few records beside what the steps of [[augment.steps]] make of them.
+
+    Images, sound and series are drawn, as a PNG; other rows are printed as a table.
+    """
+    from millstream.augmenting import make_steps
+    from millstream.config import load_config
+    from millstream.durable import make_folder
+    from millstream.native_log import native_log
+    from millstream.pipeline import make_schema
+    from millstream.preview import make_preview, read_file, read_topics
+    from millstream.preview_look import choose_look, parse_shape
+    from millstream.preview_picture import draw_preview
+    from millstream.preview_table import preview_table
+    from millstream.trainable import check_trainable
+
+    settings = load_config(config)
+    schema = make_schema(settings)
+    check_trainable(schema)
+    make_folder(settings.state_dir)
+    with console.status("reading records ..."), native_log(settings.state_dir / "native.log"):
+        steps = make_steps(settings, schema)
+        look = choose_look(settings, schema, feature, parse_shape(shape))
+        if file is None:
+            rows = read_topics(settings, topic_rows)
+        else:
+            rows = read_file(settings, file, topic_rows)
+        shown = make_preview(settings, steps, rows, times)
+        path = output if look is None else draw_preview(shown, look, output)
+    if look is None:
+        console.print(preview_table(shown))
+    else:
+        console.print(f"drew {path}", markup=False)
