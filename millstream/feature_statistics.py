@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ingest import Schema, Statistics, StatisticsError, Window
 from millstream.errors import RoundStoreError
 from millstream.round_store import RoundFolder
@@ -41,13 +39,10 @@ def statistics_of(schema: Schema, folder: RoundFolder) -> Statistics:
 def with_window(before: Statistics, window: Window) -> Statistics:
     """Those and the training rows of a window, which has codes for words.
 
-    The rows stand for all records of the window, in equal parts. Bad and held-out records count
-    along, as how many of them are bad is known only of those that were decoded, and a replay
-    decodes fewer.
+    Each row weighs what it stands for, so whatever the policy of sampling is, these are the
+    statistics of the stream's training side.
     """
-    rows = window.train
-    stands_for = window.counts.seen / max(len(rows), 1)
-    return before.updated(rows, np.full(len(rows), stands_for))
+    return before.updated(window.train, window.train_weights)
 
 
 def normalize(model: keras.Model, statistics: Statistics) -> None:

@@ -130,6 +130,17 @@ def make_project(directory: Path, servers: str, topic: str, **overrides: object)
     return Project(directory, servers, topic)
 
 
+def normalize(project: Project, *names: str) -> None:
+    """Let the model take some of its numbers by the statistics of the stream."""
+    given = "Concatenate()([a, b, "
+    assert given in MODEL
+    taken = given
+    for name in names:
+        taken = taken.replace(f"{name}, ", f'StreamNormalization("{name}")({name}), ')
+    text = "from millstream import StreamNormalization\n" + MODEL.replace(given, taken)
+    (project.directory / "model.py").write_text(text)
+
+
 def make_rows(count: int, seed: int) -> list[bytes]:
     """Records that can be learned: y depends on a, b and kind."""
     random = np.random.default_rng(seed)
