@@ -12,7 +12,7 @@ import pytest
 from millstream.round_store import RoundStore
 from registry import ModelRegistry
 
-from .project import Project, create_topic, make_project, make_rows, read_all
+from .project import Project, create_topic, make_project, make_rows, normalize, read_all
 
 POINTS = [
     "1.polling",
@@ -25,6 +25,7 @@ POINTS = [
     "4.after",
     "5.before",
     "5.weights",
+    "5.statistics",
     "5.report",
     "5.after",
     "6.before",
@@ -40,6 +41,7 @@ PER_RUN = 900
 @pytest.mark.timeout(900)
 def test_kills_at_every_step_lose_nothing(kafka, topic: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", kafka.bootstrap_servers, topic)
+    normalize(project, "a", "b")
     create_topic(kafka.bootstrap_servers, topic)
     sent = project.produce(mixed_rows(seed=0))
     chance = random.Random(5)
@@ -57,6 +59,7 @@ def test_kills_at_every_step_lose_nothing(kafka, topic: str, tmp_path: Path) -> 
     numbers = check_ranges_tile(store, topic, sent)
     check_one_version_a_round(project, store, numbers)
     check_dead_letters(project, store, numbers)
+    check_statistics(store)
     for number in chance.sample(numbers, 2):
         replayed = project.command("replay", str(number))
         assert replayed.code == 0, replayed.output
@@ -97,6 +100,21 @@ def check_ranges_tile(store: RoundStore, topic: str, sent: int) -> list[int]:
         seen += counts["seen"]
     assert sum(reached.values()) == seen == sent
     return [folder.number for folder in rounds]
+
+
+def check_statistics(store: RoundStore) -> None:
+    """They have each row that was trained on once, as one of the records that it stands for."""
+    rows, records = 0, 0
+    for folder in store.complete()[1:]:
+        report, found = folder.report(), folder.statistics()
+        assert report["training"]["diverged"] is None
+        rows += report["sampled"]
+        records += report["counts"]["train"]
+        assert found["rows"] == report["statistics"]["rows"] == rows
+        assert found["weight"] == pytest.approx(records, rel=0.1)
+    codes = found["features"]["kind"]
+    assert codes["numbers"] == [0, 1, 2, 3]
+    assert sum(codes["weights"]) == pytest.approx(found["weight"])
 
 
 def check_one_version_a_round(project: Project, store: RoundStore, numbers: list[int]) -> None:
