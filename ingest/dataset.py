@@ -80,12 +80,14 @@ def training_dataset(
 
     specs = tf.TensorSpec((count,), tf.int64), tf.TensorSpec((count,), tf.uint64)
     spec = specs[:1] if bound is None else specs
-    places = tf.data.Dataset.from_generator(orders, output_signature=spec)
-    batches = places.flat_map(
-        lambda *order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-    )
+
+    def cut(*order: tf.Tensor) -> tf.data.Dataset:
+        firsts = tf.data.Dataset.range(0, count, batch_size)
+        return firsts.map(lambda first: tuple(part[first : first + batch_size] for part in order))
+
+    places = tf.data.Dataset.from_generator(orders, output_signature=spec).flat_map(cut)
     return (
-        _gathered(batches, tensors, bound)
+        _gathered(places, tensors, bound)
         .apply(tf.data.experimental.assert_cardinality(epochs * steps_per_epoch(count, batch_size)))
         .prefetch(8)
     )

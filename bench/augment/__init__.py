@@ -1,0 +1,1 @@
+"""Augmentation beside Keras's layers: `make bench-augment`; see docs/benchmarks.md."""
