@@ -41,7 +41,7 @@ def project(kafka, tmp_path_factory: pytest.TempPathFactory) -> Project:
     fixed = 'vocabulary = ["p", "q", "r"]'
     assert fixed in text
     text = text.replace(fixed, f'vocabulary = ["p"], grow = {ROOM}')
-    (directory / "millstream.toml").write_text(text)
+    (directory / "millstream.toml").write_text(f"{text}\n[history]\nrows = 150\n")
     assert "Embedding(4, 3)" in MODEL
     (directory / "model.py").write_text(
         MODEL.replace("Embedding(4, 3)", f"Embedding({ROOM + 1}, 3)")
@@ -99,6 +99,8 @@ def test_rounds_are_replayed_with_the_vocabulary_of_their_parent(project: Projec
     pipeline = open_pipeline(config, open_registry(config), Board(project.state_dir / "r.json"))
     for number in (1, 2, 3):
         assert replay_round(pipeline, project.servers, number).identical
+        recalled = pipeline.store.folder(number).plan().history_rows
+        assert recalled > 0 or number == 1  # rows of the past get the codes of the round
 
 
 @pytest.mark.slow

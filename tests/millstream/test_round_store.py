@@ -42,6 +42,13 @@ def test_a_plan_survives_its_json() -> None:
     assert Plan.from_json(plan.to_json()) == plan
 
 
+def test_a_plan_of_a_round_that_knew_no_history_recalls_nothing() -> None:
+    told = make_plan(3, 5, 9).to_json()
+    del told["history_rows"]
+    assert Plan.from_json(told) == make_plan(3, 5, 9)
+    assert Plan.from_json(told | {"history_rows": 7}).history_rows == 7
+
+
 def test_a_plan_of_another_format_is_refused() -> None:
     with pytest.raises(RoundStoreError, match="expected format 1, got 2"):
         Plan.from_json(make_plan(3, 5, 9).to_json() | {"format": 2})

@@ -10,6 +10,7 @@ import pytest
 
 from ingest import BottomK, Rows
 from millstream.config import load_config
+from millstream.config_sample import ImportanceSpec, PolicySpec
 from millstream.pipeline import make_schema
 from millstream.sampling import make_sample_settings
 
@@ -49,6 +50,14 @@ def policy_of(path: Path, text: str):
 def test_each_example_is_accepted(tmp_path: Path, number: int) -> None:
     _, settings = policy_of(tmp_path, blocks("toml")[number])
     assert settings.window in (300, 1200, 20_000)
+
+
+def test_every_key_of_a_policy_and_of_importance_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    section = text.split("## [sample]")[1].split("## [history]")[0]
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", section))))
+    keys = {*PolicySpec.model_fields, *ImportanceSpec.model_fields}
+    assert keys - {"kind"} <= words
 
 
 def payments() -> Rows:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
+from rich.console import Console
 
 import trainer
 from ingest import Rows
 from millstream.board import Board
+from millstream.cli.view import live_view, round_line
 from millstream.config import load_config
 from millstream.growing import grow
 from millstream.local import open_registry
@@ -18,6 +21,7 @@ from millstream.pipeline import Pipeline, open_pipeline
 from millstream.replay import read_again, replay_round
 from millstream.round_store import RoundFolder
 from millstream.service import RunOptions, run_service
+from millstream.summary import RoundSummary
 from millstream.training_rows import training_rows
 
 from .project import CONFIG, MODEL, Project, create_topic, make_rows
@@ -170,3 +174,24 @@ def test_reports_tell_of_the_past(phases: dict[str, Phase]) -> None:
     assert told["loss"]["ratio"] == 1.0
     assert 0.3 <= told["gradient_norm"]["ratio"] <= 2.0
     assert told["gradient_norm"]["best"] >= told["gradient_norm"]["score"]
+
+
+@pytest.mark.slow
+def test_the_status_and_versions_tell_of_the_past(phases: dict[str, Phase]) -> None:
+    folder = phases["loss"].folder
+    item, state_dir = RoundSummary.of(folder), folder.path.parents[1]
+    told = folder.report()["history"]
+    assert (item.history, item.recalled, item.history_ratio) == (told["rows"], WINDOW, 1.0)
+    assert f"{WINDOW} sampled and {WINDOW} recalled, " in round_line(item, "auc")
+    board = Board(state_dir / "b.json")
+    board.update(history_rows=1234, history_ratio=0.5)
+    console = Console(record=True, width=120)
+    console.print(live_view(board.snapshot(), [item], "auc"))
+    assert "1,234 rows · ratio 0.50" in console.export_text()
+    published = folder.published()
+    assert published is not None
+    run = MlflowClient(f"sqlite:///{state_dir / 'mlflow.db'}").get_run(published["run_id"])
+    metrics = run.data.metrics
+    assert metrics["history_rows"] == told["rows"]
+    assert metrics["history_recalled"] == WINDOW
+    assert metrics["history_score"] == told["score"]
