@@ -9,6 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from ingest import TRAIN, BottomK, Rows
+from ingest.window_samples import SIDES
+from millstream.board import Board
+from millstream.config import load_config
+from millstream.local import open_registry
+from millstream.pipeline import open_pipeline
+from millstream.replay import read_again
 from millstream.round_store import RoundStore
 from registry import ModelRegistry
 
@@ -26,6 +33,8 @@ POINTS = [
     "5.before",
     "5.weights",
     "5.statistics",
+    "5.segments",
+    "5.history",
     "5.report",
     "5.after",
     "6.before",
@@ -42,6 +51,7 @@ PER_RUN = 900
 def test_kills_at_every_step_lose_nothing(kafka, topic: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", kafka.bootstrap_servers, topic)
     normalize(project, "a", "b")
+    remember(project)
     create_topic(kafka.bootstrap_servers, topic)
     sent = project.produce(mixed_rows(seed=0))
     chance = random.Random(5)
@@ -60,10 +70,17 @@ def test_kills_at_every_step_lose_nothing(kafka, topic: str, tmp_path: Path) -> 
     check_one_version_a_round(project, store, numbers)
     check_dead_letters(project, store, numbers)
     check_statistics(store)
+    check_history(project, store)
     for number in chance.sample(numbers, 2):
         replayed = project.command("replay", str(number))
         assert replayed.code == 0, replayed.output
         assert "bit for bit the same" in replayed.output
+
+
+def remember(project: Project) -> None:
+    """Let rounds learn from the past."""
+    path = project.directory / "millstream.toml"
+    path.write_text(f"{path.read_text()}\n[history]\nrows = 400\nholdout_rows = 100\n")
 
 
 def mixed_rows(seed: int) -> list[bytes]:
@@ -115,6 +132,31 @@ def check_statistics(store: RoundStore) -> None:
     codes = found["features"]["kind"]
     assert codes["numbers"] == [0, 1, 2, 3]
     assert sum(codes["weights"]) == pytest.approx(found["weight"])
+
+
+def check_history(project: Project, store: RoundStore) -> None:
+    """It is the sample that one sampler would have of all rounds; no file of it is of no use."""
+    config = load_config(project.directory / "millstream.toml")
+    pipeline = open_pipeline(config, open_registry(config), Board(project.state_dir / "h.json"))
+    topics = tuple(sorted(config.kafka.topics))
+    samplers = pipeline.sampling.past
+    assert samplers is not None
+    wholes = [
+        BottomK(samplers.selection(side, config.sample.seed, pipeline.schema), topics)
+        for side in SIDES
+    ]
+    for folder in store.complete()[1:]:
+        window = read_again(pipeline, project.servers, folder.plan())
+        for whole, rows in zip(wholes, window.past, strict=True):
+            whole.offer(rows)
+    latest = store.complete()[-1]
+    train, held = (pipeline.past.recall(latest, 10_000, 0, 0)[0], pipeline.past.holdout(latest))
+    assert train == wholes[TRAIN].sample()
+    assert held == Rows.concat([whole.sample() for whole in wholes[TRAIN + 1 :]])
+    recalled = [folder.plan().history_rows for folder in store.complete()]
+    assert recalled[:2] == [0, 0]
+    assert min(recalled[3:]) > 0
+    assert pipeline.past.prune(store) == []
 
 
 def check_one_version_a_round(project: Project, store: RoundStore, numbers: list[int]) -> None:
