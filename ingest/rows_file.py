@@ -40,7 +40,8 @@ def read_rows_file(
     Args:
         path: of the file.
         mapped: leave the arrays in the file, where they are read when they are looked at; they
-            cannot be written to, and the file must stay as it is, though it may be deleted.
+            cannot be written to, and the file must stay as it is, though it may be deleted. Only
+            bools take memory, as the file has 8 of them in a byte.
 
     Raises:
         RowsError: there is no such file, or it is damaged, or of another format.
@@ -49,10 +50,7 @@ def read_rows_file(
         with (pa.memory_map if mapped else pa.OSFile)(str(path), "rb") as file:
             table = pa.ipc.open_file(file).read_all()
         about = json.loads((table.schema.metadata or {}).get(KEY, b"{}"))
-        copy = not mapped
-        arrays = {
-            name: from_arrow(table[name].combine_chunks(), copy) for name in table.column_names
-        }
+        arrays = {name: from_arrow(_whole(table[name]), not mapped) for name in table.column_names}
     except (OSError, pa.ArrowException, ValueError) as error:
         raise RowsError(f"{path}: expected a file of rows: {error}") from error
     if about.get("format") != FORMAT:
@@ -78,13 +76,21 @@ def from_arrow(array: pa.Array, copy: bool = True) -> Column:
         _, splits, values = array.buffers()
         ends = np.frombuffer(splits, np.int64)[array.offset : array.offset + len(array) + 1]
         whole = np.frombuffer(values or b"", np.uint8)[ends[0] : ends[-1]]
-        return Ragged(whole.copy() if copy else whole, ends - ends[0])
+        return Ragged(whole.copy() if copy else whole, _splits(ends, copy))
     if pa.types.is_large_list(array.type):
-        splits = array.offsets.to_numpy()
-        return Ragged(_values(array.flatten(), copy), splits - splits[0])
+        return Ragged(_values(array.flatten(), copy), _splits(array.offsets.to_numpy(), copy))
     if pa.types.is_fixed_size_list(array.type):
         return _values(array.flatten(), copy).reshape(len(array), array.type.list_size)
     return _values(array, copy)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    # Arrow copies even a single chunk when it combines chunks.
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _splits(ends: NDArray[np.int64], copy: bool) -> NDArray[np.int64]:
+    return ends - ends[0] if copy or ends[0] != 0 else ends
 
 
 def _values(array: pa.Array, copy: bool) -> NDArray[Any]:

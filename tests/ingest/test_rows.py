@@ -48,6 +48,32 @@ def test_a_file_gives_back_rows_of_all_shapes(tmp_path, count):
     assert Rows.concat([Rows.empty(RICH, TOPICS), rows]) == rows
 
 
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_a_mapped_file_gives_back_the_same_rows(tmp_path, count):
+    rows = make_rich(count)
+    rows.save(tmp_path / "rows.arrow")
+    again = Rows.load(tmp_path / "rows.arrow", mapped=True)
+    (tmp_path / "rows.arrow").unlink()
+    assert again == rows
+    assert again.take(np.arange(count)[::-3]) == rows.take(np.arange(count)[::-3])
+
+
+def test_what_is_mapped_takes_no_memory(tmp_path):
+    import pyarrow as pa
+
+    rows, free = make_rich(20_000), pa.total_allocated_bytes()
+    rows.save(tmp_path / "rows.arrow")
+    kept = Rows.load(tmp_path / "rows.arrow", mapped=True)
+    of_bools = len(rows.columns["flags"].values)
+    assert pa.total_allocated_bytes() - free < of_bools + 1_000
+    arrays = [*kept.columns.values(), kept.offset]
+    ragged = [array for array in arrays if isinstance(array, Ragged)]
+    plain = [array for array in arrays if not isinstance(array, Ragged)]
+    plain += [array.splits for array in ragged]
+    plain += [array.values for array in ragged if array.dtype != np.bool_]
+    assert not any(array.flags.owndata or array.flags.writeable for array in plain)
+
+
 def test_rows_of_all_shapes_are_taken_sorted_and_joined():
     rows = make_rich(60)
     order = np.random.default_rng(3).permutation(60)
