@@ -166,7 +166,7 @@ def check_state(pipeline: Pipeline, latest: RoundFolder) -> None:
     """Refuse to continue a learner that these settings do not fit, before anything is read.
 
     Raises:
-        RoundStoreError: the schema is another, or the rounds do not tile.
+        RoundStoreError: the schema is another, the rounds do not tile, or the history is damaged.
         trainer.CheckpointError: the model is another.
     """
     import trainer
@@ -182,6 +182,8 @@ def check_state(pipeline: Pipeline, latest: RoundFolder) -> None:
     pipeline.store.check_chain()
     tell_missing(pipeline)
     trainer.load(pipeline.learner.model, latest.weights)
+    ratio = latest.report().get("history", {}).get("ratio", 0.0)
+    pipeline.board.update(history_rows=pipeline.past.rows(latest), history_ratio=ratio)
     tell_champion(pipeline)
 
 

@@ -51,7 +51,7 @@ def main() -> None:
 
 def exit_code(error: BaseException) -> int | None:
     """The exit code for an error that is meant for people; None for a fault of ours."""
-    from ingest import AugmentError, BadRatioExceeded, IngestError, SchemaError
+    from ingest import AugmentError, BadRatioExceeded, IngestError, SamplerError, SchemaError
     from millstream.errors import MillstreamError
     from registry import RegistryError
 
@@ -59,7 +59,7 @@ def exit_code(error: BaseException) -> int | None:
         return error.exit_code
     if isinstance(error, BadRatioExceeded):
         return 3
-    if isinstance(error, (AugmentError, SchemaError)):
+    if isinstance(error, (AugmentError, SamplerError, SchemaError)):
         return 2
     if isinstance(error, (IngestError, RegistryError)):
         return 4

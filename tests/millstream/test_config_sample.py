@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ingest import Balanced, Recent, SamplerError, Stratified, Weighted
+from millstream.cli.app import exit_code
 from millstream.config import Config, load_config
 from millstream.errors import ConfigError
 from millstream.pipeline import make_schema
@@ -148,8 +149,11 @@ def test_a_function_of_the_users_weighs_rows(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(FUNCTION.replace("'amount'", "'gone'"))
     changed = made(tmp_path, '{ kind = "weighted", weight = "model:weights" }').weighting
     assert changed.settings != weighting.settings
-    with pytest.raises(SamplerError, match=r"sample\.policy\.weight: model:weights failed: KeyErr"):
+    with pytest.raises(
+        SamplerError, match=r"sample\.policy\.weight: model:weights failed"
+    ) as error:
         changed.log_weights(rows)
+    assert exit_code(error.value) == 2
 
 
 def test_the_window_is_larger_where_rows_are_drawn_by_importance(tmp_path: Path) -> None:
