@@ -83,12 +83,13 @@ class History:
     """A sample of all rows that were ever offered, bounded in rows and in bytes.
 
     Guarantee: as `Sampler`: a function of the selection and the set of rows offered. Memory holds
-    40 bytes a row of the sample, and the rows that came in since the last `save`; with segments,
-    the others are read from disk when they are wanted.
+    about 80 bytes a row of the sample, its bools, and the rows of interest that came in since
+    the last `save`; the others stay on disk and are read when they are wanted. There they take up
+    to twice the rows and the bytes that are of interest.
 
     Args:
         selection: says who stays.
-        topics: the rows' topics.
+        topics: the rows' topics; rows of others may come too.
         segments: where `save` writes.
     """
 
@@ -121,10 +122,11 @@ class History:
         self._consider(rows)
 
     def _consider(self, rows: Rows, name: str | None = None) -> None:
+        self._know(rows.topics)
         part = Part.of(rows.with_topics(self._empty.topics), self.selection, name)
         part.kept = np.flatnonzero(self._bar.admits(part.keys, part.strata))
         if name is None:
-            part = part.thinned(self.selection)
+            part = part.thinned()
         if not len(part.kept):
             return
         self._parts.append(part)
@@ -134,6 +136,14 @@ class History:
         most = self.selection.most_bytes or np.inf
         if self._fresh > self.selection.capacity or self._fresh_bytes > most:
             self._compacted()
+
+    def _know(self, topics: tuple[str, ...]) -> None:
+        """Number all topics in one way, also those that were read only before or only later."""
+        known = tuple(sorted({*self._empty.topics, *topics}))
+        if known != self._empty.topics:
+            self._empty = self._empty.with_topics(known)
+            for part in self._parts:
+                part.rows = part.rows.with_topics(known)
 
     def sample(self) -> Rows:
         """The sample, sorted by identity."""
@@ -168,18 +178,25 @@ class History:
 
         Args:
             name: of the new segment; not that of an older one.
+
+        Raises:
+            SamplerError: an older segment of that name is still in use.
         """
         self._compacted()
         moving = [part for part in self._parts if part.name is None or part.is_thin()]
         staying = [part for part in self._parts if part not in moving]
         staying.sort(key=lambda part: len(part.kept), reverse=True)
         moving, staying = moving + staying[MOST_SEGMENTS:], staying[:MOST_SEGMENTS]
-        rows = [part.rows.take(part.kept) for part in moving if len(part.kept)]
-        if rows:
-            whole = Rows.concat(rows).sorted_by_identity()
+        if moving:
+            if name in {part.name for part in self._parts}:
+                raise SamplerError(
+                    f'history: segment "{name}" is in use, and checkpoints may name it; expected a'
+                    " name that no save has had"
+                )
+            whole = Rows.concat([part.rows.take(part.kept) for part in moving]).sorted_by_identity()
             self._segments.write(name, whole)
             staying.append(Part.of(self._segments.read(name), self.selection, name))
-        self._parts, self._members = [part for part in staying if len(part.kept)], None
+        self._parts, self._members = staying, None
         self._compacted()
         names = tuple(part.name for part in self._parts if part.name is not None)
         return HistoryState(self.selection.settings, self.seen, names)
@@ -199,9 +216,10 @@ class History:
                 "history: it has rows of another schema, which the model cannot be trained on;"
                 " remove it, or go back to the schema that it was made with"
             )
+        found = [(self._segments.read(name), name) for name in state.segments]
         self._begin()
-        for name in state.segments:
-            self._consider(self._segments.read(name), name)
+        for rows, name in found:
+            self._consider(rows, name)
         self.seen = state.seen
 
     def _compacted(self) -> Members:
@@ -221,6 +239,12 @@ class History:
         cuts = np.cumsum([len(part.kept) for part in parts])[:-1]
         for part, still in zip(parts, np.split(held, cuts), strict=bool(parts)):
             part.kept = part.kept[still]
+        # What is in memory shrinks at once; what is on disk is left alone until it is saved.
+        self._parts = [
+            part.thinned() if part.name is None and part.is_thin() else part
+            for part in parts
+            if len(part.kept)
+        ]
         self._bar = Bar.of(found, self.selection.allocation is not None)
         self._fresh = self._fresh_bytes = 0
         self._members = Members((np.cumsum(held) - 1)[order[found.inside]], found.limits)

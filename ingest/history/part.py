@@ -48,10 +48,13 @@ class Part:
         """Of the rows that are still of interest."""
         return int(self.sizes[self.kept].sum())
 
-    def thinned(self, selection: Selection) -> Part:
+    def thinned(self) -> Part:
         """The rows of interest alone, in memory."""
-        return Part.of(self.rows.take(self.kept), selection)
+        kept = self.kept
+        strata = None if self.strata is None else self.strata[kept]
+        everything = np.arange(len(kept))
+        return Part(self.rows.take(kept), self.keys[kept], strata, self.sizes[kept], everything)
 
     def is_thin(self) -> bool:
-        """Whether most rows of the segment are of no interest any more."""
-        return 2 * len(self.kept) < len(self.rows)
+        """Whether most of the rows, or of their bytes, are of no interest any more."""
+        return 2 * len(self.kept) < len(self.rows) or 2 * self.kept_bytes < self.sizes.sum()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from ingest import Balanced, BottomK, Recent, Rows, Stratified, Uniform, Weighted
+from ingest import Balanced, BottomK, Field, Recent, Rows, Schema, Stratified, Uniform, Weighted
 from ingest.errors import RowsError, SamplerError
 from ingest.history import History, HistoryState, Segments
+from ingest.ragged import Ragged
 from ingest.sampling.selection import Selection
 from tests.ingest.samples import SCHEMA, TOPICS, make_rows
 
@@ -166,16 +169,79 @@ def test_more_topics_than_before(tmp_path: Path) -> None:
     assert names(more.sample()) == {(1, p, o) for _, p, o in names(kept.sample())}
 
 
+def test_topics_that_are_no_longer_read_stay_in_it(tmp_path: Path) -> None:
+    kept, whole = history(tmp_path), BottomK(selection(), TOPICS)
+    kept.offer(make_rows(100))
+    state = kept.save("000001")
+    fewer = History(selection(), ("b",), Segments(tmp_path))
+    fewer.load(state)
+    fewer.offer(make_rows(60, first=200, topics=("b",)))
+    for rows in (make_rows(100), make_rows(60, first=200, topics=("b",))):
+        whole.offer(rows)
+    assert fewer.sample() == whole.sample()
+    assert fewer.weights().tobytes() == whole.weights().tobytes()
+    fewer.offer(make_rows(9, first=900, topics=("c",)))
+    assert fewer.sample().topics == ("a", "b", "c")
+
+
+def test_a_segment_that_is_in_use_is_not_replaced(tmp_path: Path) -> None:
+    kept = history(tmp_path)
+    kept.offer(make_rows(40))
+    state = kept.save("000001")
+    assert kept.save("000001") == state
+    kept.offer(make_rows(40, first=40))
+    with pytest.raises(SamplerError, match='segment "000001" is in use'):
+        kept.save("000001")
+    again = history(tmp_path)
+    again.load(state)
+    assert names(again.sample()) == names(make_rows(40))
+
+
+def test_memory_holds_what_is_of_interest_between_saves(tmp_path: Path) -> None:
+    kept = history(tmp_path, "recent", rows=50)
+    for number in range(200):
+        kept.offer(make_rows(60, first=number * 60))
+        assert sum(len(part.rows) for part in kept._parts) <= 300
+
+
+def test_segments_whose_bytes_are_mostly_of_no_interest_are_thin(tmp_path: Path) -> None:
+    schema = Schema((Field("text", "bytes"), Field("label", "float32", "label")))
+    kept = History(Selection(100, 1, schema), ("a",), Segments(tmp_path))
+    long = np.zeros(100, np.int64)
+    order = np.argsort(kept.selection.keys(texts(long)))
+    long[order[60:]] = 10_000  # those that go first
+    kept.offer(texts(long))
+    kept.save("000001")
+    more = texts(np.zeros(1_000, np.int64), first=100)
+    likely = np.argsort(kept.selection.keys(more))[:40]
+    kept.offer(more.take(likely))
+    state = kept.save("000002")
+    assert sum((tmp_path / f"{name}.arrow").stat().st_size for name in state.segments) < 100_000
+
+
+def texts(lengths: NDArray[np.int64], first: int = 0) -> Rows:
+    """Rows of one topic with texts of these lengths."""
+    count = len(lengths)
+    plain = make_rows(count, topics=("a",))
+    columns = {
+        "text": Ragged.from_lengths(np.zeros(lengths.sum(), np.uint8), lengths),
+        "label": np.zeros(count, np.float32),
+    }
+    return replace(plain, offset=np.arange(first, first + count), columns=columns)
+
+
 def test_what_is_damaged_or_of_another_schema_is_refused(tmp_path: Path) -> None:
     kept = history(tmp_path)
     kept.offer(make_rows(10))
     state = kept.save("000001")
+    (tmp_path / "000001.arrow").unlink()  # what is mapped stays as it was
     (tmp_path / "000001.arrow").write_bytes(b"ARROW1 no more")
     with pytest.raises(RowsError, match=r"000001\.arrow: expected a file of rows"):
         history(tmp_path).load(state)
     (tmp_path / "000001.arrow").unlink()
     with pytest.raises(RowsError, match=r"000001\.arrow"):
-        history(tmp_path).load(state)
+        kept.load(state)
+    assert names(kept.sample()) == names(make_rows(10))
     with pytest.raises(SamplerError, match="rows of another schema"):
         history(tmp_path).load(HistoryState({"schema": "other"}, 0, ()))
     with pytest.raises(SamplerError, match="expected a state"):
