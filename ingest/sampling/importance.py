@@ -62,7 +62,8 @@ def select_important(
     given = np.asarray(scores, np.float64)
     if given.shape != (len(rows),) or not (np.isfinite(given) & (given >= 0)).all():
         raise SamplerError(f"importance: expected {len(rows)} scores that are 0 or more")
-    mean = given.mean() if len(given) else 0.0
+    # A sum is rounded by its order, which must not be that of the rows.
+    mean = np.sort(given).mean() if len(given) else 0.0
     relative = given / mean if mean > 0 else np.ones(len(rows))
     logs = np.log((1.0 - uniform_share) * relative + uniform_share)
     who = Identities(rows.topic, rows.partition, rows.offset)

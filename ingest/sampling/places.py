@@ -60,9 +60,12 @@ def first_places(
     if strata is None or allocation is None:
         return _smallest(keys, _fitting(np.arange(len(keys)), bounds, sizes))
     line = np.argsort(strata, kind="stable")
-    own, starts = strata[line], _starts(strata[line])
-    rank = np.empty(len(keys), np.int64)
-    rank[line] = np.arange(len(keys)) - starts + 1
+    own = strata[line]
+    begins = np.flatnonzero(np.concatenate([[True], own[1:] != own[:-1]]))[: len(own)]
+    counts = np.diff(np.append(begins, len(own)))
+    rank, number = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
+    rank[line] = np.arange(len(keys)) - np.repeat(begins, counts) + 1
+    number[line] = np.repeat(np.arange(len(begins)), counts)
     urgency = allocation.urgency(rank, strata)
     order = np.argsort(urgency, kind="stable")
     order = order[: int(np.searchsorted(urgency[order], np.inf))]
@@ -71,7 +74,7 @@ def first_places(
     is_in = np.zeros(len(keys), np.bool_)
     is_in[inside] = True
     outside = _first_out(line, own, is_in)
-    limits = _limits(keys, strata, urgency, order, count, outside)
+    limits = _limits(keys, number, urgency, order, count, outside)
     return Places(inside, outside, limits[inside], strata[outside], keys[outside])
 
 
@@ -94,13 +97,6 @@ def _smallest(keys: NDArray[np.float64], count: int) -> Places:
     return Places(places[:count], outside, limits, np.zeros(len(outside), np.int64), keys[outside])
 
 
-def _starts(own: NDArray[np.int64]) -> NDArray[np.int64]:
-    """int64[n]: where the stratum of each row begins, in an order of strata."""
-    begins = np.flatnonzero(np.concatenate([[True], own[1:] != own[:-1]]))[: len(own)]
-    counts = np.diff(np.append(begins, len(own)))
-    return np.repeat(begins, counts)
-
-
 def _first_out(
     line: NDArray[np.intp], own: NDArray[np.int64], is_in: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
@@ -113,29 +109,25 @@ def _first_out(
 
 def _limits(
     keys: NDArray[np.float64],
-    strata: NDArray[np.int64],
+    number: NDArray[np.intp],
     urgency: NDArray[np.float64],
     order: NDArray[np.intp],
-    capacity: int,
+    count: int,
     outside: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    """float64[n]: the limit of each row that is in.
+    """float64[n]: the limit of each row that is in, whose strata are numbered from 0.
 
     A row whose key grows takes the last place of its stratum in the sample, until it is behind the
     first of its stratum that is out; or, if that last place is as urgent as the first row out of
     all, until it is behind that one.
     """
-    known = strata[outside]
-    at = np.searchsorted(known, strata)
-    limits = np.full(len(keys), np.inf)
-    if len(known):
-        found = known[np.minimum(at, len(known) - 1)] == strata
-        limits[found] = keys[outside][at[found]]
-    if len(order) > capacity:
-        first = order[capacity]
-        inside = order[:capacity]
-        last = np.full(int(strata.max()) - int(strata.min()) + 1, -np.inf)
-        np.maximum.at(last, strata[inside] - strata.min(), urgency[inside])
-        rivals = last[strata - strata.min()] == urgency[first]
+    strata = int(number.max(initial=-1)) + 1
+    limits = np.full(strata, np.inf)
+    limits[number[outside]] = keys[outside]
+    if len(order) > count:
+        first, inside = order[count], order[:count]
+        last = np.full(strata, -np.inf)
+        np.maximum.at(last, number[inside], urgency[inside])
+        rivals = last == urgency[first]
         limits[rivals] = np.minimum(limits[rivals], keys[first])
-    return limits
+    return limits[number]

@@ -59,7 +59,8 @@ def stratum_of(field: Field, value: object) -> int:
             return code
     elif field.dtype != "category":
         text = {"true": "1", "false": "0"}.get(str(value).lower(), str(value))
-        if text.removeprefix("-").isdecimal():
+        low, high = (0, 1) if field.dtype == "bool" else field.bounds
+        if text.removeprefix("-").isdecimal() and (low or 0) <= int(text) <= (high or 0):
             return int(text)
     raise SettingsError(f'field "{field.name}": it never has the value {value!r}')
 

@@ -63,6 +63,18 @@ def test_weights_are_unbiased(way: str) -> None:
     check_sampler_weights(lambda seed: sampler(way, 24, seed), skewed(60))
 
 
+def test_strata_of_ones_own_may_be_any_integers() -> None:
+    class Hashed(Stratified):
+        def strata(self, rows):
+            return np.array([-(2**63), 7, 2**62])[rows.columns["city"]]
+
+    def make(seed: int) -> BottomK:
+        return BottomK(Selection(24, seed, SCHEMA, allocation=Hashed("city", 4)), TOPICS)
+
+    check_sampler(lambda: make(1), skewed(200), 24)
+    check_sampler_weights(make, skewed(60))
+
+
 def test_weights_that_are_wrong_are_found() -> None:
     class Careless(BottomK):
         def weights(self):
@@ -179,5 +191,8 @@ def test_integers_and_words_are_strata() -> None:
         )
     )
     assert Balanced.of(schema, "hour", shares={"23": 2}).shares == {23: 2}
+    for field, value in (("hour", "24"), ("hour", "-1"), ("member", "7")):
+        with pytest.raises(SettingsError, match=f'field "{field}": it never has the value'):
+            Balanced.of(schema, field, shares={value: 2})
     assert Balanced.of(schema, "member", shares={"true": 2}).shares == {1: 2}
     assert Balanced.of(schema, shares={"yes": 2}).shares == {1: 2}
