@@ -91,4 +91,5 @@ def _column(field: ingest.Field) -> NDArray[Any]:
         numbers = numbers % 2
     low, high = field.bounds
     low, high = -np.inf if low is None else low, np.inf if high is None else high
-    return np.clip(numbers, low, high).astype(field.numpy_dtype)
+    column: NDArray[Any] = np.clip(numbers, low, high).astype(field.numpy_dtype)
+    return column

@@ -13,21 +13,29 @@ from millstream.cli.terminal import console
 __all__ = ["preview"]
 
 
+FileOption = Annotated[
+    Path | None, typer.Option(help="A .jsonl, .csv or .parquet file, instead of the topics.")
+]
+RowsOption = Annotated[
+    int, typer.Option(help="How many records to read, the newest of the topics.", min=1)
+]
+FeatureOption = Annotated[
+    str | None, typer.Option(help="To draw; else that of the first step that has one.")
+]
+ShapeOption = Annotated[
+    str | None, typer.Option(help="Of the feature, such as 28,28,1; else that of its step.")
+]
+TimesOption = Annotated[int, typer.Option(help="How often each is augmented.", min=1, max=12)]
+OutputOption = Annotated[Path, typer.Option(help="The picture.")]
+
+
 def preview(
-    file: Annotated[
-        Path | None, typer.Option(help="A .jsonl, .csv or .parquet file, instead of the topics.")
-    ] = None,
-    topic_rows: Annotated[
-        int, typer.Option(help="How many records to read, the newest of the topics.", min=1)
-    ] = 200,
-    feature: Annotated[
-        str | None, typer.Option(help="To draw; else that of the first step that has one.")
-    ] = None,
-    shape: Annotated[
-        str | None, typer.Option(help="Of the feature, such as 28,28,1; else that of its step.")
-    ] = None,
-    times: Annotated[int, typer.Option(help="How often each is augmented.", min=1, max=12)] = 3,
-    output: Annotated[Path, typer.Option(help="The picture.")] = Path("preview.png"),
+    file: FileOption = None,
+    topic_rows: RowsOption = 200,
+    feature: FeatureOption = None,
+    shape: ShapeOption = None,
+    times: TimesOption = 3,
+    output: OutputOption = Path("preview.png"),
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Show a few records beside what the steps of [[augment.steps]] make of them.
