@@ -38,7 +38,7 @@ def preview(
     output: OutputOption = Path("preview.png"),
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Show a few records beside what the steps of [[augment.steps]] make of them.
+    """Show a few records beside what the steps of the augmentation make of them.
 
     Images, sound and series are drawn, as a PNG; other rows are printed as a table.
     """
