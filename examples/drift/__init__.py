@@ -1,0 +1,1 @@
+"""What is learned changes at once: a history that forgets, against one that does not."""

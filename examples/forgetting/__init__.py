@@ -1,0 +1,1 @@
+"""Digits that come class by class: history and augmentation against forgetting."""

@@ -1,0 +1,1 @@
+"""Rare events in a stream: a balanced sample, against a uniform one of the same size."""
