@@ -15,10 +15,11 @@ from millstream.board import Board
 from millstream.config import load_config
 from millstream.pipeline import Pipeline, open_pipeline
 from millstream.plan import Plan
-from millstream.round import begin_store, train_window
+from millstream.rehearsal import Rehearsal
+from millstream.round import begin_store, checkpoint, train_window
 from millstream.round_store import RoundFolder
 from millstream.training_rows import rows_to_recall, training_rows, window_rows
-from millstream.turn import Turn
+from millstream.turn import Trained, Turn
 
 from .project import make_project
 
@@ -181,3 +182,20 @@ def test_weights_reach_the_dataset_that_the_learner_gets(tmp_path: Path) -> None
     train_window(pipeline, turn, Statistics.empty(pipeline.schema), lambda: False)
     columns = np.asarray(expected.rows.columns["a"]).tolist()
     assert given == dict(zip(columns, expected.weights.astype(np.float32).tolist(), strict=True))
+
+
+@pytest.mark.parametrize("diverged", [None, "a loss that is not finite"])
+def test_only_what_was_learned_is_remembered(tmp_path: Path, diverged: str | None) -> None:
+    pipeline = make_pipeline(tmp_path, history="rows = 40")
+    folder, known = begin(pipeline), Statistics.empty(pipeline.schema)
+    for number, outcome in ((1, None), (2, diverged)):
+        window = make_window(pipeline, make_rows(pipeline, 100, first=100 * number))
+        turn = Turn(
+            pipeline.store.begin(make_plan(number)), folder, make_plan(number), window, NOTHING
+        )
+        report = trainer.TrainReport(1, 1, False, False, {}, outcome, None, 0.0)
+        checkpoint(pipeline, turn, {}, Rehearsal("auc", 0.5), Trained(report, known))
+        folder = turn.folder
+    assert folder.report()["history"]["rows"] == pipeline.past.rows(folder) == 40
+    recalled, _ = pipeline.past.recall(folder, 100, 0, 0)
+    assert (recalled.offset.max() >= 200) == (diverged is None)
