@@ -33,7 +33,7 @@ def make_sample_settings(config: Config, schema: ingest.Schema) -> ingest.Sample
     past = ingest.PastSettings(
         rows=max(kept.rows, 1),
         most_bytes=kept.bytes,
-        policy=make_policy(config, kept.policy, schema, "history.policy"),
+        policy=make_policy(config, kept.policy, schema, "history.policy", kept.bytes),
         holdout_rows=kept.holdout_rows,
     )
     more = section.importance.pre_sample if section.importance else 1.0
@@ -48,7 +48,11 @@ def make_sample_settings(config: Config, schema: ingest.Schema) -> ingest.Sample
 
 
 def make_policy(
-    config: Config, spec: PolicySpec, schema: ingest.Schema, place: str
+    config: Config,
+    spec: PolicySpec,
+    schema: ingest.Schema,
+    place: str,
+    most_bytes: int | None = None,
 ) -> ingest.SamplePolicy:
     """The policy that a table describes.
 
@@ -57,13 +61,14 @@ def make_policy(
         spec: the table.
         schema: of the rows.
         place: of the table, for errors.
+        most_bytes: that the sample may have.
 
     Raises:
-        ConfigError: it does not fit the schema, or its function cannot be loaded.
+        ConfigError: it does not fit the schema or the bytes, or its function cannot be loaded.
     """
     try:
         policy = _policy(config, spec, schema, place)
-        policy.selection(1, 0, schema)
+        policy.selection(1, 0, schema, most_bytes)
     except (ingest.SettingsError, ingest.SchemaError) as error:
         raise ConfigError(f"{place}: {error}") from error
     return policy
