@@ -40,3 +40,12 @@ class Allocation(Protocol):
             rank: int64[n], places in the line, from 1; urgency never falls along a line.
             stratum: int64[n].
         """
+
+    def parts(self, stratum: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        """float64[n]: how much of places and bytes a stratum gets, beside others; more than 0.
+
+        It is asked for only if bytes are bounded and rows differ in size.
+
+        Returns:
+            None if that cannot be said; bytes of such rows cannot be bounded then.
+        """

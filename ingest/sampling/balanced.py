@@ -24,7 +24,9 @@ class Balanced:
     """As many rows of each class as there are places, whenever it comes; an `Allocation`.
 
     A class that has fewer rows than its part leaves the rest to the others. Classes need not be
-    known before: a new one gets its places from those that have most.
+    known before: a new one gets its places from those that have most. Where bytes are bounded and
+    rows differ in size, each class gets the same part of places and bytes, or its share of them; a
+    class that has reached its cap keeps its part, and one whose rows are larger than that has none.
 
     Attributes:
         by: the field of the class.
@@ -81,9 +83,14 @@ class Balanced:
 
     def urgency(self, rank: NDArray[np.int64], stratum: NDArray[np.int64]) -> NDArray[np.float64]:
         """See `Allocation`."""
-        urgency = rank.astype(np.float64)
-        for known, part in self.shares.items():
-            urgency[stratum == known] /= part
+        urgency = rank / self.parts(stratum)
         if self.cap is not None:
             urgency[rank > self.cap] = np.inf
         return urgency
+
+    def parts(self, stratum: NDArray[np.int64]) -> NDArray[np.float64]:
+        """See `Allocation`."""
+        parts = np.ones(len(stratum))
+        for known, part in self.shares.items():
+            parts[stratum == known] = part
+        return parts

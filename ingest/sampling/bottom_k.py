@@ -31,7 +31,8 @@ class BottomK:
     """A `Sampler` of at most `capacity` rows; see the module for the method.
 
     A row whose key is above the limit of its stratum is dropped by one comparison. Up to twice the
-    capacity is held between compactions, and a row of each stratum that is out.
+    capacity and twice the bytes are held between compactions, and a row of each stratum that is
+    out, and the rows of one offer.
 
     Args:
         selection: says who stays.
@@ -132,7 +133,7 @@ class BottomK:
         most = self.selection.most_bytes
         if most is not None:
             self._bytes += int(row_bytes(rows).sum())
-        if self._held > 2 * self.capacity + self._bar.strata or self._bytes > 2 * (most or np.inf):
+        if self._held > 2 * self.capacity + self._bar.strata or self._bytes > (most or np.inf):
             self.compact()
         elif self._held > self.capacity and 4 * self._fresh >= self.capacity:
             self._tighten()
@@ -169,8 +170,7 @@ class BottomK:
         )
         held = order[np.concatenate([found.inside, found.outside])]
         self._parts, self._part_keys = [rows.take(held)], [keys[held]]
-        self._held, self._fresh = len(held), 0
-        self._bytes = 0 if sizes is None else int(sizes[held].sum())
+        self._held, self._fresh, self._bytes = len(held), 0, 0
         self._bar = Bar.of(found, self.selection.allocation is not None)
         self._places = found
         return found

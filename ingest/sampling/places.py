@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.sampling.allocation import Allocation
+from ingest.sampling.level import below_level
+from ingest.sampling.lines import Lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,37 +58,39 @@ def first_places(
         bounds: places, and bytes of all rows that have one.
         allocation: says who is urgent; None if there are no strata.
         sizes: int64[n], bytes of each row; None if they are not bounded.
+
+    Rows that come first in the order of (urgency, key) are in as long as there are places. If bytes
+    are bounded, they are as long as they fit, or, with an allocation, up to a level of each stratum
+    (see `ingest.sampling.level`).
     """
     if strata is None or allocation is None:
-        return _smallest(keys, _fitting(np.arange(len(keys)), bounds, sizes))
-    line = np.argsort(strata, kind="stable")
-    own = strata[line]
-    begins = np.flatnonzero(np.concatenate([[True], own[1:] != own[:-1]]))[: len(own)]
-    counts = np.diff(np.append(begins, len(own)))
-    rank, number = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
-    rank[line] = np.arange(len(keys)) - np.repeat(begins, counts) + 1
-    number[line] = np.repeat(np.arange(len(begins)), counts)
-    urgency = allocation.urgency(rank, strata)
-    order = np.argsort(urgency, kind="stable")
-    order = order[: int(np.searchsorted(urgency[order], np.inf))]
-    count = _fitting(order, bounds, sizes)
-    inside = np.sort(order[:count])
-    is_in = np.zeros(len(keys), np.bool_)
-    is_in[inside] = True
-    outside = _first_out(line, own, is_in)
-    limits = _limits(keys, number, urgency, order, count, outside)
-    return Places(inside, outside, limits[inside], strata[outside], keys[outside])
+        return _smallest(keys, _fitting(bounds, sizes, len(keys)))
+    lines = Lines.of(strata)
+    urgency = allocation.urgency(lines.rank, strata)
+    order, count = np.empty(0, np.intp), 0
+    parts = None if sizes is None else allocation.parts(strata)
+    if sizes is None or parts is None:
+        order = np.argsort(urgency, kind="stable")
+        order = order[: int(np.searchsorted(urgency[order], np.inf))]
+        count = min(bounds[0], len(order))
+        is_in = np.zeros(len(keys), np.bool_)
+        is_in[order[:count]] = True
+    else:
+        is_in = below_level(lines, parts, np.isinf(urgency), sizes, bounds)
+    inside, outside = np.flatnonzero(is_in), lines.first_out(is_in)
+    limits = _limits(keys, lines.number, outside)
+    if len(order) > count:
+        _limit_rivals(limits, keys, lines.number, urgency, (order, count))
+    return Places(inside, outside, limits[lines.number[inside]], strata[outside], keys[outside])
 
 
-def _fitting(
-    order: NDArray[np.intp], bounds: tuple[int, float], sizes: NDArray[np.int64] | None
-) -> int:
+def _fitting(bounds: tuple[int, float], sizes: NDArray[np.int64] | None, rows: int) -> int:
     """How many of the first rows keep both bounds."""
     places, most = bounds
-    count = min(places, len(order))
-    if sizes is None or np.isinf(most):
+    count = min(places, rows)
+    if sizes is None:
         return count
-    return int(np.searchsorted(np.cumsum(sizes[order[:count]]), most, "right"))
+    return int(np.searchsorted(np.cumsum(sizes[:count]), most, "right"))
 
 
 def _smallest(keys: NDArray[np.float64], count: int) -> Places:
@@ -97,37 +101,33 @@ def _smallest(keys: NDArray[np.float64], count: int) -> Places:
     return Places(places[:count], outside, limits, np.zeros(len(outside), np.int64), keys[outside])
 
 
-def _first_out(
-    line: NDArray[np.intp], own: NDArray[np.int64], is_in: NDArray[np.bool_]
-) -> NDArray[np.intp]:
-    """intp[s]: the first row that is out of each stratum that has one, by stratum."""
-    out = np.flatnonzero(~is_in[line])
-    first = np.concatenate([[True], own[out][1:] != own[out][:-1]])[: len(out)]
-    found: NDArray[np.intp] = line[out[first]]
-    return found
-
-
 def _limits(
+    keys: NDArray[np.float64], number: NDArray[np.intp], outside: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """float64[s]: the limit of the rows of each line that are in.
+
+    A row whose key grows takes the last place of its line in the sample, until it is behind the
+    first of its line that is out.
+    """
+    limits = np.full(int(number.max(initial=-1)) + 1, np.inf)
+    limits[number[outside]] = keys[outside]
+    return limits
+
+
+def _limit_rivals(
+    limits: NDArray[np.float64],
     keys: NDArray[np.float64],
     number: NDArray[np.intp],
     urgency: NDArray[np.float64],
-    order: NDArray[np.intp],
-    count: int,
-    outside: NDArray[np.intp],
-) -> NDArray[np.float64]:
-    """float64[n]: the limit of each row that is in, whose strata are numbered from 0.
+    places: tuple[NDArray[np.intp], int],
+) -> None:
+    """Lower the limits of lines whose last place is as urgent as the first row out of all.
 
-    A row whose key grows takes the last place of its stratum in the sample, until it is behind the
-    first of its stratum that is out; or, if that last place is as urgent as the first row out of
-    all, until it is behind that one.
+    A row that has that place must also stay before that one.
     """
-    strata = int(number.max(initial=-1)) + 1
-    limits = np.full(strata, np.inf)
-    limits[number[outside]] = keys[outside]
-    if len(order) > count:
-        first, inside = order[count], order[:count]
-        last = np.full(strata, -np.inf)
-        np.maximum.at(last, number[inside], urgency[inside])
-        rivals = last == urgency[first]
-        limits[rivals] = np.minimum(limits[rivals], keys[first])
-    return limits[number]
+    order, count = places
+    first, inside = order[count], order[:count]
+    last = np.full(len(limits), -np.inf)
+    np.maximum.at(last, number[inside], urgency[inside])
+    rivals = last == urgency[first]
+    limits[rivals] = np.minimum(limits[rivals], keys[first])

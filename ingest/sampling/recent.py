@@ -29,6 +29,11 @@ __all__ = ["Recent"]
 class Recent:
     """A row weighs half of one that is a half-life newer; a `Weighting`.
 
+    A row's own time is taken as it is. One without a time, -1, is older than all others; one from
+    the future stays in the sample until its time has come, so let Kafka refuse those
+    (`message.timestamp.after.max.ms`) if producers' clocks are not to be trusted. With `records`, a
+    partition with fewer records counts as older: it is meant for partitions that grow alike.
+
     Attributes:
         seconds: half-life in event time: of `field`, or of Kafka's timestamp.
         records: half-life in records of the row's own partition, by offset.

@@ -36,7 +36,7 @@ class Sampler(Protocol):
     Guarantee: the sample is a function of the seed and the set of rows offered, however they were
     cut into offers, ordered, or spread over samplers that are merged later; a row offered twice
     counts once. A row that was no candidate when `candidates` was asked need not be offered: the
-    sample is the same. Memory is bounded by the capacity. `ingest.checks.check_sampler` proves it
+    sample is the same. Memory is bounded by the capacity, and a row a stratum. `ingest.checks.check_sampler` proves it
     for an implementation.
     """
 
@@ -74,7 +74,8 @@ class Sampler(Protocol):
         Returns:
             float64[n], in the order of `sample`: the inverse of the chance that the row had to be
             in, given who else came. For any function f of rows, the sum of weight * f(row) over
-            the sample has the sum of f over all rows that were offered as its expectation.
+            the sample has the sum of f over all rows that were offered as its expectation; but
+            rows that can never be in count nowhere: those of weight 0, or larger than the bound.
         """
 
     def merge(self, other: Sampler) -> None:

@@ -39,10 +39,12 @@ class Selection:
         schema: the rows' schema.
         weighting: what a row weighs.
         allocation: shares the places among strata; None for one sample of all.
-        most_bytes: of the columns of all rows together; None for as many as there are.
+        most_bytes: of the identities and columns of all rows together; None for as many as there
+            are. With room for few of the larger rows, the sample ends before the first of them.
 
     Raises:
-        SettingsError: a bound is not positive, or the schema has no such field.
+        SettingsError: a bound is not positive, or the schema has no such field, or rows differ in
+            size and their bytes cannot be bounded with this allocation.
     """
 
     capacity: int
@@ -58,8 +60,17 @@ class Selection:
         if self.most_bytes is not None and self.most_bytes < 1:
             raise SettingsError(f"sampler: expected bytes of at least 1, got {self.most_bytes}")
         self.weighting.check(self.schema)
-        if self.allocation is not None:
-            self.allocation.check(self.schema)
+        if self.allocation is None:
+            return
+        self.allocation.check(self.schema)
+        nothing = np.zeros(0, np.int64)
+        if self.most_bytes and not self.has_one_size and self.allocation.parts(nothing) is None:
+            ragged = ", ".join(f'"{f.name}"' for f in self.schema.fields if f.is_ragged)
+            raise SettingsError(
+                f"sampler: rows differ in size ({ragged}), and their bytes cannot be bounded with"
+                f" allocation {self.allocation.settings.get('allocation')!r}; bound the rows only,"
+                " or use a balanced sample"
+            )
 
     @property
     def settings(self) -> dict[str, object]:
@@ -88,6 +99,11 @@ class Selection:
         """float64[n]: the keys of rows; the smaller, the likelier to stay."""
         bits = hash64(self.seed, "sample", rows.topics, rows.topic, rows.partition, rows.offset)
         return base_keys(bits) - self.weighting.log_weights(rows)
+
+    @property
+    def has_one_size(self) -> bool:
+        """Whether all rows have as many bytes."""
+        return not any(field.is_ragged for field in self.schema.fields)
 
     @property
     def is_early(self) -> bool:
@@ -146,8 +162,12 @@ class Selection:
             strata: int64[n], or None.
             sizes: int64[n], bytes of each row; needed if they are bounded.
         """
-        most = np.inf if self.most_bytes is None else self.most_bytes
-        bounds = (self.capacity, most)
+        if self.most_bytes is None or sizes is None or not len(sizes):
+            return first_places(keys, strata, (self.capacity, np.inf), self.allocation)
+        if self.has_one_size:
+            places = min(self.capacity, self.most_bytes // int(sizes[0]))
+            return first_places(keys, strata, (places, np.inf), self.allocation)
+        bounds = (self.capacity, self.most_bytes)
         return first_places(keys, strata, bounds, self.allocation, sizes)
 
     def chances(self, rows: Rows, limits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -60,3 +60,7 @@ class Stratified:
     def urgency(self, rank: NDArray[np.int64], _stratum: NDArray[np.int64]) -> NDArray[np.float64]:
         """See `Allocation`."""
         return (rank > self.least).astype(np.float64)
+
+    def parts(self, _stratum: NDArray[np.int64]) -> None:
+        """See `Allocation`; what the least rows leave of the bytes may grow as rows come."""
+        return

@@ -60,7 +60,8 @@ class Weighted:
     @property
     def settings(self) -> dict[str, object]:
         """See `Weighting`."""
-        return {"weighting": "weighted", "weight": self.field or self.name}
+        kind = "weighted" if self.function is None else "weighted by a function"
+        return {"weighting": kind, "weight": self.field or self.name}
 
     def log_weights(self, rows: Rows) -> NDArray[np.float64]:
         """See `Weighting`.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from ingest import BottomK, Field, Schema, Selection
+from ingest import BottomK, Field, Rows, Schema, Selection
 from ingest.errors import SamplerError, SettingsError
-from ingest.sampling import Balanced, Recent, Stratified, Weighted
+from ingest.ragged import Ragged
+from ingest.sampling import Balanced, Recent, Stratified, Uniform, Weighted
 from ingest.sampling.checks import check_sampler, check_sampler_weights
 from tests.ingest.samples import SCHEMA, TOPICS, make_rows
 
@@ -27,6 +30,12 @@ WAYS = {
     "balanced and recent": {"weighting": Recent(seconds=0.05), "allocation": Balanced.of(SCHEMA)},
     "stratified and weighted": {
         "weighting": Weighted("weight"),
+        "allocation": Stratified.of(SCHEMA, "city", 4),
+    },
+    "bytes": {"most_bytes": 1_000},
+    "balanced within bytes": {"most_bytes": 1_000, "allocation": Balanced.of(SCHEMA, "city")},
+    "stratified within bytes": {
+        "most_bytes": 1_000,
         "allocation": Stratified.of(SCHEMA, "city", 4),
     },
 }
@@ -61,6 +70,63 @@ def test_conformance(way: str, capacity: int) -> None:
 @ALL
 def test_weights_are_unbiased(way: str) -> None:
     check_sampler_weights(lambda seed: sampler(way, 24, seed), skewed(60))
+
+
+def texts(count: int) -> Rows:
+    """Rows of three strata with texts of very different lengths."""
+    lengths = np.where(np.arange(count) % 5 == 0, 400, np.arange(count) % 30)
+    columns = {
+        "text": Ragged.from_lengths(np.zeros(lengths.sum(), np.uint8), lengths),
+        "kind": np.arange(count, dtype=np.int32) % 7 % 3,
+        "label": np.zeros(count, np.float32),
+    }
+    return replace(make_rows(count), columns=columns)
+
+
+TEXTS = Schema(
+    (
+        Field("text", "bytes"),
+        Field("kind", "category", vocabulary=("a", "b")),
+        Field("label", "float32", "label"),
+    )
+)
+
+
+@pytest.mark.parametrize("cap", [None, 6])
+def test_bytes_of_rows_that_differ_in_size(cap: int | None) -> None:
+    """The large ones are a part of the sample as of the stream, and cuts change nothing."""
+    balanced = Balanced.of(TEXTS, "kind", cap, {"a": 2.0})
+    for allocation in (None, balanced):
+
+        def make(seed: int, allocation: Balanced | None = allocation) -> BottomK:
+            selected = Selection(40, seed, TEXTS, Uniform(), allocation, 4_000)
+            return BottomK(selected, TOPICS)
+
+        check_sampler(lambda make=make: make(1), texts(200), 40)
+        check_sampler_weights(make, texts(60))
+
+
+def test_bytes_of_such_rows_go_with_no_stratified_sample() -> None:
+    with pytest.raises(SettingsError, match=r'differ in size \("text"\).*\'stratified\''):
+        Selection(9, 1, TEXTS, allocation=Stratified.of(TEXTS, "kind", 2), most_bytes=999)
+    Selection(9, 1, TEXTS, allocation=Stratified.of(TEXTS, "kind", 2))
+
+
+def test_many_strata_in_few_bytes_are_not_sorted_at_each_offer(monkeypatch) -> None:
+    found = []
+    places = Selection.places
+    monkeypatch.setattr(
+        Selection, "places", lambda self, *rest: found.append(1) or places(self, *rest)
+    )
+    schema = Schema((Field("kind", "int32", minimum=0, maximum=999), *TEXTS.fields[2:]))
+    bounded = Selection(1_000, 1, schema, allocation=Balanced.of(schema, "kind"), most_bytes=6_000)
+    made = BottomK(bounded, TOPICS)
+    for first in range(0, 20_000, 100):
+        rows = make_rows(100, first=first)
+        kind = (np.arange(100, dtype=np.int32) + first) % 1_000
+        made.offer(replace(rows, columns={"kind": kind, "label": np.zeros(100, np.float32)}))
+    assert len(found) < 50
+    assert len(made) == 6_000 // (24 + 8)
 
 
 def test_strata_of_ones_own_may_be_any_integers() -> None:
