@@ -140,6 +140,21 @@ def test_a_policy_that_does_not_fit_the_schema_is_told(
     assert expected in str(error.value)
 
 
+def test_bytes_of_rows_that_differ_in_size_are_not_bounded_for_every_policy(tmp_path: Path) -> None:
+    stratified = 'rows = 9\npolicy = { kind = "stratified", by = "hour", least = 3 }'
+    config = load(tmp_path, f"{stratified}\nbytes = 900", "history")
+    grown = config.schema_.features["country"].model_copy(update={"grow": 9})
+    features = config.schema_.features | {"country": grown}
+    section = config.schema_.model_copy(update={"features": features})
+    growing = make_schema(config.model_copy(update={"schema_": section}))
+    make_sample_settings(config, make_schema(config))
+    make_sample_settings(load(tmp_path, stratified, "history"), growing)
+    with pytest.raises(
+        ConfigError, match=r'history\.policy: sampler: rows differ in size \("country'
+    ):
+        make_sample_settings(config, growing)
+
+
 def test_a_function_of_the_users_weighs_rows(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(FUNCTION)
     weighting = made(tmp_path, '{ kind = "weighted", weight = "model:weights" }').weighting
