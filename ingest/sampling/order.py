@@ -28,10 +28,16 @@ def order_by_key(keys: NDArray[np.float64], who: Identities) -> NDArray[np.intp]
         who: the rows are.
     """
     order = np.argsort(keys)
-    if (np.diff(keys[order]) == 0).any():  # a row that is there twice, or a rare tie
-        order = np.lexsort((who.offset, who.partition, who.topic, keys))
-        order = order[~_same_as_before(who, order)]
-    return order
+    equal = np.diff(keys[order]) == 0
+    if not equal.any():
+        return order
+    # Rows that are there twice, or ties, which large log weights make common as they round keys.
+    tied = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
+    rows = np.sort(order[tied])  # so that of the same row the first stays
+    own = Identities(*(column[rows] for column in who))
+    by_who = np.lexsort((own.offset, own.partition, own.topic, keys[rows]))
+    order[tied] = rows[by_who]
+    return np.delete(order, tied[_same_as_before(own, by_who)])
 
 
 def _same_as_before(who: Identities, order: NDArray[np.intp]) -> NDArray[np.bool_]:

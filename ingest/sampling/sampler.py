@@ -36,8 +36,8 @@ class Sampler(Protocol):
     Guarantee: the sample is a function of the seed and the set of rows offered, however they were
     cut into offers, ordered, or spread over samplers that are merged later; a row offered twice
     counts once. A row that was no candidate when `candidates` was asked need not be offered: the
-    sample is the same. Memory is bounded by the capacity, and a row a stratum. `ingest.checks.check_sampler` proves it
-    for an implementation.
+    sample is the same. Memory is bounded by the capacity, and a row a stratum.
+    `ingest.checks.check_sampler` proves it for an implementation.
     """
 
     def offer(self, rows: Rows) -> None:

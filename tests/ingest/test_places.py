@@ -88,6 +88,15 @@ def test_a_row_is_in_if_its_key_is_below_its_limit(rows: Small) -> None:
         rows.keys[row] = own
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(0, 2)), max_size=9))
+def test_ties_go_by_identity_and_of_the_same_row_the_first_stays(rows) -> None:
+    keys = np.array([key for key, _, _ in rows], float)
+    topic, offset = (np.array([row[at] for row in rows], np.int64) for at in (1, 2))
+    who = Identities(topic.astype(np.int32), np.zeros(len(rows), np.int32), offset)
+    expected = sorted(set(rows))
+    assert order_by_key(keys, who).tolist() == [rows.index(row) for row in expected]
+
+
 @settings(deadline=None, max_examples=300)
 @given(small())
 def test_bounds_hold(rows: Small) -> None:
