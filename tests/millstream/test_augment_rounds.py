@@ -54,10 +54,11 @@ def augment(features, seed):
 
 
 def add_steps(project: Project) -> None:
-    """The project's records get an image, which the model looks at, and the steps above."""
+    """Records get an image, which the model looks at, the steps above, and a history."""
     path = project.directory / "millstream.toml"
     features = '[schema.features]\nimage = { type = "float32", length = 48 }'
-    path.write_text(path.read_text().replace("[schema.features]", features) + STEPS)
+    text = path.read_text().replace("[schema.features]", features)
+    path.write_text(f"{text}\n[history]\nrows = 200\n{STEPS}")
     model = MODEL.replace("Concatenate()([a, b, ", "Concatenate()([a, b, image, ")
     model = model.replace('{"a": a,', '{"image": image, "a": a,')
     model = model.replace(
@@ -90,6 +91,7 @@ def test_augmented_rounds_are_replayed_bit_for_bit(kafka, topic: str, tmp_path: 
         run_service(config, options, board, threading.Event())
     folders = RoundStore(project.state_dir / "rounds").complete()
     assert [folder.number for folder in folders] == [0, 1, 2]
+    assert folders[2].plan().history_rows > 0
     assert [folder.report()["training"]["diverged"] for folder in folders[1:]] == [None, None]
     pipeline = open_pipeline(config, open_registry(config), Board(tmp_path / "r.json"))
     for number in (1, 2):
