@@ -83,9 +83,9 @@ class History:
     """A sample of all rows that were ever offered, bounded in rows and in bytes.
 
     Guarantee: as `Sampler`: a function of the selection and the set of rows offered. Memory holds
-    about 80 bytes a row of the sample, its bools, and the rows of interest that came in since
-    the last `save`; the others stay on disk and are read when they are wanted. There they take up
-    to twice the rows and the bytes that are of interest.
+    about 60 bytes a row of the sample (200 while it is sorted), its bools, and the rows of interest
+    that came in since the last `save`; the others stay on disk and are read when they are wanted.
+    There they take up to twice the rows and the bytes that are of interest.
 
     Args:
         selection: says who stays.

@@ -148,6 +148,20 @@ def test_each_row_is_recalled_equally_often(tmp_path: Path) -> None:
     assert stats.chi2.sf(statistic, 39) > 1e-4
 
 
+@pytest.mark.parametrize("way", ["weighted", "balanced"])
+def test_recalled_rows_stand_for_all_that_the_sample_stands_for(tmp_path: Path, way: str) -> None:
+    kept = history(tmp_path, way, rows=60)
+    kept.offer(make_rows(2_000))
+    number, whole = kept.sample().timestamp - 1_000.0, kept.weights()
+    for factor in (np.ones_like, lambda n: n, lambda n: n % 4 == 0):
+        found = np.zeros(600)
+        for epoch in range(600):
+            rows, weights = kept.recall(15, seed=2, epoch=epoch)
+            found[epoch] = (weights * factor(rows.timestamp - 1_000.0)).sum()
+        error = found.std() / np.sqrt(len(found))
+        assert abs(found.mean() - (whole * factor(number)).sum()) < 4 * error
+
+
 def test_another_policy_goes_on_with_the_rows_that_are_there(tmp_path: Path) -> None:
     kept = history(tmp_path, rows=100)
     kept.offer(make_rows(1_000))
