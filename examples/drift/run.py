@@ -43,7 +43,8 @@ class Setting:
         drift_at: the round from which on another rule holds.
         kept: rows of a history.
         recalled: rows of it that are mixed into a round.
-        epochs: of a round.
+        epochs: of a round that is learned with a history; without one there are so many more that
+            as many rows are learned from.
     """
 
     rounds: int = 24
@@ -79,7 +80,8 @@ def _one_arm(
                 recalled, _ = history.recall(setting.recalled, seed, epoch=number)
                 trained = Rows.concat([rows, recalled])
                 history.offer(rows)
-            _train(learner, trained, seed + number, setting.epochs)
+            epochs = setting.epochs * (setting.size + setting.recalled) // len(trained)
+            _train(learner, trained, seed + number, epochs)
     return np.array(found)
 
 

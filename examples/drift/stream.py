@@ -31,7 +31,7 @@ SCHEMA = Schema(
     (Field("applicant", "float32", length=len(RANGES)), Field("approved", "bool", "label"))
 )
 BEFORE, AFTER = 0, 4
-"""The generator's rules: by age alone; by age, salary and level of education."""
+"""The generator's rules: by age alone; by age, salary and loan."""
 
 
 def rounds_of(seed: int, count: int, size: int, drift_at: int) -> Iterator[Rows]:
