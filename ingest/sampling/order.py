@@ -34,7 +34,7 @@ def order_by_key(keys: NDArray[np.float64], who: Identities) -> NDArray[np.intp]
     # Rows that are there twice, or ties, which large log weights make common as they round keys.
     tied = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
     rows = np.sort(order[tied])  # so that of the same row the first stays
-    own = Identities(*(column[rows] for column in who))
+    own = Identities(who.topic[rows], who.partition[rows], who.offset[rows])
     by_who = np.lexsort((own.offset, own.partition, own.topic, keys[rows]))
     order[tied] = rows[by_who]
     return np.delete(order, tied[_same_as_before(own, by_who)])
