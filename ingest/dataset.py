@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -72,25 +73,36 @@ def training_dataset(
     tensors = tf.nest.map_structure(tf.constant, parts if weighed is None else (*parts, weighed))
     bound = augment.bind(rows, schema) if augment is not None and augment.steps and count else None
 
+    # TensorFlow keeps a generator until the process ends: this one must not keep the rows.
+    kept, seeds_needed = weakref.ref(rows), bound is not None
+
     def orders() -> Iterator[tuple[NDArray[Any], ...]]:
         keep_freed_memory()
         for epoch in range(epochs):
-            order = epoch_order(rows, seed, epoch)
-            yield (order,) if bound is None else (order, row_seeds(rows, seed, epoch)[order])
+            yield _epoch(kept(), seed, epoch, seeds_needed)
 
     specs = tf.TensorSpec((count,), tf.int64), tf.TensorSpec((count,), tf.uint64)
-    spec = specs[:1] if bound is None else specs
+    spec = specs if seeds_needed else specs[:1]
 
     def cut(*order: tf.Tensor) -> tf.data.Dataset:
         firsts = tf.data.Dataset.range(0, count, batch_size)
         return firsts.map(lambda first: tuple(part[first : first + batch_size] for part in order))
 
-    places = tf.data.Dataset.from_generator(orders, output_signature=spec).flat_map(cut)
+    generated = tf.data.Dataset.from_generator(orders, output_signature=spec)
+    generated.rows = rows  # for as long as there is a dataset or an iterator of it
     return (
-        _gathered(places, tensors, bound)
+        _gathered(generated.flat_map(cut), tensors, bound)
         .apply(tf.data.experimental.assert_cardinality(epochs * steps_per_epoch(count, batch_size)))
         .prefetch(8)
     )
+
+
+def _epoch(rows: Rows | None, seed: int, epoch: int, seeds: bool) -> tuple[NDArray[Any], ...]:
+    """The order of an epoch and, if they are needed, the seeds of the rows in this order."""
+    if rows is None:
+        raise RuntimeError("training_dataset: the dataset was dropped before it was read")
+    order = epoch_order(rows, seed, epoch)
+    return (order, row_seeds(rows, seed, epoch)[order]) if seeds else (order,)
 
 
 def _gathered(places: tf.data.Dataset, tensors: Any, bound: Bound | None) -> tf.data.Dataset:

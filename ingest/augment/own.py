@@ -67,13 +67,16 @@ class Own:
             AugmentError: the function fails, gives other names, dtypes or shapes, or gives a row
                 what is not a function of its features and its seed.
         """
-        graph = self._graph(context)
-        names = sorted(context.features)
-        check_outcomes(self.name, graph, self._graph(context), context)
+        check_outcomes(self.name, self._graph(context), self._graph(context), context)
+        shapes = {name: (None, *c.shape[1:]) for name, c in sorted(context.features.items())}
 
         def transform(batch: TrainingBatch) -> TrainingBatch:
-            found = graph({name: batch.features[name] for name in names}, batch.seeds)
-            return replace(batch, features={**batch.features, **found})
+            import tensorflow as tf
+
+            # Not the graph that was tried: TensorFlow never lets go of one that another one calls.
+            found = self.function({name: batch.features[name] for name in shapes}, batch.seeds)
+            changed = {name: tf.ensure_shape(found[name], shapes[name]) for name in shapes}
+            return replace(batch, features={**batch.features, **changed})
 
         return transform
 

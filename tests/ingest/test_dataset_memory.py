@@ -1,0 +1,50 @@
+"""What a training dataset holds, and for how long."""
+
+import gc
+import weakref
+
+import pytest
+
+from ingest import Augmentations, Step, training_dataset
+from ingest.augment import random
+from ingest.augment.mixup import MixUp
+from ingest.augment.own import Own
+from tests.ingest.samples import SCHEMA, make_rows
+
+
+def noise(features, seed):
+    return {**features, "amount": features["amount"] + random.uniform(seed, 0)}
+
+
+AUGMENT = Augmentations((Step(MixUp(("amount",))), Step(Own(noise), 0.5)))
+
+
+def dataset_of(rows, augment):
+    return training_dataset(rows, SCHEMA, batch_size=16, epochs=2, seed=1, augment=augment)
+
+
+def held():
+    """Tensors and graphs that are alive."""
+    gc.collect()
+    kinds = [type(thing).__name__ for thing in gc.get_objects()]
+    return kinds.count("EagerTensor"), kinds.count("FuncGraph")
+
+
+@pytest.mark.parametrize("augment", [None, AUGMENT])
+def test_a_round_that_is_over_holds_nothing(augment):
+    columns, counts = [], []
+    for _ in range(3):
+        rows = make_rows(40)
+        columns.append(weakref.ref(rows.columns["amount"]))
+        assert len(list(dataset_of(rows, augment).as_numpy_iterator())) == 6
+        del rows
+        counts.append(held())
+    assert [column() for column in columns] == [None] * 3
+    assert counts[1] == counts[2]
+
+
+@pytest.mark.parametrize("augment", [None, AUGMENT])
+def test_an_iterator_alone_is_enough_to_read_on(augment):
+    batches = iter(dataset_of(make_rows(40), augment).map(lambda *parts: parts).prefetch(1))
+    gc.collect()
+    assert len(list(batches)) == 6
