@@ -1,1 +1,1 @@
-"""Samples, and keeping them: `make bench-sampling`; what is measured: docs/benchmarks.md."""
+"""Samples, and keeping them: `make bench-sampling`; what is measured: docs/sampling.md."""

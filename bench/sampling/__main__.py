@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(
         f"{os.cpu_count()} cores, one of them used; a sample of {CAPACITY:,} that was offered"
         f" {FILLED:,} records is offered {COLUMN:,} more; the median of {asked.repeats} laps"
+        " by the clock of the thread; the history's seconds are those of the wall"
     )
     results: dict[str, float] = {}
     if asked.only in (None, "offering"):
