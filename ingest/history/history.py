@@ -163,7 +163,12 @@ class History:
 
         Returns:
             The rows, sorted by identity, and what each stands for, float64[n].
+
+        Raises:
+            SamplerError: the count is negative.
         """
+        if count < 0:
+            raise SamplerError(f"history: expected a count of at least 0 to recall, got {count}")
         members = self._compacted()
         if len(members.places) <= count:
             return self._of_sample(None)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Recent"]
 
+SHORTEST_S = 0.001
+
 
 @dataclass(frozen=True)
 class Recent:
@@ -40,7 +42,7 @@ class Recent:
         field: a timestamp of the schema; with `seconds` only.
 
     Raises:
-        SettingsError: expected one half-life, more than 0.
+        SettingsError: expected one half-life, not shorter than times and offsets can tell.
     """
 
     seconds: float | None = None
@@ -48,10 +50,14 @@ class Recent:
     field: str | None = None
 
     def __post_init__(self) -> None:
-        given = [value for value in (self.seconds, self.records) if value is not None]
-        if len(given) != 1 or not 0 < given[0] < math.inf:
+        given = [
+            (value, least)
+            for value, least in ((self.seconds, SHORTEST_S), (self.records, 1))
+            if value is not None
+        ]
+        if len(given) != 1 or not given[0][1] <= given[0][0] < math.inf:
             raise SettingsError(
-                "recent: expected one half-life, in seconds or in records, more than 0; got"
+                f"recent: expected one half-life, of at least {SHORTEST_S} seconds or 1 record; got"
                 f" seconds {self.seconds}, records {self.records}"
             )
         if self.field is not None and self.seconds is None:

@@ -133,6 +133,8 @@ def test_recalled_rows_are_a_choice_that_repeats(tmp_path: Path) -> None:
     assert weights.sum() == pytest.approx(1_000, rel=0.3)
     assert kept.recall(500, seed=3, epoch=7)[0] == kept.sample()
     assert len(kept.recall(0, seed=3, epoch=7)[0]) == 0
+    with pytest.raises(SamplerError, match="a count of at least 0 to recall, got -1"):
+        kept.recall(-1, seed=3, epoch=7)
 
 
 def test_each_row_is_recalled_equally_often(tmp_path: Path) -> None:
