@@ -21,6 +21,7 @@ __all__ = ["from_arrow", "read_rows_file", "to_arrow", "write_rows_file"]
 
 FORMAT = 1
 KEY = b"millstream"
+IDENTITY = ("identity.topic", "identity.partition", "identity.offset", "identity.timestamp")
 
 
 def write_rows_file(path: Path, topics: tuple[str, ...], arrays: Mapping[str, Column]) -> None:
@@ -53,8 +54,12 @@ def read_rows_file(
         arrays = {name: from_arrow(_whole(table[name]), not mapped) for name in table.column_names}
     except (OSError, pa.ArrowException, ValueError) as error:
         raise RowsError(f"{path}: expected a file of rows: {error}") from error
-    if about.get("format") != FORMAT:
-        raise RowsError(f"{path}: expected rows of format {FORMAT}, got {about.get('format')!r}")
+    found = about.get("format") if isinstance(about, dict) else about
+    if found != FORMAT:
+        raise RowsError(f"{path}: expected rows of format {FORMAT}, got {found!r}")
+    missing = [name for name in IDENTITY if name not in arrays]
+    if missing or not isinstance(about.get("topics"), list):
+        raise RowsError(f"{path}: expected topics, and columns {', '.join(IDENTITY)}")
     return tuple(about["topics"]), arrays
 
 

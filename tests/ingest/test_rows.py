@@ -216,3 +216,21 @@ def test_roles():
 def test_columns_that_do_not_fit_are_refused(changed):
     with pytest.raises(RowsError):
         dataclasses.replace(make_rows(5), **changed)
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        (b"[]", r"rows of format 1, got \[\]"),
+        (b'{"format": 1}', "expected topics, and columns identity.topic, identity.partition"),
+        (b'{"format": 1, "topics": ["a"]}', "expected topics, and columns identity.topic"),
+    ],
+)
+def test_a_file_of_other_rows_is_refused(tmp_path, about, message):
+    import pyarrow as pa
+
+    table = pa.table({"amount": [1, 2]}).replace_schema_metadata({b"millstream": about})
+    with pa.ipc.new_file(str(tmp_path / "rows.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(RowsError, match=message):
+        Rows.load(tmp_path / "rows.arrow")
