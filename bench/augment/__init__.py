@@ -1,1 +1,1 @@
-"""Augmentation beside Keras's layers: `make bench-augment`; see docs/benchmarks.md."""
+"""Augmentation beside Keras's layers: `make bench-augment`; see docs/augmentation.md."""

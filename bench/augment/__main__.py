@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from bench.augment.kinds import ALL, kinds
 from bench.augment.rates import BATCH, rates
 from bench.augment.waiting import waiting
 
 __all__ = ["main"]
 
-PARTS = ("images", "tables", "waiting")
+PARTS = ("images", "tables", "kinds", "waiting")
 TITLES = {
     "images": "Images of 32 x 32 x 3: flip, shift, rotate, zoom, brightness, contrast",
     "tables": "Rows of 20 numbers and a category: noise and dropout; and swap and MixUp beside",
@@ -44,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results["table_rows_per_s"] = found["steps"]
         results["table_plain_rows_per_s"] = found["without steps"]
         results["table_vs_keras_layers"] = found["steps"] / found["Keras's layers"]
+    if asked.only in (None, "kinds"):
+        costs = kinds(asked.images, asked.repeats)
+        print_costs(costs)
+        results["augment_cpu_vs_keras_layers"] = costs[ALL][1] / costs[ALL][0]
     if asked.only in (None, "waiting"):
         results |= print_waiting(waiting(asked.images, asked.repeats))
     print()
@@ -56,6 +61,13 @@ def print_rates(part: str, found: dict[str, float]) -> None:
     print(f"\n{TITLES[part]} (rows/s; in brackets: times Keras's layers)\n")
     for name, rate in found.items():
         print(f"| {name:<14} | {rate:>11,.0f} | ({rate / found[KERAS]:.1f}) |")
+
+
+def print_costs(costs: Mapping[str, tuple[float, float]]) -> None:
+    """A line each."""
+    print("\nProcessor time of an image, in microseconds (in brackets: times ours)\n")
+    for name, (ours, theirs) in costs.items():
+        print(f"| {name:<14} | ours {ours:>6.1f} | Keras {theirs:>6.1f} ({theirs / ours:.1f}) |")
 
 
 def print_waiting(found: dict[str, float]) -> dict[str, float]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from bench.augment.rows import IMAGES, TABLES, image_layers, make_images, make_tables, steps
-from ingest import Augmentations, Rows, Schema, training_dataset
+from ingest import Augmentations, Rows, Schema, Step, training_dataset
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["BATCH", "race", "rates"]
+__all__ = ["BATCH", "READ_AHEAD", "keras_start", "our_start", "race", "rates"]
 
 BATCH = 256
 MOST_EPOCHS = 1_000_000
@@ -30,13 +27,11 @@ def rates(part: str, rows: int, repeats: int) -> dict[str, float]:
 
 def image_starts(count: int) -> Mapping[str, Start]:
     """Six operations on images of 32 x 32 x 3."""
-    rows, layers = make_images(count), image_layers()
+    rows = make_images(count)
     return {
-        "without steps": _ours(rows, IMAGES, None),
-        "steps": _ours(rows, IMAGES, "images"),
-        "Keras's layers": _keras(
-            rows, IMAGES, lambda x: {"image": layers(x["image"], training=True)}
-        ),
+        "without steps": our_start(rows, IMAGES, ()),
+        "steps": our_start(rows, IMAGES, steps("images")),
+        "Keras's layers": keras_start(rows, IMAGES, image_layers()),
     }
 
 
@@ -46,14 +41,11 @@ def table_starts(count: int) -> Mapping[str, Start]:
     from keras.layers import Dropout, GaussianNoise
 
     rows = make_tables(count)
-    layers = Sequential([GaussianNoise(0.1), Dropout(0.1)])
     return {
-        "without steps": _ours(rows, TABLES, None),
-        "steps": _ours(rows, TABLES, "tables"),
-        "four steps": _ours(rows, TABLES, "all"),
-        "Keras's layers": _keras(
-            rows, TABLES, lambda x: {**x, "numbers": layers(x["numbers"], training=True)}
-        ),
+        "without steps": our_start(rows, TABLES, ()),
+        "steps": our_start(rows, TABLES, steps("tables")),
+        "four steps": our_start(rows, TABLES, steps("all")),
+        "Keras's layers": keras_start(rows, TABLES, Sequential([GaussianNoise(0.1), Dropout(0.1)])),
     }
 
 
@@ -76,8 +68,9 @@ def _lap(batches: Iterator[Any], steps: int) -> None:
         next(batches)
 
 
-def _ours(rows: Rows, schema: Schema, name: str | None) -> Start:
-    augment = None if name is None else Augmentations(steps(name))
+def our_start(rows: Rows, schema: Schema, chosen: Sequence[Step]) -> Start:
+    """A training dataset with some steps."""
+    augment = Augmentations(chosen)
 
     def start() -> Iterator[Any]:
         return iter(
@@ -89,15 +82,25 @@ def _ours(rows: Rows, schema: Schema, name: str | None) -> Start:
     return start
 
 
-def _keras(rows: Rows, schema: Schema, change: Callable[[Any], Any]) -> Start:
-    """What people write: slices, shuffled, in batches, mapped by as many threads as help."""
+def keras_start(rows: Rows, schema: Schema, layers: Callable[..., Any]) -> Start:
+    """What people write: slices, shuffled, in batches, mapped by as many threads as help.
+
+    Args:
+        rows: of the dataset.
+        schema: the layers change its first feature.
+        layers: called on it, as in training.
+    """
+    name = schema.features[0].name
 
     def start() -> Iterator[Any]:
         import tensorflow as tf
 
         parts = rows.features(schema), rows.labels(schema)
         dataset = tf.data.Dataset.from_tensor_slices(parts).shuffle(len(rows)).batch(BATCH)
-        dataset = dataset.map(lambda x, y: (change(x), y), num_parallel_calls=tf.data.AUTOTUNE)
+        dataset = dataset.map(
+            lambda x, y: ({**x, name: layers(x[name], training=True)}, y),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
         return iter(dataset.prefetch(8).repeat())
 
     return start

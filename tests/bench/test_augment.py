@@ -15,6 +15,7 @@ from ingest.augment.pipeline import augmented
 NAMES = {
     "images": {"augment_rows_per_s", "plain_rows_per_s", "augment_vs_keras_layers"},
     "tables": {"table_rows_per_s", "table_plain_rows_per_s", "table_vs_keras_layers"},
+    "kinds": {"augment_cpu_vs_keras_layers"},
     "waiting": {"input_wait_share", "input_cost_share"},
 }
 
