@@ -33,11 +33,21 @@ class Balanced:
         cap: rows of a class at most; None for as many as fit.
         shares: parts of the sample by stratum, such as {1: 3.0} for a class 1 with three times as
             many rows as another; a class that is not named has 1. `of` makes them from words.
+
+    Raises:
+        SettingsError: a number is not positive.
     """
 
     by: str
     cap: int | None = None
     shares: Mapping[int, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.cap is not None and self.cap < 1:
+            raise SettingsError(f"balanced: expected a cap of at least 1, got {self.cap}")
+        if any(not 0 < part < np.inf for part in self.shares.values()):
+            shares = dict(self.shares)
+            raise SettingsError(f"balanced: expected shares of more than 0, got {shares}")
 
     @classmethod
     def of(
@@ -60,11 +70,7 @@ class Balanced:
         """
         name = schema.label.name if by is None else by
         found = check_strata(schema, name, "balanced")
-        if cap is not None and cap < 1:
-            raise SettingsError(f"balanced: expected a cap of at least 1, got {cap}")
         parts = {stratum_of(found, value): part for value, part in (shares or {}).items()}
-        if any(not 0 < part < np.inf for part in parts.values()):
-            raise SettingsError(f"balanced: expected shares of more than 0, got {shares}")
         return cls(name, cap, dict(sorted(parts.items())))
 
     @property

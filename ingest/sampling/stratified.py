@@ -27,10 +27,17 @@ class Stratified:
     Attributes:
         by: the field of the strata.
         least: rows of a stratum at least.
+
+    Raises:
+        SettingsError: the number is not positive.
     """
 
     by: str
     least: int
+
+    def __post_init__(self) -> None:
+        if self.least < 1:
+            raise SettingsError(f"stratified: expected least of at least 1, got {self.least}")
 
     @classmethod
     def of(cls, schema: Schema, by: str, least: int) -> Stratified:
@@ -40,8 +47,6 @@ class Stratified:
             SettingsError: there is no such field, or the number is not positive.
         """
         check_strata(schema, by, "stratified")
-        if least < 1:
-            raise SettingsError(f"stratified: expected least of at least 1, got {least}")
         return cls(by, least)
 
     @property

@@ -21,7 +21,10 @@ __all__ = ["WeightFunction", "Weighted"]
 
 NUMBERS = ("float32", "float64", "int32", "int64")
 WeightFunction = Callable[[Mapping[str, Column]], Any]
-"""From columns by name to float64[n], of 0 or more, each of its row alone."""
+"""From columns by name to float64[n], of 0 or more, each of its row alone, to the last bit.
+
+A product of matrices may round a row by how many others there are; (a * b).sum(axis=1) does not.
+"""
 
 
 @dataclass(frozen=True)
