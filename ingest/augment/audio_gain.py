@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.augment.audio_waves import amplitude, expect_span, wave_feature
+from ingest.augment.audio_waves import amplitude, wave_feature
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
-from ingest.augment.parameters import expect_number
+from ingest.augment.parameters import expect_number, expect_pair
 from ingest.augment.random import uniform
 
 __all__ = ["Gain"]
@@ -31,7 +31,7 @@ class Gain:
     clip: float | None = None
 
     def __post_init__(self) -> None:
-        expect_span("augment.gain.db", self.db, -120, 120, "in dB, from -120 to 120")
+        expect_pair("augment.gain.db", self.db, -120, 120, "in dB")
         if self.clip is not None:
             expect_number("augment.gain.clip", self.clip, 1e-30, 1e30, "the largest sample")
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ingest.augment.audio_waves import row_sums
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.parameters import expect, expect_number, expect_whole
 from ingest.augment.random import integers
+from ingest.augment.row_sums import row_sums
 from ingest.errors import AugmentError
 
 if TYPE_CHECKING:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.augment.audio_waves import amplitude, expect_span, row_sums, wave_feature
+from ingest.augment.audio_waves import amplitude, wave_feature
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
+from ingest.augment.parameters import expect_pair
 from ingest.augment.random import normal, uniform
+from ingest.augment.row_sums import row_sums
 
 __all__ = ["WhiteNoise"]
 
@@ -31,8 +33,8 @@ class WhiteNoise:
     snr: Sequence[float] = (5.0, 40.0)
 
     def __post_init__(self) -> None:
-        text = "in dB, from -120 to 120; the larger, the less noise"
-        expect_span("augment.white_noise.snr", self.snr, -120, 120, text)
+        text = "in dB; the larger, the less noise"
+        expect_pair("augment.white_noise.snr", self.snr, -120, 120, text)
 
     def bind(self, context: Context) -> Transform:
         """See `Augmentation`.

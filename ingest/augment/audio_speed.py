@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest.augment.audio_interpolation import cubic, linear, played, sinc
-from ingest.augment.audio_waves import expect_span, wave_feature
+from ingest.augment.audio_waves import wave_feature
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
-from ingest.augment.parameters import expect_word
+from ingest.augment.parameters import expect_pair, expect_word
 from ingest.augment.random import uniform
 
 __all__ = ["Speed"]
@@ -42,7 +42,7 @@ class Speed:
 
     def __post_init__(self) -> None:
         place = "augment.speed"
-        expect_span(f"{place}.factor", self.factor, 0.1, 10, "from 0.1 to 10")
+        expect_pair(f"{place}.factor", self.factor, 0.1, 10)
         expect_word(f"{place}.interpolation", self.interpolation, WAYS)
 
     def bind(self, context: Context) -> Transform:
@@ -52,8 +52,8 @@ class Speed:
             AugmentError: there is no such wave.
         """
         feature = wave_feature("speed", context, self.feature)
-        ways = {"cubic": cubic, "linear": linear, "sinc": sinc(self.factor[1])}
-        weigh = ways[self.interpolation]
+        simple = {"cubic": cubic, "linear": linear}
+        weigh = simple.get(self.interpolation) or sinc(self.factor[1])
 
         def transform(batch: TrainingBatch) -> TrainingBatch:
             factors = uniform(batch.seeds, 0, (), *self.factor)

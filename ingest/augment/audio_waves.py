@@ -1,9 +1,8 @@
-"""What augmentations of sound share: the feature that holds waves, sums of rows, decibels."""
+"""What augmentations of sound share: the feature that holds waves, and decibels."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,12 @@ import numpy as np
 
 from ingest.augment.augmentation import Context, TrainingBatch
 from ingest.augment.elementwise import elementwise
-from ingest.augment.parameters import expect
 from ingest.errors import AugmentError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-__all__ = ["Wave", "amplitude", "expect_span", "row_sums", "wave_feature"]
+__all__ = ["Wave", "amplitude", "wave_feature"]
 
 
 @dataclass(frozen=True)
@@ -70,29 +68,6 @@ def wave_feature(kind: str, context: Context, name: str) -> Wave:
         )
     bounds = [(f.minimum, f.maximum) for f in context.schema.fields if f.name == name]
     return Wave(name, int(column.shape[1]), *(bounds or [(None, None)])[0])
-
-
-def expect_span(place: str, value: object, low: float, high: float, text: str) -> None:
-    """Refuse what is not [smallest, largest], both from `low` to `high`; see `expect`."""
-    pair = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
-    numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in pair)
-    holds = len(pair) == 2 and numbers and low <= pair[0] <= pair[1] <= high
-    expect(holds, place, f"[smallest, largest], {text}", value)
-
-
-def row_sums(values: tf.Tensor) -> tf.Tensor:
-    """float32 [b]: the sum of each row of [b, n], by halves.
-
-    `tf.reduce_sum` adds up a single row in another order than several, and so rounds otherwise.
-    """
-    import tensorflow as tf
-
-    size = 1 << max(int(values.shape[1]) - 1, 0).bit_length()
-    values = tf.pad(values, [[0, 0], [0, size - int(values.shape[1])]])
-    while size > 1:
-        size //= 2
-        values = values[:, :size] + values[:, size:]
-    return values[:, 0]
 
 
 def amplitude(decibels: tf.Tensor) -> tf.Tensor:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest.augment.audio_waves import row_sums
 from ingest.augment.elementwise import elementwise
 from ingest.augment.image_feature import ImageFeature
+from ingest.augment.row_sums import row_sums
 from ingest.errors import AugmentError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.elementwise import elementwise
 from ingest.augment.image_feature import ImageFeature, check_shape, image_feature
 from ingest.augment.image_geometry import check_interpolation
-from ingest.augment.image_parameters import expect_pair
 from ingest.augment.image_stretch import part, stretched
+from ingest.augment.parameters import expect_pair
 from ingest.augment.random import uniform
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from ingest.augment.elementwise import elementwise
 from ingest.augment.image_feature import check_shape, image_feature
 from ingest.augment.image_fill import check_fill
 from ingest.augment.image_geometry import check_interpolation
-from ingest.augment.image_parameters import expect_pair
 from ingest.augment.image_stretch import part, stretched
-from ingest.augment.parameters import expect
+from ingest.augment.parameters import expect, expect_pair
 from ingest.augment.random import uniform
 
 __all__ = ["Zoom"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ingest.errors import SettingsError
 
-__all__ = ["expect", "expect_names", "expect_number", "expect_whole", "expect_word"]
+__all__ = ["expect", "expect_names", "expect_number", "expect_pair", "expect_whole", "expect_word"]
 
 
 def expect(holds: bool, place: str, expected: str, got: object) -> None:
@@ -35,6 +35,14 @@ def expect_whole(place: str, value: object, low: int, high: int, text: str = "")
     """Refuse what is no whole number from `low` to `high`; see `expect`."""
     whole = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
     expect(whole, place, _range("a whole number", low, high, text), value)
+
+
+def expect_pair(place: str, value: object, low: float, high: float, text: str = "") -> None:
+    """Refuse what is not [smallest, largest], both from `low` to `high`; see `expect`."""
+    pair = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
+    numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in pair)
+    holds = len(pair) == 2 and numbers and low <= pair[0] <= pair[1] <= high
+    expect(holds, place, _range("[smallest, largest],", low, high, text), value)
 
 
 def expect_word(place: str, value: object, words: Sequence[str]) -> None:

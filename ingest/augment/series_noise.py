@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest.augment.audio_waves import row_sums
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.parameters import expect_number
 from ingest.augment.random import normal
+from ingest.augment.row_sums import row_sums
 from ingest.augment.series_layout import check_series_shape, series_feature
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from ingest.augment.audio_gain import Gain
 from ingest.augment.audio_noise import WhiteNoise
 from ingest.augment.audio_shift import TimeShift
 from ingest.augment.audio_speed import Speed
-from ingest.augment.audio_waves import row_sums
 from ingest.augment.checks import check_augmentation
+from ingest.augment.row_sums import row_sums
 from ingest.errors import AugmentError, SettingsError
 from tests.ingest.audio_samples import RATE, augmented, chirp, context, waves
 
@@ -198,7 +198,10 @@ def test_the_sum_of_a_row_is_the_same_bits_alone() -> None:
             lambda: TimeShift("sound", 0.1, "frames"),
             "time_shift.unit: expected one of share, seconds",
         ),
-        (lambda: Gain("sound", [6, -6]), "augment.gain.db: expected [smallest, largest], in dB"),
+        (
+            lambda: Gain("sound", [6, -6]),
+            "augment.gain.db: expected [smallest, largest], from -120 to 120, in dB",
+        ),
         (lambda: Gain("sound", [6]), "augment.gain.db: expected [smallest, largest]"),
         (lambda: Gain("sound", "66"), "augment.gain.db: expected [smallest, largest]"),
         (lambda: Gain("sound", [0, float("nan")]), "augment.gain.db"),
