@@ -93,7 +93,7 @@ bench-json: $(STAMP)  ## measure engines that parse JSON (a minute)
 bench-sampling: $(STAMP)  ## measure samplers, and a history of a million rows (two minutes)
 	$(VENV)/bin/python -m bench.sampling $(ARGS)
 
-examples: $(STAMP)  ## run the examples of sampling and augmentation (seven minutes)
+examples: $(STAMP)  ## run the examples of sampling and augmentation (some minutes)
 	$(VENV)/bin/python -m examples.imbalanced
 	$(VENV)/bin/python -m examples.drift
 	$(VENV)/bin/python -m examples.forgetting
