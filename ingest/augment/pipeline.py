@@ -11,6 +11,7 @@ import numpy as np
 from ingest.augment.augmentation import Augmentation, Context, TrainingBatch, Transform
 from ingest.augment.parameters import expect_number
 from ingest.augment.random import below, fold
+from ingest.errors import AugmentError
 from ingest.identity import hash64
 from ingest.rows import Rows
 from ingest.schema import Schema
@@ -59,10 +60,16 @@ class Augmentations:
         """Make the steps ready for all training rows of a round, in any order.
 
         Raises:
-            AugmentError: a step does not fit the rows.
+            AugmentError: a step does not fit the rows, or the statistics are of another schema.
         """
         import tensorflow as tf
 
+        known = self.statistics
+        if known is not None and known.schema.fingerprint() != schema.fingerprint():
+            raise AugmentError(
+                "augment: expected statistics of the schema of the rows, got those of another;"
+                " begin with Statistics.empty(schema)"
+            )
         order = np.lexsort((rows.offset, rows.partition, rows.topic))
         ranks = np.empty(len(order), np.int64)
         ranks[order] = np.arange(len(order))
