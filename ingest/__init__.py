@@ -5,9 +5,9 @@ bad to a dead-letter topic, holds out and samples by identity, and hands windows
 Importing it does not import TensorFlow.
 """
 
+from ingest.augment.audio.spectrogram import log_mel, spectrogram
 from ingest.augment.catalogue import make_augmentation
 from ingest.augment.pipeline import Augmentations, Step
-from ingest.augment.spectrogram import log_mel, spectrogram
 from ingest.checks import check_decoder, check_source
 from ingest.dataset import steps_per_epoch, training_dataset
 from ingest.dead_letters import DeadLetters, NoDeadLetters

@@ -9,32 +9,32 @@ from dataclasses import MISSING, fields
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from ingest.augment.audio_gain import Gain
-from ingest.augment.audio_masks import FrequencyMask, TimeMask
-from ingest.augment.audio_noise import WhiteNoise
-from ingest.augment.audio_shift import TimeShift
-from ingest.augment.audio_speed import Speed
+from ingest.augment.audio.gain import Gain
+from ingest.augment.audio.masks import FrequencyMask, TimeMask
+from ingest.augment.audio.noise import WhiteNoise
+from ingest.augment.audio.shift import TimeShift
+from ingest.augment.audio.speed import Speed
 from ingest.augment.augmentation import Augmentation
-from ingest.augment.colour_light import Brightness, Contrast
-from ingest.augment.colour_tint import Hue, Saturation
-from ingest.augment.cutmix import CutMix
-from ingest.augment.cutout import Cutout
-from ingest.augment.image_crop import Crop
-from ingest.augment.image_flip import Flip
-from ingest.augment.image_rotate import Rotate
-from ingest.augment.image_shift import PadCrop, Shift
-from ingest.augment.image_zoom import Zoom
+from ingest.augment.image.crop import Crop
+from ingest.augment.image.cutmix import CutMix
+from ingest.augment.image.cutout import Cutout
+from ingest.augment.image.flip import Flip
+from ingest.augment.image.light import Brightness, Contrast
+from ingest.augment.image.rand_augment import RandAugment
+from ingest.augment.image.rotate import Rotate
+from ingest.augment.image.shift import PadCrop, Shift
+from ingest.augment.image.tint import Hue, Saturation
+from ingest.augment.image.zoom import Zoom
 from ingest.augment.mixup import MixUp
-from ingest.augment.rand_augment import RandAugment
-from ingest.augment.series_crop import WindowCrop
-from ingest.augment.series_noise import Jitter, Scaling
-from ingest.augment.series_warp import MagnitudeWarp, TimeWarp
-from ingest.augment.tabular_dropout import FeatureDropout
-from ingest.augment.tabular_noise import GaussianNoise
-from ingest.augment.tabular_smote import Smote
-from ingest.augment.tabular_swap import CategorySwap
-from ingest.augment.token_swap import TokenSwap
-from ingest.augment.tokens import TokenDropout, TokenReplacement
+from ingest.augment.series.crop import WindowCrop
+from ingest.augment.series.noise import Jitter, Scaling
+from ingest.augment.series.warp import MagnitudeWarp, TimeWarp
+from ingest.augment.tabular.dropout import FeatureDropout
+from ingest.augment.tabular.noise import GaussianNoise
+from ingest.augment.tabular.smote import Smote
+from ingest.augment.tabular.swap import CategorySwap
+from ingest.augment.tokens.dropout import TokenDropout, TokenReplacement
+from ingest.augment.tokens.swap import TokenSwap
 from ingest.errors import SettingsError
 
 __all__ = ["KINDS", "MODALITIES", "make_augmentation"]

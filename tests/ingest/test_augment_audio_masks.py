@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ingest.augment.audio_masks import FrequencyMask, TimeMask
+from ingest.augment.audio.masks import FrequencyMask, TimeMask
 from ingest.augment.checks import check_augmentation
 from ingest.errors import AugmentError, SettingsError
 from tests.ingest.audio_samples import augmented, context

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ingest.augment.audio_masks import FrequencyMask, TimeMask
-from ingest.augment.spectrogram import log_mel, spectrogram
+from ingest.augment.audio.masks import FrequencyMask, TimeMask
+from ingest.augment.audio.spectrogram import log_mel, spectrogram
 from tests.ingest.audio_samples import RATE, SEEDS, augmented, chirp, speech, waves
 
 tfio = pytest.importorskip("tensorflow_io", reason="make test-tfio-audio installs it")

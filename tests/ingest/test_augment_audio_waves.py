@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from ingest import Field, Schema
-from ingest.augment.audio_gain import Gain
-from ingest.augment.audio_noise import WhiteNoise
-from ingest.augment.audio_shift import TimeShift
-from ingest.augment.audio_speed import Speed
+from ingest.augment.audio.gain import Gain
+from ingest.augment.audio.noise import WhiteNoise
+from ingest.augment.audio.shift import TimeShift
+from ingest.augment.audio.speed import Speed
 from ingest.augment.checks import check_augmentation
 from ingest.augment.row_sums import row_sums
 from ingest.errors import AugmentError, SettingsError

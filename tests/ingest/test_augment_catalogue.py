@@ -8,9 +8,9 @@ import pytest
 
 from ingest import SettingsError, make_augmentation
 from ingest.augment.catalogue import KINDS
-from ingest.augment.image_flip import Flip
+from ingest.augment.image.flip import Flip
 from ingest.augment.mixup import MixUp
-from ingest.augment.tabular_smote import Smote
+from ingest.augment.tabular.smote import Smote
 
 
 def needed(kind: str) -> dict[str, object]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ingest.augment.colour import LUMA, hue_maps, mapped, saturation_maps
-from ingest.augment.colour_light import Brightness, Contrast
-from ingest.augment.colour_tint import Hue, Saturation
-from ingest.augment.cutout import Cutout
+from ingest.augment.image.colour import LUMA, hue_maps, mapped, saturation_maps
+from ingest.augment.image.cutout import Cutout
+from ingest.augment.image.light import Brightness, Contrast
+from ingest.augment.image.tint import Hue, Saturation
 from tests.ingest.image_rows import augmented, images
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ingest.augment.image_crop import Crop
-from ingest.augment.image_fill import FILLS, moved
-from ingest.augment.image_flip import Flip
-from ingest.augment.image_geometry import INTERPOLATIONS, WARP_FILLS, rotation, shear, warped
-from ingest.augment.image_rotate import Rotate
-from ingest.augment.image_shift import PadCrop, Shift
-from ingest.augment.image_stretch import part, stretched
-from ingest.augment.image_zoom import Zoom
+from ingest.augment.image.crop import Crop
+from ingest.augment.image.fill import FILLS, moved
+from ingest.augment.image.flip import Flip
+from ingest.augment.image.geometry import INTERPOLATIONS, WARP_FILLS, rotation, shear, warped
+from ingest.augment.image.rotate import Rotate
+from ingest.augment.image.shift import PadCrop, Shift
+from ingest.augment.image.stretch import part, stretched
+from ingest.augment.image.zoom import Zoom
 from tests.ingest.image_rows import augmented, images
 
 PADS = {"reflect": "symmetric", "nearest": "edge", "wrap": "wrap", "constant": "constant"}

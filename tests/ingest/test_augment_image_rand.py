@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ingest.augment.rand_augment import OPERATIONS, RandAugment
+from ingest.augment.image.rand_augment import OPERATIONS, RandAugment
 from ingest.errors import SettingsError
 from millstream.testing import check_augmentation
 from tests.ingest.image_rows import augmented, context, images

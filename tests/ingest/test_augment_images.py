@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from ingest.augment.augmentation import Context
-from ingest.augment.colour_light import Brightness, Contrast
-from ingest.augment.colour_tint import Hue, Saturation
-from ingest.augment.cutmix import CutMix
-from ingest.augment.cutout import Cutout
-from ingest.augment.image_crop import Crop
-from ingest.augment.image_flip import Flip
-from ingest.augment.image_rotate import Rotate
-from ingest.augment.image_shift import PadCrop, Shift
-from ingest.augment.image_zoom import Zoom
+from ingest.augment.image.crop import Crop
+from ingest.augment.image.cutmix import CutMix
+from ingest.augment.image.cutout import Cutout
+from ingest.augment.image.flip import Flip
+from ingest.augment.image.light import Brightness, Contrast
+from ingest.augment.image.rotate import Rotate
+from ingest.augment.image.shift import PadCrop, Shift
+from ingest.augment.image.tint import Hue, Saturation
+from ingest.augment.image.zoom import Zoom
 from ingest.errors import AugmentError, SettingsError
 from ingest.field import Field
 from ingest.schema import Schema

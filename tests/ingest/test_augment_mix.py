@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import beta, kstest
 
 from ingest.augment.augmentation import Context
-from ingest.augment.cutmix import CutMix
+from ingest.augment.image.cutmix import CutMix
 from ingest.augment.mixup import MixUp
 from ingest.augment.partners import beta_quantiles, drawn_from
 from ingest.errors import AugmentError, SettingsError

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ingest.augment import neighbours
-from ingest.augment.neighbours import nearest_neighbours
+from ingest.augment.tabular import neighbours
+from ingest.augment.tabular.neighbours import nearest_neighbours
 
 
 def plain(points, count):

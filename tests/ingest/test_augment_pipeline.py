@@ -7,14 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ingest import Augmentations, Field, Rows, Schema, SettingsError, Step, training_dataset
+from ingest import (
+    Augmentations,
+    Field,
+    Rows,
+    Schema,
+    SettingsError,
+    Statistics,
+    Step,
+    training_dataset,
+)
 from ingest.augment.augmentation import Context, TrainingBatch
-from ingest.augment.image_flip import Flip
+from ingest.augment.image.flip import Flip
 from ingest.augment.mixup import MixUp
 from ingest.augment.pipeline import bind_steps, row_seeds
-from ingest.augment.tabular_dropout import FeatureDropout
-from ingest.augment.tabular_noise import GaussianNoise
-from ingest.augment.tabular_smote import Smote
+from ingest.augment.tabular.dropout import FeatureDropout
+from ingest.augment.tabular.noise import GaussianNoise
+from ingest.augment.tabular.smote import Smote
+from ingest.errors import AugmentError
 from tests.ingest.samples import SCHEMA, TOPICS, make_rows
 
 PICTURES = Schema(
@@ -170,6 +180,12 @@ def test_a_step_changes_its_share_of_the_rows(probability):
     assert changed.mean() == pytest.approx(1 - (1 - probability) ** 2, abs=0.03)
     assert np.asarray(found.seeds).tobytes() == np.asarray(seeds).tobytes()
     assert found.features["city"] is features["city"]
+
+
+def test_statistics_of_another_schema_are_refused():
+    augment = Augmentations((Step(GaussianNoise()),), Statistics.empty(PICTURES))
+    with pytest.raises(AugmentError, match="statistics of the schema of the rows"):
+        augment.bind(ROWS, SCHEMA)
 
 
 @pytest.mark.parametrize("probability", [-0.1, 1.5, True, "often"])

@@ -10,10 +10,10 @@ from scipy import stats
 
 from ingest import SettingsError
 from ingest.augment.checks import check_augmentation
-from ingest.augment.series_crop import WindowCrop
-from ingest.augment.series_layout import read_between
-from ingest.augment.series_noise import Jitter, Scaling
-from ingest.augment.series_warp import MagnitudeWarp, TimeWarp
+from ingest.augment.series.crop import WindowCrop
+from ingest.augment.series.layout import read_between
+from ingest.augment.series.noise import Jitter, Scaling
+from ingest.augment.series.warp import MagnitudeWarp, TimeWarp
 from ingest.errors import AugmentError
 from tests.ingest.series_samples import augmented_series, series_context, waves
 

@@ -10,7 +10,7 @@ from scipy import stats
 from ingest import Field, Schema, SettingsError
 from ingest.augment.augmentation import Context, TrainingBatch
 from ingest.augment.checks import check_augmentation
-from ingest.augment.tabular_smote import Smote
+from ingest.augment.tabular.smote import Smote
 from ingest.errors import AugmentError
 from tests.ingest.tabular_samples import augmented, statistics_of, tabular_context
 

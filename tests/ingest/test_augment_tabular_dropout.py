@@ -5,7 +5,7 @@ import pytest
 
 from ingest import SettingsError
 from ingest.augment.checks import check_augmentation
-from ingest.augment.tabular_dropout import FeatureDropout
+from ingest.augment.tabular.dropout import FeatureDropout
 from ingest.errors import AugmentError
 from tests.ingest.tabular_samples import (
     augmented,

@@ -6,7 +6,7 @@ from scipy import stats
 
 from ingest import SettingsError
 from ingest.augment.checks import check_augmentation
-from ingest.augment.tabular_noise import GaussianNoise
+from ingest.augment.tabular.noise import GaussianNoise
 from ingest.errors import AugmentError
 from tests.ingest.tabular_samples import (
     augmented,

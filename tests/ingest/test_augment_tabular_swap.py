@@ -11,7 +11,7 @@ from ingest import Field, Schema, SettingsError
 from ingest.augment.augmentation import Context
 from ingest.augment.checks import check_augmentation
 from ingest.augment.drawn import drawn_places, thresholds
-from ingest.augment.tabular_swap import CategorySwap
+from ingest.augment.tabular.swap import CategorySwap
 from ingest.errors import AugmentError
 from tests.ingest.tabular_samples import (
     augmented,

@@ -10,8 +10,8 @@ from scipy import stats
 from ingest import Field, Rows, Schema, SettingsError
 from ingest.augment.augmentation import Context, TrainingBatch
 from ingest.augment.checks import check_augmentation
-from ingest.augment.token_swap import TokenSwap
-from ingest.augment.tokens import TokenDropout, TokenReplacement
+from ingest.augment.tokens.dropout import TokenDropout, TokenReplacement
+from ingest.augment.tokens.swap import TokenSwap
 from ingest.errors import AugmentError
 from ingest.statistics import Statistics
 

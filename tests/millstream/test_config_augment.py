@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.augment.image_flip import Flip
+from ingest.augment.image.flip import Flip
 from ingest.augment.own import Own
 from millstream.augmenting import make_steps
 from millstream.checkup import check_augment

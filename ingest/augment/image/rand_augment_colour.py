@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ingest.augment.colour import COLOURS, mapped, mean_values, saturation_maps
-from ingest.augment.image_feature import ImageFeature
-from ingest.augment.image_fill import pick
+from ingest.augment.image.colour import COLOURS, mapped, mean_values, saturation_maps
+from ingest.augment.image.feature import ImageFeature
+from ingest.augment.image.fill import pick
 
 if TYPE_CHECKING:
     import tensorflow as tf

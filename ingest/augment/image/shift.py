@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
-from ingest.augment.image_feature import ImageFeature, check_shape, image_feature
-from ingest.augment.image_fill import check_fill, moved
+from ingest.augment.image.feature import ImageFeature, check_shape, image_feature
+from ingest.augment.image.fill import check_fill, moved
 from ingest.augment.parameters import expect_number, expect_whole
 from ingest.augment.random import integers
 

@@ -10,7 +10,7 @@ from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.parameters import expect_number
 from ingest.augment.random import normal
 from ingest.augment.row_sums import row_sums
-from ingest.augment.series_layout import check_series_shape, series_feature
+from ingest.augment.series.layout import check_series_shape, series_feature
 
 if TYPE_CHECKING:
     import tensorflow as tf

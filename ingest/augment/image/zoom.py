@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.elementwise import elementwise
-from ingest.augment.image_feature import check_shape, image_feature
-from ingest.augment.image_fill import check_fill
-from ingest.augment.image_geometry import check_interpolation
-from ingest.augment.image_stretch import part, stretched
+from ingest.augment.image.feature import check_shape, image_feature
+from ingest.augment.image.fill import check_fill
+from ingest.augment.image.geometry import check_interpolation
+from ingest.augment.image.stretch import part, stretched
 from ingest.augment.parameters import expect, expect_pair
 from ingest.augment.random import uniform
 

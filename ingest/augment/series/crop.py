@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.parameters import expect_number
 from ingest.augment.random import uniform
-from ingest.augment.series_layout import check_series_shape, read_between, series_feature
+from ingest.augment.series.layout import check_series_shape, read_between, series_feature
 
 __all__ = ["WindowCrop"]
 

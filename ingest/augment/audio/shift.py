@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.augment.audio_waves import wave_feature
+from ingest.augment.audio.waves import wave_feature
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.parameters import expect, expect_number, expect_word
 from ingest.augment.random import integers

@@ -10,7 +10,7 @@ import numpy as np
 
 from ingest.augment.augmentation import Context
 from ingest.augment.known import deviation
-from ingest.augment.neighbours import nearest_neighbours
+from ingest.augment.tabular.neighbours import nearest_neighbours
 from ingest.field import Field
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.elementwise import elementwise
-from ingest.augment.image_feature import ImageFeature, check_shape, image_feature
-from ingest.augment.image_geometry import check_interpolation
-from ingest.augment.image_stretch import part, stretched
+from ingest.augment.image.feature import ImageFeature, check_shape, image_feature
+from ingest.augment.image.geometry import check_interpolation
+from ingest.augment.image.stretch import part, stretched
 from ingest.augment.parameters import expect_pair
 from ingest.augment.random import uniform
 

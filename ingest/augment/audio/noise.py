@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.augment.audio_waves import amplitude, wave_feature
+from ingest.augment.audio.waves import amplitude, wave_feature
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.parameters import expect_pair
 from ingest.augment.random import normal, uniform

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.parameters import expect_number, expect_word
 from ingest.augment.random import below, integers, uniform
-from ingest.augment.token_feature import token_feature
+from ingest.augment.tokens.feature import token_feature
 
 if TYPE_CHECKING:
     import tensorflow as tf

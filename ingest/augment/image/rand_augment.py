@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
-from ingest.augment.image_feature import check_range, check_shape, image_feature
-from ingest.augment.image_fill import check_fill
-from ingest.augment.image_geometry import WARP_FILLS, check_interpolation, warped
+from ingest.augment.image.feature import check_range, check_shape, image_feature
+from ingest.augment.image.fill import check_fill
+from ingest.augment.image.geometry import WARP_FILLS, check_interpolation, warped
+from ingest.augment.image.rand_augment_colour import COLOURING, coloured
+from ingest.augment.image.rand_augment_form import FORMING, form
 from ingest.augment.parameters import expect, expect_names, expect_number, expect_whole
-from ingest.augment.rand_augment_colour import COLOURING, coloured
-from ingest.augment.rand_augment_form import FORMING, form
 from ingest.augment.random import bits, fold, integers
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.augment.elementwise import elementwise
-from ingest.augment.image_feature import ImageFeature
+from ingest.augment.image.feature import ImageFeature
 from ingest.augment.row_sums import row_sums
 from ingest.errors import AugmentError
 

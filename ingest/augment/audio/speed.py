@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.augment.audio_interpolation import cubic, linear, played, sinc
-from ingest.augment.audio_waves import wave_feature
+from ingest.augment.audio.interpolation import cubic, linear, played, sinc
+from ingest.augment.audio.waves import wave_feature
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.parameters import expect_pair, expect_word
 from ingest.augment.random import uniform

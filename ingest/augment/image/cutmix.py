@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
-from ingest.augment.image_feature import ImageFeature, check_shape, image_feature
-from ingest.augment.image_fill import boxed, pick, within
+from ingest.augment.image.feature import ImageFeature, check_shape, image_feature
+from ingest.augment.image.fill import boxed, pick, within
 from ingest.augment.parameters import expect_number
 from ingest.augment.partners import SHAPES, beta_quantiles, drawn_from, mixed, partners
 from ingest.augment.random import integers

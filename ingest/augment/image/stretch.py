@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest.augment.image_fill import folded, inside
+from ingest.augment.image.fill import folded, inside
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -36,14 +36,14 @@ def stretched(
     """The images with other rows and columns.
 
     One axis after the other, so that whole lines are copied and each number is a mean of two: three
-    times as fast as `ingest.augment.image_geometry.warped`.
+    times as fast as `ingest.augment.image.geometry.warped`.
 
     Args:
         images: float32 [b, h, w, c].
         places: float32 [b, h] rows and [b, w] columns that are to be seen; 0 is the middle of the
             first.
-        interpolation: one of `ingest.augment.image_geometry.INTERPOLATIONS`.
-        fill: one of `ingest.augment.image_fill.FILLS`.
+        interpolation: one of `ingest.augment.image.geometry.INTERPOLATIONS`.
+        fill: one of `ingest.augment.image.fill.FILLS`.
         value: of a constant.
     """
     import tensorflow as tf

@@ -65,7 +65,7 @@ def warped(
         images: float32 or uint8 [b, h, w, c].
         maps: float32 [b, 3, 3].
         interpolation: one of `INTERPOLATIONS`.
-        fill: one of `WARP_FILLS`; see `ingest.augment.image_fill.FILLS`.
+        fill: one of `WARP_FILLS`; see `ingest.augment.image.fill.FILLS`.
         fill_value: of a constant.
     """
     import tensorflow as tf

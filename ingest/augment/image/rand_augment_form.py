@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ingest.augment.image_feature import ImageFeature
-from ingest.augment.image_geometry import rotation, shear
+from ingest.augment.image.feature import ImageFeature
+from ingest.augment.image.geometry import rotation, shear
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
-from ingest.augment.colour import mean_values
-from ingest.augment.image_feature import check_range, check_shape, image_feature
+from ingest.augment.image.colour import mean_values
+from ingest.augment.image.feature import check_range, check_shape, image_feature
 from ingest.augment.parameters import expect_number
 from ingest.augment.random import uniform
 

@@ -12,7 +12,7 @@ from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.chosen import chosen_features
 from ingest.augment.parameters import expect, expect_whole
 from ingest.augment.random import uniform
-from ingest.augment.rare_rows import RareRows, rare_rows
+from ingest.augment.tabular.rare_rows import RareRows, rare_rows
 from ingest.errors import AugmentError
 from ingest.field import Field
 

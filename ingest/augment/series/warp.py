@@ -11,8 +11,8 @@ import numpy as np
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
 from ingest.augment.parameters import expect_number, expect_whole
 from ingest.augment.random import normal, uniform
-from ingest.augment.series_curves import combined, knot_curves
-from ingest.augment.series_layout import check_series_shape, read_between, series_feature
+from ingest.augment.series.curves import combined, knot_curves
+from ingest.augment.series.layout import check_series_shape, read_between, series_feature
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
-from ingest.augment.image_feature import check_shape, image_feature
-from ingest.augment.image_fill import pick
+from ingest.augment.image.feature import check_shape, image_feature
+from ingest.augment.image.fill import pick
 from ingest.augment.parameters import expect_word
 from ingest.augment.random import integers
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.augment.augmentation import Context, TrainingBatch, Transform
-from ingest.augment.image_feature import check_shape, image_feature
-from ingest.augment.image_fill import check_fill
-from ingest.augment.image_geometry import WARP_FILLS, check_interpolation, rotation, warped
+from ingest.augment.image.feature import check_shape, image_feature
+from ingest.augment.image.fill import check_fill
+from ingest.augment.image.geometry import WARP_FILLS, check_interpolation, rotation, warped
 from ingest.augment.parameters import expect_number
 from ingest.augment.random import uniform
 

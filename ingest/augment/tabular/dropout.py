@@ -35,8 +35,9 @@ class FeatureDropout:
         rate: probability of each feature to be dropped.
         fill: what comes in its place. "mean": of the stream so far, or of the round's rows where
             there are no statistics yet; rounded for integers and timestamps, the more frequent one
-            for booleans. "zero": 0, or false. "default": the field's default, or 0 if it has none.
-            For a category "mean" and "zero" are 0, the code of an unknown word.
+            for booleans. "zero": 0, or false, whatever the field's bounds. "default": the field's
+            default, or 0 if it has none. For a category "mean" and "zero" are 0, the code of an
+            unknown word.
 
     Raises:
         SettingsError: a parameter is out of range.

@@ -16,7 +16,7 @@ from ingest.augment.drawn import drawn_places, thresholds
 from ingest.augment.known import code_counts
 from ingest.augment.parameters import expect_number, expect_whole
 from ingest.augment.random import below
-from ingest.augment.token_feature import Tokens, token_feature
+from ingest.augment.tokens.feature import Tokens, token_feature
 from ingest.errors import AugmentError
 
 if TYPE_CHECKING:

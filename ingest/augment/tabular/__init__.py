@@ -1,0 +1,1 @@
+"""Augmentations of tables: numbers, categories, rare classes."""
