@@ -16,6 +16,8 @@ BATCH = 256
 MOST_EPOCHS = 1_000_000
 READ_AHEAD = 16
 """Batches that may be ready before a lap begins."""
+SETTLED_S = 1.5
+"""By when a contestant whose lap is over has read ahead, and leaves the cores to the next one."""
 Start = Callable[[], "Iterator[Any]"]
 
 
@@ -55,6 +57,7 @@ def race(starts: Mapping[str, Start], rows: int, repeats: int) -> dict[str, floa
     laps: dict[str, list[float]] = {name: [] for name in running}
     for lap in range(repeats + 1):
         for name, batches in running.items():
+            time.sleep(SETTLED_S)
             _lap(batches, READ_AHEAD)
             begin = time.perf_counter()
             _lap(batches, -(-rows // BATCH))
