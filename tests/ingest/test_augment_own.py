@@ -141,6 +141,15 @@ def test_what_breaks_a_promise_is_told(function, says):
         Own(function, "model:augment").bind(tabular_context())
 
 
+def test_chance_is_told_also_where_all_chance_has_a_seed():
+    tf.random.set_seed(7)
+    try:
+        with pytest.raises(AugmentError, match='"amount": expected the same from the same seeds'):
+            Own(by_chance, "model:augment").bind(tabular_context())
+    finally:
+        tf.random.set_seed(None)
+
+
 @pytest.mark.parametrize("thing", ["augment", lambda features: features, lambda f, s, t: f])
 def test_what_is_no_function_of_two_things_is_told(thing):
     with pytest.raises(SettingsError, match=r"model:augment: expected a function of \(features"):

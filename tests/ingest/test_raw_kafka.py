@@ -16,7 +16,7 @@ from ingest import (
 )
 from tests.ingest.broker import produce
 from tests.ingest.media_samples import digits, png
-from tests.ingest.test_packed_decoder import LAYOUT, SCHEMA, struct
+from tests.ingest.packed_samples import LAYOUT, SCHEMA, struct
 
 DIGIT = Schema((Field("image", "bytes"), Field("digit", "int32", "label")))
 
