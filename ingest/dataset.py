@@ -73,28 +73,34 @@ def training_dataset(
     tensors = tf.nest.map_structure(tf.constant, parts if weighed is None else (*parts, weighed))
     bound = augment.bind(rows, schema) if augment is not None and augment.steps and count else None
 
+    places = _places(rows, batch_size=batch_size, epochs=epochs, seed=seed, seeds=bound is not None)
+    return (
+        _gathered(places, tensors, bound)
+        .apply(tf.data.experimental.assert_cardinality(epochs * steps_per_epoch(count, batch_size)))
+        .prefetch(8)
+    )
+
+
+def _places(rows: Rows, *, batch_size: int, epochs: int, seed: int, seeds: bool) -> tf.data.Dataset:
+    """The places of the rows of each batch, int64 [b], and their seeds, uint64 [b], if needed."""
+    import tensorflow as tf
+
     # TensorFlow keeps a generator until the process ends: this one must not keep the rows.
-    kept, seeds_needed = weakref.ref(rows), bound is not None
+    count, kept = len(rows), weakref.ref(rows)
 
     def orders() -> Iterator[tuple[NDArray[Any], ...]]:
         keep_freed_memory()
         for epoch in range(epochs):
-            yield _epoch(kept(), seed, epoch, seeds_needed)
-
-    specs = tf.TensorSpec((count,), tf.int64), tf.TensorSpec((count,), tf.uint64)
-    spec = specs if seeds_needed else specs[:1]
+            yield _epoch(kept(), seed, epoch, seeds)
 
     def cut(*order: tf.Tensor) -> tf.data.Dataset:
         firsts = tf.data.Dataset.range(0, count, batch_size)
         return firsts.map(lambda first: tuple(part[first : first + batch_size] for part in order))
 
-    generated = tf.data.Dataset.from_generator(orders, output_signature=spec)
+    specs = tf.TensorSpec((count,), tf.int64), tf.TensorSpec((count,), tf.uint64)
+    generated = tf.data.Dataset.from_generator(orders, output_signature=specs[: 1 + seeds])
     generated.rows = rows  # for as long as there is a dataset or an iterator of it
-    return (
-        _gathered(generated.flat_map(cut), tensors, bound)
-        .apply(tf.data.experimental.assert_cardinality(epochs * steps_per_epoch(count, batch_size)))
-        .prefetch(8)
-    )
+    return generated.flat_map(cut)
 
 
 def _epoch(rows: Rows | None, seed: int, epoch: int, seeds: bool) -> tuple[NDArray[Any], ...]:

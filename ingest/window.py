@@ -11,8 +11,9 @@ import numpy as np
 from ingest.errors import SettingsError
 from ingest.position import Gap, Position
 from ingest.rows import Rows
-from ingest.sampling import Allocation, Uniform, Weighting
+from ingest.sampling import Allocation, Weighting
 from ingest.sampling.selection import Selection
+from ingest.sampling.uniform import UNIFORM
 from ingest.schema import Schema
 from ingest.split import TRAIN
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Counts", "PastSettings", "SamplePolicy", "SampleSettings", "Window"]
-
-UNIFORM = Uniform()
 
 
 @dataclass(frozen=True)

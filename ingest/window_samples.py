@@ -101,7 +101,8 @@ class WindowSamples:
         cuts = np.cumsum([len(batch) for batch, _ in parts])[:-1]
         sides = np.concatenate([sides for _, sides in parts])
         left = np.ones(len(sides), np.bool_)
-        while (wanted := self._leading([batch for batch, _ in parts], sides, left)).any():
+        keys = self._keys([batch for batch, _ in parts])
+        while (wanted := self._leading(keys, sides, left)).any():
             left &= ~wanted
             bad, good = self.bad.sum(), []
             for (batch, own), chosen in zip(parts, np.split(wanted, cuts), strict=True):
@@ -133,16 +134,28 @@ class WindowSamples:
         kept = [samplers[1].get_state().rows for samplers in self._samplers if len(samplers) > 1]
         return tuple(kept)
 
+    def _keys(self, batches: Sequence[RecordBatch]) -> dict[str, NDArray[np.float64]]:
+        """float64[n]: the keys of the records of all batches, by each weighting that is there."""
+        every = (sampler.selection for samplers in self._samplers for sampler in samplers)
+        selections = {str(each.weighting.settings): each for each in every}
+        return {
+            name: np.concatenate([each.keys_of_records(batch) for batch in batches])
+            for name, each in selections.items()
+        }
+
     def _leading(
-        self, batches: Sequence[RecordBatch], sides: NDArray[np.int8], left: NDArray[np.bool_]
+        self,
+        keys: dict[str, NDArray[np.float64]],
+        sides: NDArray[np.int8],
+        left: NDArray[np.bool_],
     ) -> NDArray[np.bool_]:
         """Bool[n]: which of those that are left would be in a sample if all of them were good."""
         wanted = np.zeros(len(sides), np.bool_)
         for side, samplers in zip(SIDES, self._samplers, strict=True):
             mine = np.flatnonzero(left & (sides == side))
             for sampler in samplers:
-                keys = np.concatenate([sampler.selection.keys_of_records(b) for b in batches])
-                wanted[mine] |= sampler.leading(keys[mine])
+                own = keys[str(sampler.selection.weighting.settings)]
+                wanted[mine] |= sampler.leading(own[mine])
         return wanted
 
     def _candidates(self, batch: RecordBatch, sides: NDArray[np.int8]) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from ingest.rows import Rows
 from ingest.sampling.allocation import Allocation
 from ingest.sampling.keys import base_keys, last_place
 from ingest.sampling.places import Places, first_places
-from ingest.sampling.uniform import Uniform
+from ingest.sampling.uniform import UNIFORM
 from ingest.sampling.weighting import Weighting
 from ingest.schema import Schema
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-
-UNIFORM = Uniform()
 
 __all__ = ["Selection", "row_bytes"]
 

@@ -13,7 +13,7 @@ from ingest.schema import Schema
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Uniform"]
+__all__ = ["UNIFORM", "Uniform"]
 
 
 @dataclass(frozen=True)
@@ -37,3 +37,6 @@ class Uniform:
     ) -> NDArray[np.float64] | None:
         """See `Weighting`."""
         return np.zeros(1)
+
+
+UNIFORM = Uniform()

@@ -53,7 +53,10 @@ def test_anything_that_can_be_called_will_do(function):
 
 
 def test_rounding_by_the_place_of_a_row_is_no_reason_to_refuse():
-    Own(exponential).bind(tabular_context())
+    context = tabular_context()
+    found = augmented(Own(exponential), context)["curve"]
+    assert found.shape == context.features["curve"].shape
+    assert (found > 0).all()
 
 
 @pytest.mark.parametrize("rows", [0, 1])

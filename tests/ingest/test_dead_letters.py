@@ -9,6 +9,7 @@ from ingest import (
     JsonDecoder,
     KafkaDeadLetters,
     KafkaSource,
+    Position,
     RecordBatch,
     SampleSettings,
     SourceError,
@@ -213,5 +214,9 @@ def test_sources_and_letters_take_one_set_of_options(kafka, servers, topic):
     kafka.create_topic(topic)
     options = {"bootstrap_servers": servers, "max_poll_records": 5, "compression_type": "gzip"}
     source, letters = KafkaSource([topic], options), KafkaDeadLetters(options)
-    source.close()
-    letters.close()
+    try:
+        assert [place[0] for place in source.position().items()] == [topic]
+        assert letters.position(source.position()) == Position()
+    finally:
+        source.close()
+        letters.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ingest import NoDeadLetters, Position
+from ingest import NoDeadLetters, Position, RecordBatch
 from millstream.board import Board
 from millstream.config import Config, load_config
 from millstream.pipeline import make_builder, open_pipeline
@@ -39,7 +39,10 @@ def test_records_are_read_by_the_files_that_the_recipe_tells(tmp_path: Path) -> 
     schema.write_text(json.dumps({"type": "record", "name": "E", "fields": fields}))
     pipeline = open_pipeline(load_config(path), f"sqlite:///{tmp_path}/m.db", Board(path))
     schema.unlink()
-    make_builder(pipeline, NoDeadLetters(), Position())
+    builder = make_builder(pipeline, NoDeadLetters(), Position())
+    record = b"\0\0\x80\x3f" + b"\0\0\0\x40" + b"\x02a" + b"\x01"
+    builder.add(RecordBatch.of("t", 0, [0], [record]))
+    assert (builder.counts.seen, builder.counts.bad) == (1, 0)
 
 
 def test_round_seeds_fit_and_differ() -> None:
