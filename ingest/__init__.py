@@ -62,7 +62,11 @@ from ingest.sampling import (
     Weighted,
     Weighting,
 )
-from ingest.sampling.checks import check_sampler, check_sampler_weights
+from ingest.sampling.checks import (
+    check_sampler,
+    check_sampler_uniform,
+    check_sampler_weights,
+)
 from ingest.sampling.importance import select_important
 from ingest.sampling.selection import Selection
 from ingest.schema import Schema
@@ -147,6 +151,7 @@ __all__ = [
     "WindowBuilder",
     "check_decoder",
     "check_sampler",
+    "check_sampler_uniform",
     "check_sampler_weights",
     "check_source",
     "decode_audio",

@@ -3,7 +3,13 @@
 Each raises AssertionError saying which promise of the protocol does not hold, and for what.
 """
 
-from ingest import check_decoder, check_sampler, check_sampler_weights, check_source
+from ingest import (
+    check_decoder,
+    check_sampler,
+    check_sampler_uniform,
+    check_sampler_weights,
+    check_source,
+)
 from ingest.augment.checks import check_augmentation
 from registry import check_rung
 from trainer import check_gate, check_trigger
@@ -14,6 +20,7 @@ __all__ = [
     "check_gate",
     "check_rung",
     "check_sampler",
+    "check_sampler_uniform",
     "check_sampler_weights",
     "check_source",
     "check_trigger",

@@ -30,7 +30,8 @@ PUBLIC = {
         Schema SchemaError SchemaRegistry SchemaRegistryError SettingsError Source
         SourceError Statistics StatisticsError Stratified StreamState Unframed Uniform
         Vocabularies Weighted Weighting Window WindowBuilder check_decoder check_sampler
-        check_sampler_weights check_source decode_audio decode_images end_of_topics hash64
+        check_sampler_uniform check_sampler_weights check_source decode_audio decode_images
+        end_of_topics hash64
         log_mel read_window spectrogram split steps_per_epoch training_dataset unit
         History HistoryState Segments Selection SamplePolicy PastSettings select_important
         AugmentError Augmentations Step make_augmentation

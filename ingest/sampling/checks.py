@@ -10,25 +10,61 @@ import numpy as np
 from ingest.rows import Rows
 from ingest.sampling.sampler import Sampler
 
-__all__ = ["check_sampler", "check_sampler_weights"]
+__all__ = ["check_sampler", "check_sampler_uniform", "check_sampler_weights"]
 
 CHANCE = 1e-4
 
 
-def check_sampler(make_sampler: Callable[[], Sampler], rows: Rows, capacity: int) -> None:
+def check_sampler(
+    make_sampler: Callable[[], Sampler], rows: Rows, capacity: int, spare: int = 1
+) -> None:
     """Prove what `Sampler` promises: order, cuts, repeats, merges and restores change nothing.
+
+    And that what it has to remember is bounded, and that a record that is no candidate never
+    becomes one again.
 
     Args:
         make_sampler: makes an empty sampler, always with the same settings.
         rows: what is offered; at least two, no identity twice.
         capacity: most rows that a sample may have.
+        spare: rows that a state may hold beside them, such as one of each stratum.
     """
     for few in (0, 1, 2):
         _check_cuts(make_sampler, rows.take(np.arange(few)), capacity)
     whole = _check_cuts(make_sampler, rows, capacity)
     _check_candidates(make_sampler, np.array_split(_shuffled(rows), 7), rows, whole)
     _check_merge(make_sampler, rows, whole)
-    _check_state(make_sampler, [rows.take(p) for p in np.array_split(_shuffled(rows), 9)], whole)
+    parts = [rows.take(part) for part in np.array_split(_shuffled(rows), 9)]
+    _check_state(make_sampler, parts, whole, capacity + spare)
+
+
+def check_sampler_uniform(
+    make_sampler: Callable[[int], Sampler], rows: Rows, seeds: int = 2000
+) -> None:
+    """Prove that each row is sampled equally often: chi-square over many seeds.
+
+    An error is raised by chance for less than 1 in 10,000 choices of the seeds.
+
+    Args:
+        make_sampler: makes an empty sampler of a seed, of fewer rows than are offered.
+        rows: what is offered, more than one.
+        seeds: 0 to seeds - 1 are tried.
+    """
+    from scipy.stats import chi2
+
+    found = np.zeros(len(rows))
+    places = {name: place for place, name in enumerate(_names(rows))}
+    for seed in range(seeds):
+        sampler = make_sampler(seed)
+        sampler.offer(rows)
+        found[[places[name] for name in _names(sampler.sample())]] += 1
+    share = found.sum() / (seeds * len(rows))
+    _require(0 < share < 1, "samples of some of the rows, not of all or none")
+    # Without replacement the variance of a count is smaller than Poisson's by 1 - share.
+    expected, degrees = seeds * share, len(rows) - 1
+    statistic = ((found - expected) ** 2).sum() / (expected * (1 - share)) * degrees / len(rows)
+    chance = float(chi2.sf(statistic, degrees))
+    _require(chance > CHANCE, f"rows that are sampled equally often, got a chance of {chance:.2g}")
 
 
 def check_sampler_weights(
@@ -146,13 +182,16 @@ def _check_merge(make_sampler: Callable[[], Sampler], rows: Rows, whole: Rows) -
         _require(right.sample() == alone, "the merged sampler to stay as it is")
 
 
-def _check_state(make_sampler: Callable[[], Sampler], parts: Sequence[Rows], whole: Rows) -> None:
+def _check_state(
+    make_sampler: Callable[[], Sampler], parts: Sequence[Rows], whole: Rows, most: int
+) -> None:
     states = [make_sampler().get_state()]
     sampler = make_sampler()
     for part in parts:
         sampler.offer(part)
         states.append(sampler.get_state())
     for place, state in enumerate(states):
+        _require(len(state.rows) <= most, f"a state of at most {most} rows, got {len(state.rows)}")
         restored = make_sampler()
         restored.offer(parts[0])
         restored.set_state(state)

@@ -37,7 +37,7 @@ class Sampler(Protocol):
     cut into offers, ordered, or spread over samplers that are merged later; a row offered twice
     counts once. A row that was no candidate when `candidates` was asked need not be offered: the
     sample is the same. Memory is bounded by the capacity, and a row a stratum.
-    `ingest.checks.check_sampler` proves it for an implementation.
+    `ingest.sampling.checks.check_sampler` proves it for an implementation.
     """
 
     def offer(self, rows: Rows) -> None:

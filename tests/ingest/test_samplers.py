@@ -11,7 +11,11 @@ from ingest import BottomK, Field, Rows, Schema, Selection
 from ingest.errors import SamplerError, SettingsError
 from ingest.ragged import Ragged
 from ingest.sampling import Balanced, Recent, Stratified, Uniform, Weighted
-from ingest.sampling.checks import check_sampler, check_sampler_weights
+from ingest.sampling.checks import (
+    check_sampler,
+    check_sampler_uniform,
+    check_sampler_weights,
+)
 from tests.ingest.samples import SCHEMA, TOPICS, make_rows
 
 WAYS = {
@@ -64,7 +68,7 @@ def skewed(count: int):
 @ALL
 @pytest.mark.parametrize("capacity", [5, 33])
 def test_conformance(way: str, capacity: int) -> None:
-    check_sampler(lambda: sampler(way, capacity), skewed(200), capacity)
+    check_sampler(lambda: sampler(way, capacity), skewed(200), capacity, spare=17)
 
 
 @ALL
@@ -137,8 +141,19 @@ def test_strata_of_ones_own_may_be_any_integers() -> None:
     def make(seed: int) -> BottomK:
         return BottomK(Selection(24, seed, SCHEMA, allocation=Hashed("city", 4)), TOPICS)
 
-    check_sampler(lambda: make(1), skewed(200), 24)
+    check_sampler(lambda: make(1), skewed(200), 24, spare=3)
     check_sampler_weights(make, skewed(60))
+
+
+def test_a_sampler_that_is_not_uniform_is_found() -> None:
+    check_sampler_uniform(lambda seed: sampler("uniform", 15, seed), make_rows(60), seeds=500)
+    with pytest.raises(AssertionError, match="rows that are sampled equally often"):
+        check_sampler_uniform(lambda seed: sampler("weighted", 15, seed), make_rows(60), seeds=500)
+
+
+def test_a_state_that_grows_is_found() -> None:
+    with pytest.raises(AssertionError, match="a state of at most 24 rows, got 2"):
+        check_sampler(lambda: sampler("uniform", 25), make_rows(200), 25, spare=-1)
 
 
 def test_weights_that_are_wrong_are_found() -> None:
