@@ -37,6 +37,7 @@ from millstream.config_sample import HistoryConfig, SampleConfig
 from millstream.config_schema import SchemaConfig
 from millstream.config_section import Count, Section, Share
 from millstream.config_text import expand, explain
+from millstream.config_train import TrainConfig
 from millstream.errors import ConfigError
 
 __all__ = [
@@ -83,20 +84,6 @@ class KafkaConfig(Section):
     @classmethod
     def _names_another_topic(cls, value: str, info: ValidationInfo) -> str:
         return check_dead_letters(value, info.data.get("topics", ()))
-
-
-class TrainConfig(Section):
-    """The model, and how long a round trains it."""
-
-    model: str = "model:build"
-    task: Literal["binary", "multiclass", "regression"]
-    metric: str | None = None
-    batch_size: Count = 256
-    epochs: Count = 20
-    patience: Annotated[int, Field(ge=0)] = 2
-    min_delta: Annotated[float, Field(ge=0.0)] = 0.0
-    monitor: str = "val_loss"
-    mode: Literal["auto", "min", "max"] = "auto"
 
 
 class TriggerConfig(Section):
