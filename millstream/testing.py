@@ -1,6 +1,8 @@
 """Proofs for parts of your own: call one in a test, with a function that makes your part.
 
-Each raises AssertionError saying which promise of the protocol does not hold, and for what.
+Each check raises AssertionError saying which promise of the protocol does not hold, and for what.
+`run_workers` runs a function in several workers that are threads, each with its own
+`ThreadCommunicator`: for tests of what workers say to each other.
 """
 
 from ingest import (
@@ -12,10 +14,18 @@ from ingest import (
 )
 from ingest.augment.checks import check_augmentation
 from registry import check_rung
-from trainer import check_gate, check_trigger
+from trainer import (
+    ThreadCommunicator,
+    check_communicator,
+    check_gate,
+    check_trigger,
+    run_workers,
+)
 
 __all__ = [
+    "ThreadCommunicator",
     "check_augmentation",
+    "check_communicator",
     "check_decoder",
     "check_gate",
     "check_rung",
@@ -24,4 +34,5 @@ __all__ = [
     "check_sampler_weights",
     "check_source",
     "check_trigger",
+    "run_workers",
 ]

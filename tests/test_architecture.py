@@ -44,6 +44,7 @@ PUBLIC = {
         check_model check_normalized check_score check_trigger digest higher_is_better
         input_names load load_builder predict_majority predict_no_change save score score_baselines
         set_statistics source_digest update
+        Alone Communicator PeerLost ThreadCommunicator check_communicator run_workers
     """,
     "registry": """
         Artifact CompressionError ExportError LadderSettings LiteModel LiteModelError ModelRegistry

@@ -12,11 +12,13 @@ from trainer.baselines import (
     update,
 )
 from trainer.checkpoint import digest, load, save
-from trainer.checks import check_gate, check_trigger
+from trainer.checks import check_communicator, check_gate, check_trigger
+from trainer.communicator import Alone, Communicator
 from trainer.errors import (
     CheckpointError,
     MetricError,
     ModelError,
+    PeerLost,
     RefusedError,
     SettingsError,
     TrainerError,
@@ -32,19 +34,23 @@ from trainer.normalization import StreamNormalization, check_normalized, set_sta
 from trainer.report import TrainReport
 from trainer.scores import Score, check_score
 from trainer.settings import TrainSettings
+from trainer.thread_communicator import ThreadCommunicator, run_workers
 from trainer.trigger import AnyTrigger, RecordsTrigger, SecondsTrigger, Trigger
 
 __all__ = [
     "METRICS",
+    "Alone",
     "AnyTrigger",
     "Baselines",
     "CheckpointError",
+    "Communicator",
     "Evidence",
     "FeatureSpec",
     "Gate",
     "Learner",
     "MetricError",
     "ModelError",
+    "PeerLost",
     "RecordsTrigger",
     "RefusedError",
     "Score",
@@ -53,6 +59,7 @@ __all__ = [
     "SettingsError",
     "StreamNormalization",
     "Task",
+    "ThreadCommunicator",
     "TrainReport",
     "TrainSettings",
     "TrainerError",
@@ -61,6 +68,7 @@ __all__ = [
     "Trigger",
     "Verdict",
     "build_model",
+    "check_communicator",
     "check_gate",
     "check_inputs",
     "check_model",
@@ -74,6 +82,7 @@ __all__ = [
     "load_builder",
     "predict_majority",
     "predict_no_change",
+    "run_workers",
     "save",
     "score",
     "score_baselines",

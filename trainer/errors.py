@@ -44,6 +44,10 @@ class CheckpointError(RefusedError):
     """A checkpoint is missing, damaged, foreign, or of another model; nothing was loaded."""
 
 
+class PeerLost(RefusedError):  # noqa: N818 - it states what happened
+    """A worker of this run is gone or hangs; the model may be half a step on: load a checkpoint."""
+
+
 class MetricError(RefusedError):
     """Labels or predictions cannot be scored as they are."""
 
