@@ -45,6 +45,7 @@ PUBLIC = {
         input_names load load_builder predict_majority predict_no_change save score score_baselines
         set_statistics source_digest update
         Alone Communicator PeerLost ThreadCommunicator check_communicator run_workers
+        OTHERS SliceScore SliceSettings slice_scores
     """,
     "registry": """
         Artifact CompressionError ExportError LadderSettings LiteModel LiteModelError ModelRegistry

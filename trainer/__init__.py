@@ -34,11 +34,13 @@ from trainer.normalization import StreamNormalization, check_normalized, set_sta
 from trainer.report import TrainReport
 from trainer.scores import Score, check_score
 from trainer.settings import TrainSettings
+from trainer.slices import OTHERS, SliceScore, SliceSettings, slice_scores
 from trainer.thread_communicator import ThreadCommunicator, run_workers
 from trainer.trigger import AnyTrigger, RecordsTrigger, SecondsTrigger, Trigger
 
 __all__ = [
     "METRICS",
+    "OTHERS",
     "Alone",
     "AnyTrigger",
     "Baselines",
@@ -57,6 +59,8 @@ __all__ = [
     "ScoreGate",
     "SecondsTrigger",
     "SettingsError",
+    "SliceScore",
+    "SliceSettings",
     "StreamNormalization",
     "Task",
     "ThreadCommunicator",
@@ -87,6 +91,7 @@ __all__ = [
     "score",
     "score_baselines",
     "set_statistics",
+    "slice_scores",
     "source_digest",
     "update",
 ]
