@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from ingest import Gap, OffsetRange, Position
+import msgspec
+
+from ingest import Gap, IngestError, OffsetRange, Position
 from millstream.errors import RoundStoreError
 
 __all__ = ["Plan"]
@@ -19,6 +21,9 @@ class Plan:
 
     With the parent's checkpoint and the records of `[start, end)`, a plan determines the weights
     of its round bit for bit (one worker, CPU, same versions of the libraries).
+
+    An attribute with a default is one that came later: plans without it are read as if they had
+    the default. So a new one needs no new format as long as older plans mean what it says.
 
     Attributes:
         round: number of the round; round 0 holds the untrained model and has an empty range.
@@ -56,41 +61,49 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """A plain form for plan.json."""
-        return {
-            "format": FORMAT,
-            "round": self.round,
-            "parent": self.parent,
-            "start": self.start.to_json(),
-            "end": self.end.to_json(),
-            "gaps": [gap.to_json() for gap in self.gaps],
-            "seed": self.seed,
-            "recipe": self.recipe,
-            "reason": self.reason,
-            "created_ms": self.created_ms,
-            "history_rows": self.history_rows,
-        }
+        text = msgspec.json.encode(self, enc_hook=_plain)
+        return {"format": FORMAT, **msgspec.json.decode(text)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Plan:
         """The inverse of `to_json`.
 
         Raises:
-            RoundStoreError: the format is not one this version reads.
+            RoundStoreError: the format is not one this version reads, a key is missing or unknown,
+                or a value is of another type.
         """
-        if value.get("format") != FORMAT:
+        given = dict(value)
+        if (found := given.pop("format", None)) != FORMAT:
             raise RoundStoreError(
-                f"plan.json: expected format {FORMAT}, got {value.get('format')!r};"
+                f"plan.json: expected format {FORMAT}, got {found!r};"
                 " use the millstream that wrote it, or another service.state_dir"
             )
-        return cls(
-            round=value["round"],
-            parent=value["parent"],
-            start=Position.from_json(value["start"]),
-            end=Position.from_json(value["end"]),
-            gaps=tuple(Gap.from_json(gap) for gap in value["gaps"]),
-            seed=value["seed"],
-            recipe=value["recipe"],
-            reason=value["reason"],
-            created_ms=value["created_ms"],
-            history_rows=value.get("history_rows", 0),
-        )
+        unknown = sorted(given.keys() - {field.name for field in fields(cls)})
+        if unknown:
+            raise RoundStoreError(
+                f"plan.json: expected no more than this millstream knows, got {', '.join(unknown)};"
+                " use the millstream that wrote it, or another service.state_dir"
+            )
+        try:
+            return msgspec.convert(given, cls, dec_hook=_made)
+        except msgspec.ValidationError as error:
+            raise RoundStoreError(
+                f"plan.json: expected a plan: {error}; restore the folder from a backup, or use"
+                " another service.state_dir"
+            ) from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Position):
+        return value.to_json()
+    raise NotImplementedError(f"a plan with {type(value).__name__}")
+
+
+def _made(kind: type, value: Any) -> Any:
+    """A position; msgspec tells people where it was when it cannot be made."""
+    if kind is not Position:
+        raise NotImplementedError(f"a plan with {kind.__name__}")
+    try:
+        return Position.from_json(value)
+    except (IngestError, AttributeError, TypeError, KeyError) as error:
+        raise ValueError(str(error)) from error
