@@ -11,6 +11,12 @@ from ingest.augment.pipeline import Augmentations, Step
 from ingest.checks import check_decoder, check_source
 from ingest.dataset import steps_per_epoch, training_dataset
 from ingest.dead_letters import DeadLetters, NoDeadLetters
+from ingest.distributed.dataset import shared_dataset
+from ingest.distributed.roster import Roster
+from ingest.distributed.statistics import update_together
+from ingest.distributed.window import agree_on_window
+from ingest.distributed.words import grow_together
+from ingest.distributed.workers import Workers, gather_arrays
 from ingest.errors import (
     AugmentError,
     BadRatioExceeded,
@@ -121,6 +127,7 @@ __all__ = [
     "RecordBatch",
     "RecordBatchError",
     "RegistrySettings",
+    "Roster",
     "Rows",
     "RowsError",
     "SamplePolicy",
@@ -149,6 +156,8 @@ __all__ = [
     "Weighting",
     "Window",
     "WindowBuilder",
+    "Workers",
+    "agree_on_window",
     "check_decoder",
     "check_sampler",
     "check_sampler_uniform",
@@ -157,14 +166,18 @@ __all__ = [
     "decode_audio",
     "decode_images",
     "end_of_topics",
+    "gather_arrays",
+    "grow_together",
     "hash64",
     "log_mel",
     "make_augmentation",
     "read_window",
     "select_important",
+    "shared_dataset",
     "spectrogram",
     "split",
     "steps_per_epoch",
     "training_dataset",
     "unit",
+    "update_together",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,11 +56,31 @@ class Vocabularies:
         Raises:
             RowsError: a field's column has no words.
         """
+        uses = self.first_uses(rows, schema)
+        words = {name: [word for word, _ in found] for name, found in uses.items()}
+        return self.with_words(words, schema)
+
+    def first_uses(
+        self, rows: Rows, schema: Schema
+    ) -> dict[str, list[tuple[bytes, tuple[str, int, int]]]]:
+        """The words of some rows that have no code yet and could get one, by field.
+
+        Returns:
+            Each word with (topic, partition, offset) of the first record that has it, in this
+            order, and no more than can get a code.
+
+        Raises:
+            RowsError: a field's column has no words.
+        """
         ordered = rows.sorted_by_identity()
+        return {field.name: self._first_uses(field, ordered) for field in growing(schema)}
+
+    def with_words(self, words: Mapping[str, Sequence[bytes]], schema: Schema) -> Vocabularies:
+        """Those and some words that have no code yet, by field, as far as there is room."""
         return Vocabularies(
             {
-                field.name: self._grown(field, _distinct(field, ordered)[0])
-                for field in growing(schema)
+                f.name: (*self.words.get(f.name, ()), *words[f.name][: self._room(f)])
+                for f in growing(schema)
             }
         )
 
@@ -109,10 +130,18 @@ class Vocabularies:
             for name, words in self.words.items()
         }
 
-    def _grown(self, field: Field, distinct: list[bytes]) -> tuple[bytes, ...]:
-        known, words = self._places.get(field.name, {}), self.words.get(field.name, ())
-        new = [word for word in distinct if word not in known and 0 < len(word) <= LONGEST]
-        return words + tuple(new[: max(0, field.grow - len(words))])
+    def _room(self, field: Field) -> int:
+        return max(0, field.grow - len(self.words.get(field.name, ())))
+
+    def _first_uses(self, field: Field, rows: Rows) -> list[tuple[bytes, tuple[str, int, int]]]:
+        known, (distinct, places) = self._places.get(field.name, {}), _distinct(field, rows)
+        first = np.unique(places, return_index=True)[1]
+        new = (
+            (word, (rows.topics[rows.topic[at]], int(rows.partition[at]), int(rows.offset[at])))
+            for word, at in zip(distinct, first.tolist(), strict=True)
+            if word not in known and 0 < len(word) <= LONGEST
+        )
+        return list(islice(new, self._room(field)))
 
     def _codes(self, field: Field, rows: Rows) -> NDArray[np.int32]:
         distinct, places = _distinct(field, rows)

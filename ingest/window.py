@@ -88,6 +88,7 @@ class SampleSettings:
         policy: of the training rows; those of the holdout are uniform.
         past: also what the long-lived samples need is kept, made in this way; None if there are
             none.
+        shared: the samples are of one worker of several, so windows tell their candidates.
 
     Raises:
         SettingsError: one is outside its range.
@@ -99,6 +100,7 @@ class SampleSettings:
     holdout_rows: int = 4_000
     policy: SamplePolicy = SamplePolicy()
     past: PastSettings | None = None
+    shared: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.holdout < 1.0:
@@ -107,6 +109,12 @@ class SampleSettings:
             )
         if min(self.window, self.holdout_rows) < 1:
             raise SettingsError("sample: expected window and holdout_rows of at least 1")
+
+    def selection(self, side: int, schema: Schema) -> Selection:
+        """The selection of the sample of a side."""
+        if side == TRAIN:
+            return self.policy.selection(self.window, self.seed, schema)
+        return SamplePolicy().selection(self.holdout_rows, self.seed, schema)
 
 
 @dataclass(frozen=True)
@@ -152,6 +160,8 @@ class Window:
         dead_letters: from where on the letters of the records after the window are found.
         train_weights: float64[n], what each row of `train` stands for (see `Sampler.weights`).
         past: what to offer to the histories of the three sides; none when there are none.
+        candidates: of the three sides, sorted by identity, the rows that are in the sample if those
+            of other workers let them; none for a single worker.
     """
 
     start: Position
@@ -166,3 +176,4 @@ class Window:
     dead_letters: Position = field(default_factory=Position)
     train_weights: NDArray[np.float64] = field(default_factory=lambda: np.ones(0))
     past: tuple[Rows, ...] = ()
+    candidates: tuple[Rows, ...] = ()

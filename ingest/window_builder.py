@@ -128,6 +128,7 @@ class WindowBuilder:
             last_timestamp=self._times[1] if self._times else None,
             train_weights=self._samples.train_weights(),
             past=self._samples.past(),
+            candidates=self._samples.candidates() if self._recipe.settings.shared else (),
         )
 
     def cut(self) -> Window:

@@ -18,7 +18,7 @@ from ingest.sampling import BottomK
 from ingest.schema import Schema
 from ingest.split import TEST, TRAIN, VALIDATION
 from ingest.undecoded import Undecoded
-from ingest.window import SamplePolicy, SampleSettings
+from ingest.window import SampleSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,10 +44,7 @@ class Recipe:
     def samplers(self, side: int) -> tuple[BottomK, ...]:
         """Empty samplers for a side: of the window and, if it is kept, of the past."""
         settings, schema = self.settings, self.schema
-        if side == TRAIN:
-            own = settings.policy.selection(settings.window, settings.seed, schema)
-        else:
-            own = SamplePolicy().selection(settings.holdout_rows, settings.seed, schema)
+        own = settings.selection(side, schema)
         if settings.past is None:
             return (BottomK(own, self.topics),)
         past = settings.past.selection(side, settings.seed, schema)
@@ -133,6 +130,11 @@ class WindowSamples:
         self.settle()
         kept = [samplers[1].get_state().rows for samplers in self._samplers if len(samplers) > 1]
         return tuple(kept)
+
+    def candidates(self) -> tuple[Rows, ...]:
+        """Of the samples of the three sides, those rows and the ones that are first out."""
+        self.settle()
+        return tuple(samplers[0].get_state().rows for samplers in self._samplers)
 
     def _keys(self, batches: Sequence[RecordBatch]) -> dict[str, NDArray[np.float64]]:
         """float64[n]: the keys of the records of all batches, by each weighting that is there."""

@@ -33,19 +33,23 @@ PUBLIC = {
         check_sampler_uniform check_sampler_weights check_source decode_audio decode_images
         end_of_topics hash64
         log_mel read_window spectrogram split steps_per_epoch training_dataset unit
+        Roster Workers agree_on_window gather_arrays grow_together shared_dataset update_together
         History HistoryState Segments Selection SamplePolicy PastSettings select_important
         AugmentError Augmentations Step make_augmentation
     """,
     "trainer": """
-        METRICS AnyTrigger Baselines CheckpointError Evidence FeatureSpec Gate Learner
+        METRICS AllTrigger AnyTrigger CostTrigger DriftTrigger HandTrigger PastRound Waiting
+        expected_gain expected_seconds Baselines CheckpointError Evidence FeatureSpec Gate Learner
         MetricError ModelError RecordsTrigger RefusedError Score ScoreGate SecondsTrigger
         SettingsError StreamNormalization Task TrainReport TrainSettings TrainerError
         TrainingAborted TrainingError Trigger Verdict build_model check_gate check_inputs
         check_model check_normalized check_score check_trigger digest higher_is_better
         input_names load load_builder predict_majority predict_no_change save score score_baselines
         set_statistics source_digest update
+        Answers Comparison FirstVersion Guard PairedTest score_constant
         Alone Communicator PeerLost ThreadCommunicator check_communicator run_workers
         OTHERS SliceScore SliceSettings slice_scores
+        Faded predict_baselines row_losses
     """,
     "registry": """
         Artifact CompressionError ExportError LadderSettings LiteModel LiteModelError ModelRegistry

@@ -8,75 +8,31 @@ left of it moves on, as in a log-structured merge tree [O'Neil et al. 1996].
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ingest.distributed.places import Keyed, find_places
+from ingest.distributed.smallest import smallest
+from ingest.distributed.workers import Workers
 from ingest.errors import SamplerError
+from ingest.history.members import Members
 from ingest.history.part import Part
 from ingest.history.segments import Segments
+from ingest.history.state import HistoryState
 from ingest.identity import hash64
 from ingest.rows import Rows
 from ingest.sampling.bar import Bar
-from ingest.sampling.order import Identities, order_by_key
+from ingest.sampling.order import Identities
 from ingest.sampling.selection import Selection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["History", "HistoryState"]
+__all__ = ["History"]
 
 MOST_SEGMENTS = 24
-
-
-@dataclass(frozen=True, eq=False)
-class Members:
-    """Which of the rows of interest are the sample.
-
-    Attributes:
-        places: intp[k], into the kept rows of all parts, one part after another.
-        limits: float64[k], as `Places` has them.
-    """
-
-    places: NDArray[np.intp]
-    limits: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class HistoryState:
-    """A checkpoint of a history.
-
-    Attributes:
-        settings: of the selection, as plain values.
-        seen: rows offered so far.
-        segments: the files that hold the sample.
-    """
-
-    settings: Mapping[str, object]
-    seen: int
-    segments: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain form."""
-        return {
-            "settings": dict(self.settings),
-            "seen": self.seen,
-            "segments": list(self.segments),
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> HistoryState:
-        """The inverse of `to_json`.
-
-        Raises:
-            SamplerError: it is not of that form.
-        """
-        try:
-            return cls(dict(value["settings"]), int(value["seen"]), tuple(value["segments"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise SamplerError(f"history: expected a state, got {str(value)[:200]}") from error
 
 
 class History:
@@ -87,44 +43,63 @@ class History:
     that came in since the last `save`; the others stay on disk and are read when they are wanted.
     There they take up to twice the rows and the bytes that are of interest.
 
+    Several workers can have a history together: each is offered the rows of its own partitions and
+    gives back those of the sample that are its own, while `len`, `seen` and the checkpoint are of
+    all. All workers make the same calls then. A checkpoint can be loaded by any number of workers.
+
     Args:
         selection: says who stays.
-        topics: the rows' topics; rows of others may come too.
+        topics: the rows' topics; rows of others may come too, but not with several workers.
         segments: where `save` writes.
+        workers: whose history it is; None for a single one.
     """
 
-    def __init__(self, selection: Selection, topics: tuple[str, ...], segments: Segments) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        topics: tuple[str, ...],
+        segments: Segments,
+        workers: Workers | None = None,
+    ) -> None:
         self.selection = selection
         self._segments = segments
+        self._workers = workers
         self._empty = Rows.empty(selection.schema, topics)
         self._begin()
 
     def _begin(self) -> None:
-        self.seen = 0
+        self._seen_before = self._seen = 0
         self._parts: list[Part] = []
         self._members: Members | None = None
+        self._settled = False
         self._fresh = self._fresh_bytes = 0
         self._bar = Bar()
 
+    @property
+    def seen(self) -> int:
+        """Rows offered so far; of those offered to other workers, what the checkpoint knew."""
+        return self._seen_before + self._seen
+
     def __len__(self) -> int:
         """Rows in the sample."""
-        return len(self._compacted().places)
+        return self._agreed().total
 
     @property
     def kept_bytes(self) -> int:
-        """Of the rows of the sample, and of those that are first out."""
-        self._compacted()
+        """Of the rows of the sample, and of those that are first out; its own, of a worker."""
+        self._agreed()
         return sum(part.kept_bytes for part in self._parts)
 
     def offer(self, rows: Rows) -> None:
         """Consider some rows."""
-        self.seen += len(rows)
+        self._seen += len(rows)
+        self._settled = False
         self._consider(rows)
 
     def _consider(self, rows: Rows, name: str | None = None) -> None:
         self._know(rows.topics)
         part = Part.of(rows.with_topics(self._empty.topics), self.selection, name)
-        part.kept = np.flatnonzero(self._bar.admits(part.keys, part.strata))
+        part.kept = np.flatnonzero(self._bar.admits(part.keys, part.strata) & self._are_own(rows))
         if name is None:
             part = part.thinned()
         if not len(part.kept):
@@ -136,6 +111,13 @@ class History:
         most = self.selection.most_bytes or np.inf
         if self._fresh > self.selection.capacity or self._fresh_bytes > most:
             self._compacted()
+
+    def _are_own(self, rows: Rows) -> NDArray[np.bool_]:
+        """Bool[n]: which rows are of this worker's partitions."""
+        if self._workers is None:
+            return np.ones(len(rows), np.bool_)
+        own: NDArray[np.bool_] = rows.partition % self._workers.size == self._workers.rank
+        return own
 
     def _know(self, topics: tuple[str, ...]) -> None:
         """Number all topics in one way, also those that were read only before or only later."""
@@ -169,14 +151,14 @@ class History:
         """
         if count < 0:
             raise SamplerError(f"history: expected a count of at least 0 to recall, got {count}")
-        members = self._compacted()
-        if len(members.places) <= count:
+        members = self._agreed()
+        if members.total <= count:
             return self._of_sample(None)
         who, names = self._identities(), self._empty.topics
         bits = hash64(seed, "recall", names, who.topic, who.partition, who.offset, epoch=epoch)
-        chosen = np.argsort(bits[members.places], kind="stable")[:count]
+        chosen = smallest(bits[members.places], count, self._workers)
         rows, weights = self._of_sample(chosen)
-        return rows, weights * (len(members.places) / max(count, 1))
+        return rows, weights * (members.total / max(count, 1))
 
     def save(self, name: str) -> HistoryState:
         """Write what is not on disk yet, durably.
@@ -187,7 +169,7 @@ class History:
         Raises:
             SamplerError: an older segment of that name is still in use.
         """
-        self._compacted()
+        self._agreed()
         moving = [part for part in self._parts if part.name is None or part.is_thin()]
         staying = [part for part in self._parts if part not in moving]
         staying.sort(key=lambda part: len(part.kept), reverse=True)
@@ -201,10 +183,21 @@ class History:
             whole = Rows.concat([part.rows.take(part.kept) for part in moving]).sorted_by_identity()
             self._segments.write(name, whole)
             staying.append(Part.of(self._segments.read(name), self.selection, name))
-        self._parts, self._members = staying, None
-        self._compacted()
-        names = tuple(part.name for part in self._parts if part.name is not None)
-        return HistoryState(self.selection.settings, self.seen, names)
+        self._parts, self._members, self._settled = staying, None, False
+        self._agreed()
+        own = [part.name for part in self._parts if part.name is not None]
+        names, seen = self._told(own)
+        self._seen_before, self._seen = seen, 0
+        return HistoryState(self.selection.settings, seen, names)
+
+    def _told(self, own: list[str]) -> tuple[tuple[str, ...], int]:
+        """The segments of all workers, and how many rows were offered to all."""
+        if self._workers is None:
+            return tuple(own), self.seen
+        told = self._workers.gather(json.dumps([own, self._seen]).encode())
+        heard = [json.loads(data) for data in told]
+        names = sorted({name for names, _ in heard for name in names})
+        return tuple(names), self._seen_before + sum(seen for _, seen in heard)
 
     def load(self, state: HistoryState) -> None:
         """Go on from a checkpoint.
@@ -225,22 +218,29 @@ class History:
         self._begin()
         for rows, name in found:
             self._consider(rows, name)
-        self.seen = state.seen
+        self._seen_before = state.seen
 
-    def _compacted(self) -> Members:
+    def _agreed(self) -> Members:
+        """Who is in the sample of all workers; of this one, if it is alone."""
+        if self._settled and self._members is not None:
+            return self._members
+        if self._workers is not None:
+            self._members = None
+        members = self._compacted(self._workers)
+        self._settled = True
+        return members
+
+    def _compacted(self, workers: Workers | None = None) -> Members:
         """Find out who is in the sample, and forget those that are of no interest any more."""
         if self._members is not None:
             return self._members
         parts = self._parts
         keys = np.concatenate([np.empty(0), *(part.keys[part.kept] for part in parts)])
         sizes = np.concatenate([np.empty(0, np.int64), *(part.sizes[part.kept] for part in parts)])
-        order = order_by_key(keys, self._identities())
-        strata = self._strata()
-        found = self.selection.places(
-            keys[order], None if strata is None else strata[order], sizes[order]
-        )
+        keyed = Keyed(self._identities(), keys, self._strata(), sizes)
+        found = find_places(self.selection, keyed, workers)
         held = np.zeros(len(keys), np.bool_)
-        held[order[np.concatenate([found.inside, found.outside])]] = True
+        held[np.concatenate([found.inside, found.outside])] = True
         cuts = np.cumsum([len(part.kept) for part in parts])[:-1]
         for part, still in zip(parts, np.split(held, cuts), strict=bool(parts)):
             part.kept = part.kept[still]
@@ -250,9 +250,10 @@ class History:
             for part in parts
             if len(part.kept)
         ]
-        self._bar = Bar.of(found, self.selection.allocation is not None)
+        self._bar = found.bar
         self._fresh = self._fresh_bytes = 0
-        self._members = Members((np.cumsum(held) - 1)[order[found.inside]], found.limits)
+        places = (np.cumsum(held) - 1)[found.inside]
+        self._members = Members(places, found.limits, found.total)
         return self._members
 
     def _identities(self) -> Identities:
@@ -272,7 +273,7 @@ class History:
 
     def _of_sample(self, chosen: NDArray[np.intp] | None) -> tuple[Rows, NDArray[np.float64]]:
         """Some or all rows of the sample, sorted by identity, and what each stands for."""
-        members = self._compacted()
+        members = self._agreed()
         everything = np.arange(len(members.places))
         picked = everything if chosen is None else chosen
         by_part = np.sort(members.places[picked])
