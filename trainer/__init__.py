@@ -4,16 +4,20 @@ A round: `Learner.predict` and `score` (test), `Learner.train` (then train), `sa
 after compression a `Gate` that looks at what was measured.
 """
 
+from trainer.answers import Answers
 from trainer.baselines import (
     Baselines,
+    predict_baselines,
     predict_majority,
     predict_no_change,
     score_baselines,
     update,
 )
 from trainer.checkpoint import digest, load, save
-from trainer.checks import check_communicator, check_gate, check_trigger
+from trainer.checks import check_communicator, check_trigger
 from trainer.communicator import Alone, Communicator
+from trainer.comparison import Comparison
+from trainer.constant import score_constant
 from trainer.errors import (
     CheckpointError,
     MetricError,
@@ -25,33 +29,62 @@ from trainer.errors import (
     TrainingAborted,
     TrainingError,
 )
-from trainer.gate import Evidence, Gate, ScoreGate, Verdict
+from trainer.evidence import Evidence
+from trainer.fading import Faded, row_losses
+from trainer.first_version import FirstVersion
+from trainer.gate import Gate, ScoreGate, Verdict
+from trainer.gate_checks import check_gate
+from trainer.guards import Guard
 from trainer.inputs import FeatureSpec, check_inputs, input_names
 from trainer.learner import Learner
 from trainer.metrics import METRICS, Task, higher_is_better, score
 from trainer.model import build_model, check_model, load_builder, source_digest
 from trainer.normalization import StreamNormalization, check_normalized, set_statistics
+from trainer.paired import PairedTest
 from trainer.report import TrainReport
 from trainer.scores import Score, check_score
 from trainer.settings import TrainSettings
 from trainer.slices import OTHERS, SliceScore, SliceSettings, slice_scores
 from trainer.thread_communicator import ThreadCommunicator, run_workers
-from trainer.trigger import AnyTrigger, RecordsTrigger, SecondsTrigger, Trigger
+from trainer.trigger import (
+    AllTrigger,
+    AnyTrigger,
+    DriftTrigger,
+    HandTrigger,
+    PastRound,
+    RecordsTrigger,
+    SecondsTrigger,
+    Trigger,
+    Waiting,
+)
+from trainer.trigger_checks import check_trigger
+from trainer.trigger_cost import CostTrigger, expected_gain, expected_seconds
 
 __all__ = [
     "METRICS",
     "OTHERS",
+    "AllTrigger",
     "Alone",
+    "Answers",
     "AnyTrigger",
     "Baselines",
     "CheckpointError",
     "Communicator",
+    "Comparison",
+    "CostTrigger",
+    "DriftTrigger",
     "Evidence",
+    "Faded",
     "FeatureSpec",
+    "FirstVersion",
     "Gate",
+    "Guard",
+    "HandTrigger",
     "Learner",
     "MetricError",
     "ModelError",
+    "PairedTest",
+    "PastRound",
     "PeerLost",
     "RecordsTrigger",
     "RefusedError",
@@ -71,6 +104,7 @@ __all__ = [
     "TrainingError",
     "Trigger",
     "Verdict",
+    "Waiting",
     "build_model",
     "check_communicator",
     "check_gate",
@@ -80,16 +114,21 @@ __all__ = [
     "check_score",
     "check_trigger",
     "digest",
+    "expected_gain",
+    "expected_seconds",
     "higher_is_better",
     "input_names",
     "load",
     "load_builder",
+    "predict_baselines",
     "predict_majority",
     "predict_no_change",
+    "row_losses",
     "run_workers",
     "save",
     "score",
     "score_baselines",
+    "score_constant",
     "set_statistics",
     "slice_scores",
     "source_digest",

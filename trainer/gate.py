@@ -2,48 +2,44 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from trainer.comparison import Comparison
 from trainer.errors import SettingsError
+from trainer.evidence import Evidence
+from trainer.first_version import FirstVersion
+from trainer.guards import Guard
 from trainer.metrics import higher_is_better
+from trainer.paired import PairedTest, usual_margin
+
+__all__ = ["Gate", "ScoreGate", "Verdict"]
 
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What was measured, all on the same test rows and from exported bytes.
+class Verdict:
+    """A decision and its reason, one sentence with the numbers it rests on.
 
     Attributes:
-        candidate: Scores of the bytes that would be promoted (compressed).
-        float32: Scores of the same model's uncompressed bytes.
-        champion: Scores of the champion's bytes; None if there is no champion.
-        output_difference: How far the candidate's predictions are from the float32 model's, in
-            the unit of the gate's limit.
-        rows: Number of test rows.
+        promote: The decision.
+        reason: One line.
+        numbers: Those of the reason as plain data, all finite: `compare`, `metric`, `gain`, and of
+            a paired comparison `low`, `high`, `p`, `threshold`, `confidence`, `test`, `rows`;
+            `baseline` of a first version; `guards`, a list of what each saw.
     """
-
-    candidate: Mapping[str, float]
-    float32: Mapping[str, float]
-    champion: Mapping[str, float] | None
-    output_difference: float
-    rows: int
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A decision and its reason, one sentence with the numbers it rests on."""
 
     promote: bool
     reason: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Gate(Protocol):
     """Decides on promotion.
 
     Guarantee: a pure function of the evidence; never promotes on a missing or non-finite score of
-    the candidate; always gives a reason. `trainer.checks.check_gate` proves it.
+    the candidate; always gives a reason. `trainer.check_gate` proves it.
     """
 
     def decide(self, evidence: Evidence) -> Verdict:
@@ -58,9 +54,13 @@ class ScoreGate:
     Attributes:
         metric: The metric that decides.
         max_loss: How much worse than its float32 model the candidate may score.
-        min_gain: How much better than the champion it must score; negative tolerates a loss.
+        min_gain: How much better than the champion it must score; negative tolerates a loss. Not
+            looked at with `paired`.
         max_output_difference: The most that `Evidence.output_difference` may be; None: any.
         min_rows: Fewest test rows to decide on.
+        paired: How the candidate is compared with the champion row by row; None compares scores.
+        guards: What else must not get worse.
+        first: What holds the first promotion back.
     """
 
     metric: str
@@ -68,6 +68,9 @@ class ScoreGate:
     min_gain: float = -0.005
     max_output_difference: float | None = 0.1
     min_rows: int = 200
+    paired: PairedTest | None = None
+    guards: tuple[Guard, ...] = ()
+    first: FirstVersion = field(default_factory=FirstVersion)
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -90,12 +93,18 @@ class ScoreGate:
 
     def decide(self, evidence: Evidence) -> Verdict:
         """Return the verdict; the first check that fails gives the reason."""
-        reason = self._against_float32(evidence) or self._against_champion(evidence)
+        reason = self.unfaithful(evidence)
         if reason is not None:
             return Verdict(False, reason)
-        return Verdict(True, _why(self.metric, evidence))
+        if evidence.champion is None:
+            return self._decide_first(evidence)
+        if not math.isfinite(_champion_score(self.metric, evidence)):
+            return Verdict(True, _why(self.metric, evidence))
+        verdict = self._decide_paired(evidence) if self.paired else self._decide_scores(evidence)
+        return self._guarded(verdict, evidence) if verdict.promote else verdict
 
-    def _against_float32(self, evidence: Evidence) -> str | None:
+    def unfaithful(self, evidence: Evidence) -> str | None:
+        """Return why the candidate's bytes are not as good as float32's; None if they are."""
         metric = self.metric
         if evidence.rows < self.min_rows:
             return f"{evidence.rows} test rows are too few to decide on ({self.min_rows} needed)"
@@ -118,18 +127,53 @@ class ScoreGate:
             )
         return None
 
-    def _against_champion(self, evidence: Evidence) -> str | None:
-        metric = self.metric
-        if evidence.champion is None or not math.isfinite(_champion_score(metric, evidence)):
-            return None
-        candidate, champion = evidence.candidate[metric], evidence.champion[metric]
-        gain = _gain(metric, candidate, champion)
+    def _decide_first(self, evidence: Evidence) -> Verdict:
+        baseline = (evidence.baseline or {}).get(self.metric, math.nan)
+        numbers = {"baseline": baseline} if math.isfinite(baseline) else {}
+        reason = self.first.refuse(self.metric, evidence)
+        return Verdict(reason is None, reason or _why(self.metric, evidence), numbers)
+
+    def _decide_scores(self, evidence: Evidence) -> Verdict:
+        gain = _gain_over_champion(self.metric, evidence)
+        numbers = {"compare": "score", "metric": self.metric, "gain": gain}
         if gain >= self.min_gain - _ROUNDING:
-            return None
-        return (
-            f"{metric} {candidate:.4f} against the champion's {champion:.4f} is a gain of "
-            f"{gain:+.4f} (at least {self.min_gain:+.4g})"
-        )
+            return Verdict(True, _why(self.metric, evidence), numbers)
+        told = f"{_against(self.metric, evidence)} is a gain of {gain:+.4f}"
+        return Verdict(False, f"{told} (at least {self.min_gain:+.4g})", numbers)
+
+    def _decide_paired(self, evidence: Evidence) -> Verdict:
+        test = self.paired or PairedTest()
+        margin = test.margin
+        if margin is None:
+            margin = usual_margin(self.metric, _champion_score(self.metric, evidence))
+        told = _against(self.metric, evidence)
+        answers, found = evidence.answers, None
+        if answers is not None:
+            found = test.compare(answers, self.metric, -margin, evidence.seed)
+        if found is None:
+            few = f"{told} cannot be compared row by row on {evidence.rows} test rows"
+            return Verdict(False, few)
+        numbers = {"compare": "paired", **found.to_json()}
+        sure = f"{found.gain:+.4f}, at least {found.low:+.4f} at {found.confidence:.4g}"
+        if found.proven:
+            return Verdict(True, f"{told} ({sure})", numbers)
+        return Verdict(False, f"{told} is a gain of {sure} ({_needed(found)})", numbers)
+
+    def _guarded(self, verdict: Verdict, evidence: Evidence) -> Verdict:
+        if not self.guards:
+            return verdict
+        answers, test = evidence.answers, self.paired or PairedTest()
+        if answers is None or answers.champion is None:
+            return Verdict(
+                False, "guard: there are no answers row by row to judge", verdict.numbers
+            )
+        results = [guard.judge(answers, test, evidence.seed) for guard in self.guards]
+        judged = [part for result in results for part in result.judged]
+        numbers = {**verdict.numbers, "guards": judged}
+        for result in results:
+            if result.reason is not None:
+                return Verdict(False, result.reason, numbers)
+        return Verdict(True, verdict.reason, numbers)
 
 
 def _gain(metric: str, new: float, old: float) -> float:
@@ -140,6 +184,21 @@ def _champion_score(metric: str, evidence: Evidence) -> float:
     return (evidence.champion or {}).get(metric, math.nan)
 
 
+def _gain_over_champion(metric: str, evidence: Evidence) -> float:
+    return _gain(metric, evidence.candidate[metric], _champion_score(metric, evidence))
+
+
+def _against(metric: str, evidence: Evidence) -> str:
+    champion = _champion_score(metric, evidence)
+    return f"{metric} {evidence.candidate[metric]:.4f} against the champion's {champion:.4f}"
+
+
+def _needed(found: Comparison) -> str:
+    if found.low > found.threshold:
+        return f"p {found.p:.3g}, less than {1 - found.confidence:.3g} needed"
+    return f"more than {found.threshold:+.4g} needed"
+
+
 def _why(metric: str, evidence: Evidence) -> str:
     candidate = evidence.candidate[metric]
     if evidence.champion is None:
@@ -147,5 +206,4 @@ def _why(metric: str, evidence: Evidence) -> str:
     champion = _champion_score(metric, evidence)
     if not math.isfinite(champion):
         return f"{metric} {candidate:.4f}, and the champion's is {champion}"
-    gain = _gain(metric, candidate, champion)
-    return f"{metric} {candidate:.4f} against the champion's {champion:.4f} ({gain:+.4f})"
+    return f"{_against(metric, evidence)} ({_gain_over_champion(metric, evidence):+.4f})"

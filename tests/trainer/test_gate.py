@@ -53,14 +53,18 @@ PROMOTED = [
 ]
 
 
+def told(verdict: Verdict) -> tuple[bool, str]:
+    return verdict.promote, verdict.reason
+
+
 @pytest.mark.parametrize(("changes", "reason"), REFUSED)
 def test_refusals(changes: dict[str, object], reason: str) -> None:
-    assert GATE.decide(replace(FINE, **changes)) == Verdict(False, reason)
+    assert told(GATE.decide(replace(FINE, **changes))) == (False, reason)
 
 
 @pytest.mark.parametrize(("changes", "reason"), PROMOTED)
 def test_promotions(changes: dict[str, object], reason: str) -> None:
-    assert GATE.decide(replace(FINE, **changes)) == Verdict(True, reason)
+    assert told(GATE.decide(replace(FINE, **changes))) == (True, reason)
 
 
 def test_without_champion_the_float32_checks_hold() -> None:
@@ -77,7 +81,11 @@ def test_negative_gain_tolerates_a_loss() -> None:
 def test_less_is_better_for_an_error() -> None:
     gate = replace(GATE, metric="rmse")
     fine = Evidence({"rmse": 1.0}, {"rmse": 0.995}, {"rmse": 1.2}, 0.0, 500)
-    assert gate.decide(fine) == Verdict(True, "rmse 1.0000 against the champion's 1.2000 (+0.2000)")
+    assert gate.decide(fine) == Verdict(
+        True,
+        "rmse 1.0000 against the champion's 1.2000 (+0.2000)",
+        {"compare": "score", "metric": "rmse", "gain": pytest.approx(0.2)},
+    )
     worse = gate.decide(replace(fine, champion={"rmse": 0.9}))
     assert "is a gain of -0.1000" in worse.reason
     assert "0.5000 worse than float32" in gate.decide(replace(fine, float32={"rmse": 0.5})).reason
