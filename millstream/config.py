@@ -38,6 +38,7 @@ from millstream.config_schema import SchemaConfig
 from millstream.config_section import Count, Section, Share
 from millstream.config_text import expand, explain
 from millstream.config_train import TrainConfig
+from millstream.config_trigger import TriggerConfig
 from millstream.errors import ConfigError
 
 __all__ = [
@@ -84,28 +85,6 @@ class KafkaConfig(Section):
     @classmethod
     def _names_another_topic(cls, value: str, info: ValidationInfo) -> str:
         return check_dead_letters(value, info.data.get("topics", ()))
-
-
-class TriggerConfig(Section):
-    """When a round begins: after so many records, or so many seconds, whichever comes first.
-
-    With `max_records` at the latest; more than that is left for the rounds after it.
-    """
-
-    records: Count | None = None
-    seconds: Annotated[float, Field(gt=0.0)] | None = None
-    max_records: Count | None = None
-
-    @model_validator(mode="after")
-    def _at_least_one(self) -> TriggerConfig:
-        if self.records is None and self.seconds is None:
-            raise ValueError('expected "records", "seconds" or both; got neither')
-        if self.max_records is not None and self.max_records < (self.records or 0):
-            raise ValueError(
-                f"expected max_records of at least records, which is {self.records}; got"
-                f" {self.max_records}"
-            )
-        return self
 
 
 class CompressConfig(Section):

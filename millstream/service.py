@@ -18,11 +18,13 @@ from millstream.endings import Idleness, Silence, check_progress
 from millstream.errors import RoundStoreError
 from millstream.fault import fault_point
 from millstream.local import open_broker, open_registry
+from millstream.outlook import Outlook
 from millstream.pipeline import Pipeline, make_builder, open_pipeline, source_options
 from millstream.publish import tell_champion
 from millstream.round import begin_store, finish_round, run_round
 from millstream.round_store import RoundFolder
 from millstream.state_lock import state_lock
+from millstream.triggers import make_trigger
 
 __all__ = ["RunOptions", "run_service"]
 
@@ -193,18 +195,19 @@ def loop(
     """Steps 1 and 2: wait for the trigger, cut the window, run the round."""
     import trainer
 
-    config = running.pipeline.config.trigger
-    trigger = trainer.AnyTrigger.of(records=config.records, seconds=config.seconds)
+    trigger = make_trigger(running.pipeline.config.trigger)
+    outlook = Outlook(running.pipeline, running.intake)
     idle = Idleness(options.stop_when_idle_s)
     silence = Silence(running.servers)
     rounds, latest = 0, running.latest
     while not running.stop.is_set():
         running.intake.check()
         silence.check(running.intake.lag())
-        records, seconds = running.intake.pending()
+        waiting = outlook.waiting(latest)
+        records = waiting.records
         is_idle = idle.reached(running.intake.totals().records, running.intake.lag())
         full = f"{records} records, no more fit" if running.intake.is_full() else None
-        reason = trigger.due(records, seconds) or full or ("idle" if is_idle and records else None)
+        reason = trigger.due(waiting) or full or ("idle" if is_idle and records else None)
         if reason is None:
             if is_idle:
                 break
@@ -216,6 +219,7 @@ def loop(
         except trainer.TrainingAborted:
             log.info("round abandoned; its records will be read again at the next start")
             break
+        outlook.answered()
         if on_round is not None:
             on_round(latest)
         rounds += 1

@@ -14,7 +14,7 @@ from trainer.baselines import (
     update,
 )
 from trainer.checkpoint import digest, load, save
-from trainer.checks import check_communicator, check_trigger
+from trainer.checks import check_communicator
 from trainer.communicator import Alone, Communicator
 from trainer.comparison import Comparison
 from trainer.constant import score_constant

@@ -64,7 +64,7 @@ def test_defaults_and_derived_values(tmp_path: Path) -> None:
             "records = 1000\nmax_records = 999",
             "trigger: expected max_records of at least records, which is 1000; got 999",
         ),
-        ("records = 1000", "", 'trigger: expected "records", "seconds" or both; got neither'),
+        ("records = 1000", "", 'trigger: expected "records", "seconds", "drift" or "cost"'),
         ('label = { name = "y", type = "bool" }', "", "schema.label: missing"),
         ('task = "binary"', 'task = "rank"', "train.task: input should be 'binary', 'multiclass'"),
         ('[registry]\nname = "fraud"', "", "registry: missing; it has no default"),

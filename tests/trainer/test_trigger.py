@@ -1,7 +1,12 @@
 import pytest
 
 import trainer
-from trainer import AnyTrigger, RecordsTrigger, SecondsTrigger
+from trainer import (
+    AnyTrigger,
+    RecordsTrigger,
+    SecondsTrigger,
+    Waiting,
+)
 
 CASES = [
     (RecordsTrigger(100), 99, 1e6, None),
@@ -21,7 +26,7 @@ CASES = [
 
 @pytest.mark.parametrize(("trigger", "records", "seconds", "reason"), CASES)
 def test_due(trigger: trainer.Trigger, records: int, seconds: float, reason: str | None) -> None:
-    assert trigger.due(records, seconds) == reason
+    assert trigger.due(Waiting(records, seconds)) == reason
 
 
 @pytest.mark.parametrize("trigger", {repr(case[0]): case[0] for case in CASES}.values())
@@ -31,8 +36,8 @@ def test_conforms(trigger: trainer.Trigger) -> None:
 
 def test_check_finds_a_trigger_that_forgets() -> None:
     class Exactly:
-        def due(self, records: int, seconds: float) -> str | None:
-            return "just right" if records == 100 else None
+        def due(self, waiting: Waiting) -> str | None:
+            return "just right" if waiting.records == 100 else None
 
     with pytest.raises(AssertionError, match="to stay due"):
         trainer.check_trigger(Exactly())
@@ -40,7 +45,7 @@ def test_check_finds_a_trigger_that_forgets() -> None:
 
 def test_check_finds_a_trigger_without_records() -> None:
     class Always:
-        def due(self, records: int, seconds: float) -> str | None:
+        def due(self, waiting: Waiting) -> str | None:
             return "always"
 
     with pytest.raises(AssertionError, match="not due without a record"):

@@ -1,0 +1,74 @@
+"""What a trigger may look at, while the service waits for its next round."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingest import Intake
+from millstream.pipeline import Pipeline
+from millstream.request import Requests
+from millstream.round_store import RoundFolder, RoundStore
+
+if TYPE_CHECKING:
+    import trainer
+
+__all__ = ["Outlook", "past_rounds"]
+
+
+class Outlook:
+    """The numbers that this process knows of its part of the records.
+
+    Args:
+        pipeline: the parts.
+        intake: holds the records that wait.
+    """
+
+    def __init__(self, pipeline: Pipeline, intake: Intake) -> None:
+        self._pipeline, self._intake = pipeline, intake
+        self._requests = Requests(pipeline.config.state_dir)
+        self._round = -1
+        self._past: tuple[trainer.PastRound, ...] = ()
+
+    def waiting(self, latest: RoundFolder) -> trainer.Waiting:
+        """What waits now, for the round after `latest`."""
+        import trainer
+
+        records, seconds = self._intake.pending()
+        cost = self._pipeline.config.trigger.cost
+        if cost is not None and self._round != latest.number:
+            self._past = past_rounds(
+                self._pipeline.store, latest, cost.rounds, self._pipeline.config.metric
+            )
+            self._round = latest.number
+        return trainer.Waiting(
+            records=records,
+            seconds=seconds,
+            by_hand=self._requests.is_open(),
+            past=self._past,
+        )
+
+    def answered(self) -> None:
+        """A round is over that took what waited: whoever asked for it by hand has it."""
+        self._requests.answer()
+
+
+def past_rounds(
+    store: RoundStore, latest: RoundFolder, count: int, metric: str
+) -> tuple[trainer.PastRound, ...]:
+    """The last `count` rounds that have a score and were trained, oldest first."""
+    import trainer
+
+    found: list[trainer.PastRound] = []
+    for number in range(latest.number, 0, -1):
+        report = store.folder(number).report()
+        score = report["prequential"].get("learner", {}).get(metric)
+        if score is not None and report["training"]["epochs"] > 0:
+            past = trainer.PastRound(
+                records=report["counts"]["seen"],
+                score=score,
+                seconds=report["training"]["seconds"],
+            )
+            found.append(past)
+        if len(found) == count:
+            break
+    return tuple(reversed(found))
