@@ -7,8 +7,9 @@ seed, of holdout share or of policy moves none from one side to another.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingest import (
     TRAIN,
@@ -99,13 +100,19 @@ class Past:
         for history, rows in zip(histories, window.past if window else (), strict=False):
             history.offer(rows)
         make_folder(self._folder)
+        known = digests_of(parent.history() or {})
         saved = {
-            name: history.save(f"{folder.number:06d}-{name}").to_json()
+            name: self._with_digests(history.save(f"{folder.number:06d}-{name}"), known)
             for name, history in zip(NAMES, histories, strict=True)
         }
         fault_point("5.segments")
         folder.write_history(saved)
         self._number = folder.number
+
+    def _with_digests(self, state: HistoryState, known: Mapping[str, str]) -> dict[str, Any]:
+        """A state with the SHA-256 of each of its segments, by name."""
+        digests = {name: known.get(name) or self._segments.digest(name) for name in state.segments}
+        return {**state.to_json(), "sha256": digests}
 
     def prune(self, store: RoundStore) -> list[str]:
         """Remove the segments that no round names whose files are whole, and say which."""
@@ -142,7 +149,7 @@ class Past:
             history = History(selection, topics, self._segments)
             try:
                 if saved is not None:
-                    history.load(HistoryState.from_json(saved.get(name, {})))
+                    history.load(self._checked(saved.get(name, {})))
             except IngestError as error:
                 raise RoundStoreError(
                     f"{folder.path / 'history.json'}: {error}; restore the state folder from a"
@@ -150,3 +157,23 @@ class Past:
                 ) from error
             histories.append(history)
         return tuple(histories)
+
+    def _checked(self, saved: Mapping[str, Any]) -> HistoryState:
+        """A state whose segments are as they were written; those of older rounds had no digests.
+
+        Raises:
+            SamplerError: the state is damaged.
+            RowsError: a segment is.
+        """
+        state, known = HistoryState.from_json(saved), digests_of({"": saved})
+        for name in state.segments:
+            if name in known:
+                self._segments.check(name, known[name])
+        return state
+
+
+def digests_of(saved: Mapping[str, Any]) -> dict[str, str]:
+    """The digests of all segments that the sides of a history name."""
+    return {
+        name: digest for state in saved.values() for name, digest in state.get("sha256", {}).items()
+    }

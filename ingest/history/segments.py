@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
+from ingest.errors import RowsError
 from ingest.rows import Rows
 
 __all__ = ["Segments"]
@@ -37,6 +39,31 @@ class Segments:
             RowsError: there is no such segment, or it is damaged.
         """
         return Rows.load(self._path(name), mapped=True)
+
+    def digest(self, name: str) -> str:
+        """SHA-256 (hex) of a segment's file.
+
+        Raises:
+            RowsError: there is no such segment, or it cannot be read.
+        """
+        path = self._path(name)
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise RowsError(f"{path}: expected a file of rows: {error}") from error
+
+    def check(self, name: str, digest: str) -> None:
+        """Compare a segment with the digest that it had, which takes a look at each byte.
+
+        Raises:
+            RowsError: it is another, or cannot be read.
+        """
+        if (found := self.digest(name)) != digest:
+            raise RowsError(
+                f"{self._path(name)}: expected SHA-256 {digest[:12]}, as it was written, got"
+                f" {found[:12]}"
+            )
 
     def remove_all_but(self, names: Collection[str]) -> list[str]:
         """Remove the segments that no checkpoint refers to any more, and say which they were."""

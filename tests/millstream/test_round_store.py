@@ -87,7 +87,7 @@ def test_a_damaged_plan_names_its_file(tmp_path: Path) -> None:
     store = RoundStore(tmp_path)
     folder = add_round(store, 0, 0, 0)
     (folder.path / "plan.json").write_text("{")
-    with pytest.raises(RoundStoreError, match=r"plan\.json: expected a readable JSON object"):
+    with pytest.raises(RoundStoreError, match=r"plan\.json: expected SHA-256"):
         folder.plan()
 
 
