@@ -12,9 +12,10 @@ from millstream.plain import finite
 from registry import LiteModel, ModelVersion, RegistryError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["score_output", "score_version"]
+__all__ = ["predict_version", "score_output", "score_version"]
 
 log = logging.getLogger("millstream")
 
@@ -31,11 +32,34 @@ def score_version(
         schema: with the words of these codes; the version may have others for them.
 
     Returns:
-        The scores, or None and the reason: its inputs are not in the schema any more, it was
-        registered by others, its artifact is gone, or it predicts something else.
+        The scores, or None and the reason: as `predict_version`, or it predicts something else.
     """
     import trainer
 
+    output, note = predict_version(pipeline, version, rows, schema)
+    if version is None or output is None:
+        return None, note
+    try:
+        return score_output(pipeline, rows, output), ""
+    except trainer.MetricError as error:
+        return None, cannot_be_scored(version, error)
+
+
+def predict_version(
+    pipeline: Pipeline, version: ModelVersion | None, rows: Rows, schema: Schema
+) -> tuple[NDArray[np.float32] | None, str]:
+    """What a version's exported bytes predict for some rows.
+
+    Args:
+        pipeline: the parts.
+        version: the one to ask; None predicts nothing.
+        rows: with codes for words.
+        schema: with the words of these codes; the version may have others for them.
+
+    Returns:
+        float32[n] or [n, c], or None and the reason: there is no version or no row (""), its inputs
+        are not in the schema any more, it was registered by others, or its artifact is gone.
+    """
     if version is None or len(rows) == 0:
         return None, ""
     try:
@@ -43,15 +67,19 @@ def score_version(
         theirs = Schema.from_json(pipeline.registry.schema(version))
         if theirs.label.vocabulary != schema.label.vocabulary:
             raise SchemaError("the words of its label are others")
-        output = model.predict(recoded(rows, schema, theirs).features(schema))
-        return score_output(pipeline, rows, output), ""
-    except (RegistryError, SchemaError, trainer.MetricError) as error:
-        note = (
-            f"the champion, version {version.version}, cannot be scored on these records:"
-            f" {str(error).splitlines()[0]}"
-        )
-        log.warning(note)
-        return None, note
+        return model.predict(recoded(rows, schema, theirs).features(schema)), ""
+    except (RegistryError, SchemaError) as error:
+        return None, cannot_be_scored(version, error)
+
+
+def cannot_be_scored(version: ModelVersion, error: Exception) -> str:
+    """The note on a champion that does not fit the records of now; it is logged, too."""
+    note = (
+        f"the champion, version {version.version}, cannot be scored on these records:"
+        f" {str(error).splitlines()[0]}"
+    )
+    log.warning(note)
+    return note
 
 
 def score_output(pipeline: Pipeline, rows: Rows, output: NDArray) -> dict[str, float]:  # type: ignore[type-arg]
