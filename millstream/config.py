@@ -33,6 +33,8 @@ from millstream.config_checks import (
     check_topics,
 )
 from millstream.config_format import FormatConfig
+from millstream.config_gate import Compare, GateConfig, check_gate
+from millstream.config_prequential import PrequentialConfig, check_slices
 from millstream.config_sample import HistoryConfig, SampleConfig
 from millstream.config_schema import SchemaConfig
 from millstream.config_section import Count, Section, Share
@@ -128,6 +130,8 @@ class Config(Section):
     trigger: TriggerConfig
     compress: CompressConfig = CompressConfig()
     registry: RegistryConfig
+    gate: GateConfig = GateConfig()
+    prequential: PrequentialConfig = PrequentialConfig()
     service: ServiceConfig = ServiceConfig()
     directory: Path = Field(default=Path(), exclude=True)
 
@@ -139,6 +143,27 @@ class Config(Section):
                 f"train.metric: expected one of {', '.join(known)} for task"
                 f' "{self.train.task}", got "{self.train.metric}"'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _gate_fits(self) -> Config:
+        check_gate(
+            self.gate,
+            metrics=METRICS[self.train.task],
+            features=self.schema_.features,
+            has_min_gain="min_gain" in self.registry.model_fields_set,
+        )
+        return self
+
+    @property
+    def compare(self) -> Compare:
+        """How versions are compared: as `[gate]` says, else by scores if `min_gain` is set."""
+        usual: Compare = "score" if "min_gain" in self.registry.model_fields_set else "non_inferior"
+        return self.gate.compare or usual
+
+    @model_validator(mode="after")
+    def _slices_fit(self) -> Config:
+        check_slices(self.prequential, self.train.task, self.schema_.features)
         return self
 
     @property

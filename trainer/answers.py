@@ -7,7 +7,7 @@ import numpy as np
 
 from trainer.metrics import Task
 
-__all__ = ["Answers", "losses", "usable"]
+__all__ = ["Answers", "losses", "one_form", "usable"]
 
 TINY = np.finfo(np.float64).eps  # scikit-learn's log loss clips chances by this, too
 
@@ -75,8 +75,8 @@ def usable(answers: Answers) -> Answers | None:
     whole = replace(
         answers,
         labels=labels,
-        candidate=_form(answers.task, answers.candidate),
-        champion=_form(answers.task, answers.champion),
+        candidate=one_form(answers.task, answers.candidate),
+        champion=one_form(answers.task, answers.champion),
         float32=None,
         weights=np.asarray(weights, np.float64),
     )
@@ -113,7 +113,8 @@ def losses(task: Task, metric: str, labels: np.ndarray, output: np.ndarray) -> n
     return np.asarray(-np.log(np.clip(chance, TINY, 1 - TINY)))
 
 
-def _form(task: Task, predictions: np.ndarray) -> np.ndarray:
+def one_form(task: Task, predictions: np.ndarray) -> np.ndarray:
+    """Return float64 predictions as `usable` gives them, of those that `score` takes."""
     output = np.asarray(predictions, np.float64)
     if task == "multiclass":
         output = np.clip(output, 0.0, 1.0)

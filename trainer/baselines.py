@@ -14,6 +14,15 @@ import numpy as np
 from trainer.errors import MetricError
 from trainer.metrics import Task, score
 
+__all__ = [
+    "Baselines",
+    "predict_baselines",
+    "predict_majority",
+    "predict_no_change",
+    "score_baselines",
+    "update",
+]
+
 
 @dataclass(frozen=True)
 class Baselines:
@@ -111,6 +120,36 @@ def update(state: Baselines, labels: np.ndarray, weights: np.ndarray | None = No
     return replace(new, counts=tuple(counts.tolist()))
 
 
+def predict_baselines(task: Task, labels: np.ndarray, state: Baselines) -> dict[str, np.ndarray]:
+    """Return what both baselines predict for the rows.
+
+    Args:
+        task: The state's task.
+        labels: [n] in time order.
+        state: The state before the rows.
+
+    Returns:
+        Predictions as `score` takes them, of "majority_class" (for regression the mean so far) and
+        "no_change".
+
+    Raises:
+        MetricError: The state is of another task.
+    """
+    if state.task != task:
+        raise MetricError(
+            "state of the baselines",
+            expected=f"a {task} task",
+            got=f"a {state.task} task",
+            mend="start from a fresh state folder",
+        )
+    highest = 0 if task == "regression" else int(np.max(labels, initial=1))
+    classes = max(2, highest + 1, len(state.counts))
+    return {
+        "majority_class": predict_majority(state, len(labels), classes),
+        "no_change": predict_no_change(state, labels, classes),
+    }
+
+
 def score_baselines(
     task: Task, labels: np.ndarray, state: Baselines, weights: np.ndarray | None = None
 ) -> tuple[dict[str, dict[str, float]], Baselines]:
@@ -129,21 +168,8 @@ def score_baselines(
     Raises:
         MetricError: The state is of another task, or the labels do not fit the task.
     """
-    if state.task != task:
-        raise MetricError(
-            "state of the baselines",
-            expected=f"a {task} task",
-            got=f"a {state.task} task",
-            mend="start from a fresh state folder",
-        )
-    highest = 0 if task == "regression" else int(np.max(labels, initial=1))
-    classes = max(2, highest + 1, len(state.counts))
-    majority = predict_majority(state, len(labels), classes)
-    unchanged = predict_no_change(state, labels, classes)
-    scores = {
-        "majority_class": score(task, labels, majority, weights),
-        "no_change": score(task, labels, unchanged, weights),
-    }
+    predicted = predict_baselines(task, labels, state)
+    scores = {who: score(task, labels, output, weights) for who, output in predicted.items()}
     return scores, update(state, labels, weights)
 
 
