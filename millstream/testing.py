@@ -17,6 +17,7 @@ from registry import check_rung
 from trainer import (
     ThreadCommunicator,
     check_communicator,
+    check_drift_detector,
     check_gate,
     check_trigger,
     run_workers,
@@ -27,6 +28,7 @@ __all__ = [
     "check_augmentation",
     "check_communicator",
     "check_decoder",
+    "check_drift_detector",
     "check_gate",
     "check_rung",
     "check_sampler",

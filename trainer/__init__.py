@@ -18,8 +18,10 @@ from trainer.checks import check_communicator
 from trainer.communicator import Alone, Communicator
 from trainer.comparison import Comparison
 from trainer.constant import score_constant
+from trainer.drift import DriftDetector, check_drift_detector
 from trainer.errors import (
     CheckpointError,
+    DriftError,
     MetricError,
     ModelError,
     PeerLost,
@@ -72,6 +74,8 @@ __all__ = [
     "Communicator",
     "Comparison",
     "CostTrigger",
+    "DriftDetector",
+    "DriftError",
     "DriftTrigger",
     "Evidence",
     "Faded",
@@ -107,6 +111,7 @@ __all__ = [
     "Waiting",
     "build_model",
     "check_communicator",
+    "check_drift_detector",
     "check_gate",
     "check_inputs",
     "check_model",

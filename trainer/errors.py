@@ -48,6 +48,10 @@ class PeerLost(RefusedError):  # noqa: N818 - it states what happened
     """A worker of this run is gone or hangs; the model may be half a step on: load a checkpoint."""
 
 
+class DriftError(RefusedError):
+    """What a drift detector or a test of features is given is not as it must be."""
+
+
 class MetricError(RefusedError):
     """Labels or predictions cannot be scored as they are."""
 
