@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Required, TypedDict
 
 import msgspec
 
@@ -43,7 +43,7 @@ class Prequential(TypedDict, total=False):
     majority_class: Scores
     no_change: Scores
     failed: str
-    state: Baselines
+    state: Required[Baselines]
 
 
 class Training(TypedDict):
