@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest import Rows, Schema, SchemaError
@@ -15,34 +16,48 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["predict_version", "score_output", "score_version"]
+__all__ = ["Champion", "ask_champion", "predict_version", "score_output"]
 
 log = logging.getLogger("millstream")
 
 
-def score_version(
+@dataclass(frozen=True, eq=False)
+class Champion:
+    """The version to beat, asked about the test rows.
+
+    Attributes:
+        version: None if there is none.
+        scores: metric to value; None if it cannot be scored.
+        output: its predictions, float32[n, ...]; None with the scores.
+        note: why it cannot be scored; empty if it can, or if there was nothing to score.
+    """
+
+    version: ModelVersion | None = None
+    scores: dict[str, float] | None = None
+    output: NDArray[np.float32] | None = None
+    note: str = ""
+
+
+def ask_champion(
     pipeline: Pipeline, version: ModelVersion | None, rows: Rows, schema: Schema
-) -> tuple[dict[str, float] | None, str]:
-    """What a version's exported bytes score on some rows.
+) -> Champion:
+    """What the version to beat makes of the test rows.
 
     Args:
         pipeline: the parts.
-        version: the one to score; None scores nothing.
+        version: the one to beat, if there is one.
         rows: with codes for words.
-        schema: with the words of these codes; the version may have others for them.
-
-    Returns:
-        The scores, or None and the reason: as `predict_version`, or it predicts something else.
+        schema: with the words of these codes.
     """
     import trainer
 
     output, note = predict_version(pipeline, version, rows, schema)
     if version is None or output is None:
-        return None, note
+        return Champion(version, note=note)
     try:
-        return score_output(pipeline, rows, output), ""
+        return Champion(version, score_output(pipeline, rows, output), output)
     except trainer.MetricError as error:
-        return None, cannot_be_scored(version, error)
+        return Champion(version, note=cannot_be_scored(version, error))
 
 
 def predict_version(

@@ -9,6 +9,7 @@ import numpy as np
 from ingest import Rows
 from millstream.curve import draw_curve
 from millstream.example import raw_columns
+from millstream.gate_report import gate_metrics, gate_tags, gate_text
 from millstream.growing import schema_of, tags_of, vocabularies_of
 from millstream.measured import Measured
 from millstream.pipeline import Pipeline
@@ -39,21 +40,24 @@ def describe(
     rows = Rows.load(folder.test_rows)
     vocabularies = vocabularies_of(pipeline.schema, folder)
     schema = schema_of(pipeline.schema, vocabularies)
+    reason = "; ".join(part for part in (verdict.reason, outcome["champion_note"]) if part)
     return Publication(
         round=folder.number,
         artifact=chosen.artifact,
         float32=chosen.float32,
         schema=schema.to_json() | {"task": train.task, "metric": pipeline.config.metric},
-        metrics=finite(make_metrics(folder, chosen)),
+        metrics=finite(make_metrics(folder, chosen) | gate_metrics(verdict.numbers)),
         params={k: str(v) for k, v in train.model_dump(mode="json").items() if v is not None},
         tags={
             **make_tags(folder, outcome),
+            **gate_tags(verdict.numbers, TAG_CHARS),
             **tags_of(vocabularies),
             "millstream.config": pipeline.config.fingerprint,
         },
         example=raw_columns(rows.take(np.arange(min(3, len(rows)))), schema),
         promote=verdict.promote,
-        reason="; ".join(part for part in (verdict.reason, outcome["champion_note"]) if part),
+        reason=reason,
+        description=gate_text(reason, verdict.numbers, outcome["champion_version"]),
         files={
             "plan.json": folder.path / "plan.json",
             "report.json": folder.path / "report.json",

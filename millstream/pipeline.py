@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import ingest
@@ -13,13 +13,17 @@ from millstream.config import Config
 from millstream.config_schema import make_field
 from millstream.decoding import make_decoder
 from millstream.durable import make_folder, write_json
+from millstream.gate import make_gate
 from millstream.past import Past
 from millstream.recipe import fingerprint, make_recipe, round_seed
 from millstream.round_store import RoundStore
 from millstream.sampling import make_sample_settings
 from millstream.trainable import check_fits, check_trainable
+from millstream.workers.place import Place, open_place
 
 if TYPE_CHECKING:
+    import keras
+
     import trainer
 
 __all__ = [
@@ -33,7 +37,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Pipeline:
-    """What the seven steps of a round work with; the records come from elsewhere."""
+    """What the seven steps of a round work with; the records come from elsewhere.
+
+    Attributes:
+        workers: all that train the model; one may be alone.
+        shared: those again, if a round is made of what they have told each other; else None.
+    """
 
     config: Config
     schema: ingest.Schema
@@ -43,10 +52,17 @@ class Pipeline:
     recipe: dict[str, Any]
     store: RoundStore
     past: Past
-    learner: trainer.Learner
+    learner: trainer.Learner | trainer.ElasticLearner
     gate: trainer.ScoreGate
     registry: registry.ModelRegistry
     board: Board
+    workers: trainer.Communicator
+    shared: trainer.Communicator | None
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this worker writes the rounds and publishes them."""
+        return self.workers.rank == 0
 
     @property
     def recipe_fingerprint(self) -> str:
@@ -100,8 +116,16 @@ def make_builder(
     )
 
 
-def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
+def open_pipeline(
+    config: Config, tracking_uri: str, board: Board, place: Place | None = None
+) -> Pipeline:
     """Build the model, check it against the schema, and put the parts together.
+
+    Args:
+        config: the configuration.
+        tracking_uri: of the registry.
+        board: told what happens.
+        place: where this process trains; None to find out.
 
     Raises:
         trainer.ModelError: the model file or the model cannot be used.
@@ -111,19 +135,22 @@ def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
     """
     import trainer
 
+    place = place or open_place(config)
     schema = make_schema(config)
     check_trainable(schema)
     decoder = make_decoder(config, schema)
-    sampling = make_sample_settings(config, schema)
+    sampling = replace(make_sample_settings(config, schema), shared=place.is_shared)
     recipe = make_recipe(config, trainer.source_digest(config.train.model, config.directory))
-    seed = round_seed(config.sample.seed, 0)
-    model = trainer.build_model(config.train.model, config.directory, seed=seed)
-    check_fits(model, schema)
+    learner = make_learner(config, place)
+    check_fits(learner.model, schema)
     if config.sample.importance:
-        trainer.check_score(model, config.sample.importance.score)
+        trainer.check_score(learner.model, config.sample.importance.score)
+    shared = place.workers if place.is_shared else None
+    folder = config.state_dir / "history"
     steps = make_steps(config, schema)
     make_folder(config.state_dir / "rounds")
-    keep_recipe(config, recipe)
+    if place.workers.rank == 0:
+        keep_recipe(config, recipe)
     return Pipeline(
         config=config,
         schema=schema,
@@ -132,11 +159,29 @@ def open_pipeline(config: Config, tracking_uri: str, board: Board) -> Pipeline:
         sampling=sampling,
         recipe=recipe,
         store=RoundStore(config.state_dir / "rounds"),
-        past=Past(sampling, schema, config.kafka.topics, config.state_dir / "history"),
-        learner=trainer.Learner(model, seed),
+        past=Past(sampling, schema, config.kafka.topics, folder, shared),
+        learner=learner,
         gate=make_gate(config),
         registry=make_registry(config, tracking_uri),
         board=board,
+        workers=place.workers,
+        shared=shared,
+    )
+
+
+def make_learner(config: Config, place: Place) -> trainer.Learner | trainer.ElasticLearner:
+    """The learner, with the model that the configuration names."""
+    import trainer
+
+    seed = round_seed(config.sample.seed, 0)
+
+    def build() -> keras.Model:
+        return trainer.build_model(config.train.model, config.directory, seed=seed)
+
+    if not place.is_shared:
+        return trainer.Learner(build(), seed)
+    return trainer.ElasticLearner(
+        build, place.strategy, place.workers, seed, config.train.determinism
     )
 
 
@@ -145,19 +190,6 @@ def keep_recipe(config: Config, recipe: dict[str, Any]) -> None:
     folder = config.state_dir / "recipes"
     make_folder(folder)
     write_json(folder / f"{fingerprint(recipe)}.json", recipe)
-
-
-def make_gate(config: Config) -> trainer.ScoreGate:
-    """The gate that the configuration describes."""
-    import trainer
-
-    return trainer.ScoreGate(
-        metric=config.metric,
-        max_loss=config.compress.max_loss,
-        min_gain=config.registry.min_gain,
-        max_output_difference=config.max_output_difference,
-        min_rows=config.registry.min_rows,
-    )
 
 
 def make_registry(config: Config, tracking_uri: str) -> registry.ModelRegistry:

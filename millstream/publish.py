@@ -6,15 +6,17 @@ Everything here is a function of the round's folder and the registry, so a resta
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ingest import Rows
-from millstream.champion import score_output, score_version
+from millstream.champion import ask_champion, score_output
 from millstream.describe import PARENT_TAG, WEIGHTS_TAG, describe
+from millstream.evidence import make_evidence
 from millstream.growing import schema_of, vocabularies_of
-from millstream.measured import Measured
+from millstream.measured import FLOAT32, Measured
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.round_store import RoundFolder
@@ -31,13 +33,11 @@ from registry import (
 )
 
 if TYPE_CHECKING:
-    from trainer import Verdict
+    from trainer import Evidence, Verdict
 
 __all__ = ["publish_round", "tell_champion"]
 
 log = logging.getLogger("millstream")
-
-FLOAT32 = "float32"
 
 
 def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
@@ -56,7 +56,7 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         folder.write_published({"version": None, "promoted": False, "reason": obstacle})
         return
     trainer.load(pipeline.learner.model, folder.weights)
-    rows = Rows.load(folder.test_rows)
+    rows = Rows.load(folder.test_rows).sorted_by_identity()
     try:
         measured, skipped = measure_rungs(pipeline, rows)
     except (LiteModelError, ExportError, trainer.MetricError) as error:
@@ -64,17 +64,18 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         log.warning("round %d has no version: %s", folder.number, reason)
         folder.write_published({"version": None, "promoted": False, "reason": reason})
         return
-    champion = champion_before(pipeline, folder)
     schema = schema_of(pipeline.schema, vocabularies_of(pipeline.schema, folder))
-    champion_scores, note = score_version(pipeline, champion, rows, schema)
-    chosen, verdict = choose(pipeline, measured, champion_scores, len(rows))
+    champion = ask_champion(pipeline, champion_before(pipeline, folder), rows, schema)
+    evidence = make_evidence(pipeline, folder, rows, measured, champion)
+    chosen, verdict = choose(pipeline, measured, evidence)
     outcome = {
         **tell(chosen, measured[FLOAT32]),
         "skipped_rungs": skipped,
-        "champion_version": champion.version if champion else None,
-        "champion_scores": champion_scores,
-        "champion_note": note,
+        "champion_version": champion.version.version if champion.version else None,
+        "champion_scores": champion.scores,
+        "champion_note": champion.note,
         "test_rows": len(rows),
+        "gate": dict(verdict.numbers),
     }
     publication = describe(pipeline, folder, chosen, verdict, outcome)
     version = pipeline.registry.publish(publication)
@@ -123,7 +124,7 @@ def measure_rungs(pipeline: Pipeline, rows: Rows) -> tuple[dict[str, Measured], 
         apart = np.abs(output - outputs[FLOAT32])
         difference = float(np.max(apart, initial=0.0))
         scores = score_output(pipeline, rows, output)
-        measured[artifact.rung] = Measured(artifact, float32, scores, difference)
+        measured[artifact.rung] = Measured(artifact, float32, output, scores, difference)
     return measured, {rung.rung: rung.reason for rung in rungs if isinstance(rung, SkippedRung)}
 
 
@@ -142,23 +143,12 @@ def champion_before(pipeline: Pipeline, folder: RoundFolder) -> ModelVersion | N
 
 def choose(
     pipeline: Pipeline,
-    measured: dict[str, Measured],
-    champion_scores: dict[str, float] | None,
-    rows: int,
+    measured: Mapping[str, Measured],
+    evidence: Callable[[Measured], Evidence],
 ) -> tuple[Measured, Verdict]:
-    """The first configured rung that is as good as float32, and whether it beats the champion."""
-    from trainer import Evidence
-
-    def evidence(candidate: Measured, champion: dict[str, float] | None) -> Evidence:
-        return Evidence(
-            candidate=candidate.scores,
-            float32=measured[FLOAT32].scores,
-            champion=champion,
-            output_difference=candidate.difference,
-            rows=rows,
-        )
-
+    """The first configured rung that is as good as float32, and whether it may be promoted."""
+    gate = pipeline.gate
     wanted = [measured[r] for r in pipeline.config.compress.rungs if r in measured]
-    faithful = (m for m in wanted if pipeline.gate.decide(evidence(m, None)).promote)
+    faithful = (m for m in wanted if gate.unfaithful(evidence(m)) is None)
     chosen = next(faithful, measured[FLOAT32])
-    return chosen, pipeline.gate.decide(evidence(chosen, champion_scores))
+    return chosen, gate.decide(evidence(chosen))

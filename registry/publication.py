@@ -35,6 +35,7 @@ class Publication:
         example: a few raw rows as columns, for the input example; covers the model's inputs.
         promote: whether the gate lets it become the champion.
         reason: why, or why not.
+        description: text of the version's page, in Markdown.
         files: further artifacts of the run: path inside the run -> local file.
         lineage: tells apart state folders that publish under one name and count rounds from zero.
     """
@@ -49,6 +50,7 @@ class Publication:
     example: Mapping[str, Sequence[Any]]
     promote: bool
     reason: str
+    description: str = ""
     files: Mapping[str, Path] = field(default_factory=dict)
     lineage: str = "main"
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Step", "Target", "aliases_of", "publish_round"]
 
 Step = Callable[[str], None]
+LONGEST = 5000  # characters of a description that every MLflow store takes
 PARAMS_PER_CALL = 100
 METRICS_PER_CALL = 800
 
@@ -100,6 +101,7 @@ def make_version(
         source=f"{run.info.artifact_uri}/{MODEL_FOLDER}",
         run_id=run.info.run_id,
         tags=make_tags(target.name, publication),
+        description=publication.description[:LONGEST] or None,
     )
     on_step("version")
     return version

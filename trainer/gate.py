@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from trainer.comparison import Comparison
 from trainer.errors import SettingsError
@@ -54,11 +54,12 @@ class ScoreGate:
     Attributes:
         metric: The metric that decides.
         max_loss: How much worse than its float32 model the candidate may score.
-        min_gain: How much better than the champion it must score; negative tolerates a loss. Not
-            looked at with `paired`.
+        min_gain: How much better than the champion it must score, if scores are compared; negative
+            tolerates a loss.
         max_output_difference: The most that `Evidence.output_difference` may be; None: any.
         min_rows: Fewest test rows to decide on.
-        paired: How the candidate is compared with the champion row by row; None compares scores.
+        compare: "score": the scores themselves; "paired": row by row, by `test`.
+        test: The paired test, also that of the guards.
         guards: What else must not get worse.
         first: What holds the first promotion back.
     """
@@ -68,7 +69,8 @@ class ScoreGate:
     min_gain: float = -0.005
     max_output_difference: float | None = 0.1
     min_rows: int = 200
-    paired: PairedTest | None = None
+    compare: Literal["score", "paired"] = "score"
+    test: PairedTest = field(default_factory=PairedTest)
     guards: tuple[Guard, ...] = ()
     first: FirstVersion = field(default_factory=FirstVersion)
 
@@ -100,7 +102,8 @@ class ScoreGate:
             return self._decide_first(evidence)
         if not math.isfinite(_champion_score(self.metric, evidence)):
             return Verdict(True, _why(self.metric, evidence))
-        verdict = self._decide_paired(evidence) if self.paired else self._decide_scores(evidence)
+        paired = self.compare == "paired"
+        verdict = self._decide_paired(evidence) if paired else self._decide_scores(evidence)
         return self._guarded(verdict, evidence) if verdict.promote else verdict
 
     def unfaithful(self, evidence: Evidence) -> str | None:
@@ -142,14 +145,13 @@ class ScoreGate:
         return Verdict(False, f"{told} (at least {self.min_gain:+.4g})", numbers)
 
     def _decide_paired(self, evidence: Evidence) -> Verdict:
-        test = self.paired or PairedTest()
-        margin = test.margin
+        margin = self.test.margin
         if margin is None:
             margin = usual_margin(self.metric, _champion_score(self.metric, evidence))
         told = _against(self.metric, evidence)
         answers, found = evidence.answers, None
         if answers is not None:
-            found = test.compare(answers, self.metric, -margin, evidence.seed)
+            found = self.test.compare(answers, self.metric, -margin, evidence.seed)
         if found is None:
             few = f"{told} cannot be compared row by row on {evidence.rows} test rows"
             return Verdict(False, few)
@@ -162,12 +164,12 @@ class ScoreGate:
     def _guarded(self, verdict: Verdict, evidence: Evidence) -> Verdict:
         if not self.guards:
             return verdict
-        answers, test = evidence.answers, self.paired or PairedTest()
+        answers = evidence.answers
         if answers is None or answers.champion is None:
             return Verdict(
                 False, "guard: there are no answers row by row to judge", verdict.numbers
             )
-        results = [guard.judge(answers, test, evidence.seed) for guard in self.guards]
+        results = [guard.judge(answers, self.test, evidence.seed) for guard in self.guards]
         judged = [part for result in results for part in result.judged]
         numbers = {**verdict.numbers, "guards": judged}
         for result in results:

@@ -17,6 +17,7 @@ __all__ = ["pull", "replay", "versions"]
 def versions(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List the registered versions: round, scores, sizes, and why each was promoted or not."""
     from millstream.config import load_config
+    from millstream.gate_report import tell_gain
     from millstream.local import open_registry
     from millstream.pipeline import make_registry
 
@@ -24,7 +25,7 @@ def versions(config: ConfigOption = DEFAULT_CONFIG) -> None:
     found = make_registry(settings, open_registry(settings)).versions()
     table = Table(header_style="bold", pad_edge=False)
     metric = f"test_{settings.metric}"
-    for name in ("version", "round", "made", settings.metric, "rung", "bytes"):
+    for name in ("version", "round", "made", settings.metric, "gain", "rung", "bytes"):
         table.add_column(name, justify="left" if name in {"made", "rung"} else "right")
     table.add_column("alias")
     table.add_column("promoted, or why not", overflow="fold")
@@ -35,6 +36,7 @@ def versions(config: ConfigOption = DEFAULT_CONFIG) -> None:
             str(item.round),
             f"{item.created:%Y-%m-%d %H:%M:%S}",
             "-" if score is None else f"{score:.4f}",
+            tell_gain(item.tags),
             item.rung,
             f"{item.gzip_bytes:,}",
             ", ".join(item.aliases),

@@ -15,7 +15,7 @@ import pytest
 from ingest import Field, Position, Rows, Schema, Window
 from ingest.window import Counts
 from millstream.board import Board
-from millstream.champion import score_version
+from millstream.champion import ask_champion
 from millstream.config import load_config
 from millstream.errors import RoundStoreError
 from millstream.growing import grow, recoded, schema_of, vocabularies_of
@@ -140,10 +140,12 @@ def test_a_champion_with_other_codes_sees_the_words_that_it_knows(project: Proje
     schema = schema_of(pipeline.schema, vocabularies_of(pipeline.schema, folder))
     other = reversed_words(schema)
     version = next(v for v in pipeline.registry.versions() if v.round == ROUNDS)
-    scores, note = score_version(pipeline, version, rows, schema)
-    assert scores, note
-    assert score_version(pipeline, version, recoded(rows, schema, other), other)[0] == scores
-    assert score_version(pipeline, version, recoded(rows, schema, other), schema)[0] != scores
+    asked = ask_champion(pipeline, version, rows, schema)
+    assert asked.scores, asked.note
+    again = ask_champion(pipeline, version, recoded(rows, schema, other), other)
+    assert again.scores == asked.scores
+    wrong = ask_champion(pipeline, version, recoded(rows, schema, other), schema)
+    assert wrong.scores != asked.scores
 
 
 def reversed_words(schema: Schema) -> Schema:

@@ -1,0 +1,80 @@
+"""The evidence that the gate decides on: what was measured on a round's test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ingest import Rows
+from millstream.champion import Champion
+from millstream.feature_statistics import statistics_of
+from millstream.growing import schema_of, vocabularies_of
+from millstream.measured import FLOAT32, Measured
+from millstream.pipeline import Pipeline
+from millstream.prequential_slices import groups_of
+from millstream.recipe import round_seed
+from millstream.round_store import RoundFolder
+
+if TYPE_CHECKING:
+    import trainer
+
+__all__ = ["make_evidence"]
+
+
+def make_evidence(
+    pipeline: Pipeline,
+    folder: RoundFolder,
+    rows: Rows,
+    measured: Mapping[str, Measured],
+    champion: Champion,
+) -> Callable[[Measured], trainer.Evidence]:
+    """What the gate decides on, of each rung: a function of folder, bytes and champion.
+
+    Args:
+        pipeline: the parts.
+        folder: the round's.
+        rows: its test rows, with codes for words.
+        measured: by rung, float32 among them.
+        champion: what it made of the rows.
+    """
+    import trainer
+
+    config, schema = pipeline.config, pipeline.schema
+    statistics, plan = statistics_of(schema, folder), folder.plan()
+    known = schema_of(schema, vocabularies_of(schema, folder))
+    labels, weights = rows.labels(schema), rows.weights(schema)
+    float32 = measured[FLOAT32]
+    sliced = sorted({guard.slice for guard in config.gate.guards if guard.slice is not None})
+    task, classes = config.train.task, float32.output.shape[-1]
+    answers = trainer.Answers(
+        task=task,
+        labels=labels,
+        candidate=float32.output,
+        champion=champion.output,
+        float32=float32.output,
+        weights=weights,
+        groups=groups_of(sliced, rows, known, statistics, config.prequential.slice_bins),
+    )
+    evidence = trainer.Evidence(
+        candidate=float32.scores,
+        float32=float32.scores,
+        champion=champion.scores,
+        output_difference=0.0,
+        rows=len(rows),
+        answers=answers,
+        baseline=trainer.score_constant(task, labels, weights, classes),
+        rounds=folder.number,
+        trained_rows=statistics.rows,
+        seed=round_seed(plan.seed, plan.round),
+    )
+
+    def of(candidate: Measured) -> trainer.Evidence:
+        return replace(
+            evidence,
+            candidate=candidate.scores,
+            output_difference=candidate.difference,
+            answers=replace(answers, candidate=candidate.output),
+        )
+
+    return of

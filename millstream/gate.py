@@ -1,0 +1,53 @@
+"""The gate that a configuration describes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from millstream.config import Config
+from millstream.config_gate import GuardSpec
+
+if TYPE_CHECKING:
+    import trainer
+
+__all__ = ["make_gate"]
+
+
+def make_gate(config: Config) -> trainer.ScoreGate:
+    """The gate that the configuration describes."""
+    import trainer
+
+    section = config.gate
+    test = trainer.PairedTest(
+        margin=0.0 if config.compare == "superior" else section.margin,
+        confidence=section.confidence,
+        test=section.test,
+        resamples=section.resamples,
+    )
+    return trainer.ScoreGate(
+        metric=config.metric,
+        max_loss=config.compress.max_loss,
+        min_gain=config.registry.min_gain,
+        max_output_difference=config.max_output_difference,
+        min_rows=config.registry.min_rows,
+        compare="score" if config.compare == "score" else "paired",
+        test=test,
+        guards=tuple(make_guard(spec, config.metric) for spec in section.guards),
+        first=trainer.FirstVersion(
+            section.burn_in_rounds, section.burn_in_rows, section.must_beat_baseline
+        ),
+    )
+
+
+def make_guard(spec: GuardSpec, metric: str) -> trainer.Guard:
+    """One of `[[gate.guards]]`; its metric is the gate's if it names none."""
+    import trainer
+
+    return trainer.Guard(
+        metric=spec.metric or metric,
+        max_loss=spec.max_loss,
+        slice=spec.slice,
+        value=spec.text,
+        min_rows=spec.min_rows,
+        refuse=spec.refuse,
+    )
