@@ -47,8 +47,10 @@ PUBLIC = {
         check_model check_normalized check_score check_trigger digest higher_is_better
         input_names load load_builder predict_majority predict_no_change save score score_baselines
         set_statistics source_digest update
+        CallbackError StatefulCallback load_callbacks
         Answers Comparison FirstVersion Guard PairedTest score_constant
         Alone Communicator PeerLost ThreadCommunicator check_communicator run_workers
+        CollectiveCommunicator StrategyName Topology open_strategy read_tf_config
         OTHERS SliceScore SliceSettings slice_scores
         Faded predict_baselines row_losses
     """,
@@ -57,7 +59,7 @@ PUBLIC = {
         ModelVersion Publication PublicationError PullError Quantizer QuantizerCrashed
         QuantizerError QuantizerTimeout Reference RegistryError Rung RungError SkippedRung
         StoreError VersionNotFound Weight check_rung default_quantizer export_float32 ladder
-        op_names tensor_dtypes weights
+        op_names tensor_dtypes weights ServiceRun TrackedRound metric_name
     """,
     "millstream": """
         AvroDecoder BadRecord BottomK Config ConfigError Decoded Decoder EmbeddedKafka

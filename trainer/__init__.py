@@ -13,13 +13,17 @@ from trainer.baselines import (
     score_baselines,
     update,
 )
+from trainer.callback_state import StatefulCallback
+from trainer.callbacks import load_callbacks
 from trainer.checkpoint import digest, load, save
 from trainer.checks import check_communicator
+from trainer.collective_communicator import CollectiveCommunicator
 from trainer.communicator import Alone, Communicator
 from trainer.comparison import Comparison
 from trainer.constant import score_constant
 from trainer.drift import DriftDetector, check_drift_detector
 from trainer.errors import (
+    CallbackError,
     CheckpointError,
     DriftError,
     MetricError,
@@ -47,6 +51,8 @@ from trainer.report import TrainReport
 from trainer.scores import Score, check_score
 from trainer.settings import TrainSettings
 from trainer.slices import OTHERS, SliceScore, SliceSettings, slice_scores
+from trainer.strategy import StrategyName, open_strategy
+from trainer.tf_config import Topology, read_tf_config
 from trainer.thread_communicator import ThreadCommunicator, run_workers
 from trainer.trigger import (
     AllTrigger,
@@ -70,7 +76,9 @@ __all__ = [
     "Answers",
     "AnyTrigger",
     "Baselines",
+    "CallbackError",
     "CheckpointError",
+    "CollectiveCommunicator",
     "Communicator",
     "Comparison",
     "CostTrigger",
@@ -98,9 +106,12 @@ __all__ = [
     "SettingsError",
     "SliceScore",
     "SliceSettings",
+    "StatefulCallback",
+    "StrategyName",
     "StreamNormalization",
     "Task",
     "ThreadCommunicator",
+    "Topology",
     "TrainReport",
     "TrainSettings",
     "TrainerError",
@@ -125,10 +136,13 @@ __all__ = [
     "input_names",
     "load",
     "load_builder",
+    "load_callbacks",
     "predict_baselines",
+    "open_strategy",
     "predict_majority",
     "predict_no_change",
     "row_losses",
+    "read_tf_config",
     "run_workers",
     "save",
     "score",
