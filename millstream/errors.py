@@ -13,6 +13,7 @@ __all__ = [
     "RoundStoreError",
     "StackError",
     "UsageError",
+    "WorkersError",
 ]
 
 
@@ -54,6 +55,10 @@ class RoundStoreError(MillstreamError):
 
 class NoProgressError(MillstreamError):
     """Round after round could not be trained."""
+
+
+class WorkersError(MillstreamError):
+    """Worker processes end again and again, or do not agree."""
 
 
 class ReplayError(MillstreamError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest import Schema, Statistics, StatisticsError, Window
+from ingest import Schema, Statistics, StatisticsError, Window, Workers, update_together
 from millstream.errors import RoundStoreError
 from millstream.round_store import RoundFolder
 
@@ -36,13 +36,21 @@ def statistics_of(schema: Schema, folder: RoundFolder) -> Statistics:
         ) from error
 
 
-def with_window(before: Statistics, window: Window) -> Statistics:
+def with_window(before: Statistics, window: Window, workers: Workers | None = None) -> Statistics:
     """Those and the training rows of a window, which has codes for words.
 
     Each row weighs what it stands for, so whatever the policy of sampling is, these are the
     statistics of the stream's training side.
+
+    Args:
+        before: the parent's.
+        window: of the round, or this worker's part of it.
+        workers: None for a single one, whose rows are taken at once; the bits of what several make
+            are the same for any number of them.
     """
-    return before.updated(window.train, window.train_weights)
+    if workers is None:
+        return before.updated(window.train, window.train_weights)
+    return update_together(before, window.train, window.train_weights, workers)
 
 
 def normalize(model: keras.Model, statistics: Statistics) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ingest import Rows, Schema, SchemaError, Vocabularies, Window
+from ingest import Rows, Schema, SchemaError, Vocabularies, Window, Workers, grow_together
 from millstream.errors import RoundStoreError
 from millstream.round_store import RoundFolder
 
@@ -38,15 +38,22 @@ def vocabularies_of(schema: Schema, folder: RoundFolder) -> Vocabularies:
         ) from error
 
 
-def grow(schema: Schema, parent: RoundFolder, window: Window) -> tuple[Window, Vocabularies]:
+def grow(
+    schema: Schema, parent: RoundFolder, window: Window, workers: Workers | None = None
+) -> tuple[Window, Vocabularies]:
     """The window with codes for words, and the vocabularies that gave them.
 
     Args:
         schema: of the window's rows.
         parent: the round before.
         window: as it was read.
+        workers: whose windows it is a part of; None for a single one.
     """
-    grown = vocabularies_of(schema, parent).grow(window.train, schema)
+    known = vocabularies_of(schema, parent)
+    if workers is None:
+        grown = known.grow(window.train, schema)
+    else:
+        grown = grow_together(known, window.train, schema, workers)
     if not grown.words:
         return window, grown
     encoded = replace(

@@ -22,6 +22,7 @@ from ingest import (
     Schema,
     Segments,
     Window,
+    Workers,
 )
 from millstream.durable import make_folder
 from millstream.errors import RoundStoreError
@@ -48,12 +49,20 @@ class Past:
         schema: of the rows.
         topics: that are read now.
         folder: of the segments; made when the first one is written.
+        workers: each has the rows of its own partitions, and they call all but `prune` alike; None
+            for a single one.
     """
 
     def __init__(
-        self, settings: SampleSettings, schema: Schema, topics: tuple[str, ...], folder: Path
+        self,
+        settings: SampleSettings,
+        schema: Schema,
+        topics: tuple[str, ...],
+        folder: Path,
+        workers: Workers | None = None,
     ) -> None:
         self._settings, self._schema, self._topics = settings, schema, topics
+        self._workers = workers
         self._folder, self._segments = folder, Segments(folder)
         self._number: int | None = None
         self._histories: tuple[History, ...] = ()
@@ -100,13 +109,18 @@ class Past:
         for history, rows in zip(histories, window.past if window else (), strict=False):
             history.offer(rows)
         make_folder(self._folder)
-        known = digests_of(parent.history() or {})
-        saved = {
-            name: self._with_digests(history.save(f"{folder.number:06d}-{name}"), known)
+        workers = self._workers
+        own = f"-{workers.rank}" if workers and workers.size > 1 else ""
+        states = {
+            name: history.save(f"{folder.number:06d}-{name}{own}")
             for name, history in zip(NAMES, histories, strict=True)
         }
         fault_point("5.segments")
-        folder.write_history(saved)
+        if workers is None or workers.rank == 0:
+            known = digests_of(parent.history() or {})
+            folder.write_history(
+                {name: self._with_digests(state, known) for name, state in states.items()}
+            )
         self._number = folder.number
 
     def _with_digests(self, state: HistoryState, known: Mapping[str, str]) -> dict[str, Any]:
@@ -146,7 +160,7 @@ class Past:
         histories = []
         for side, name in enumerate(NAMES):
             selection = past.selection(side, self._settings.seed, self._schema)
-            history = History(selection, topics, self._segments)
+            history = History(selection, topics, self._segments, self._workers)
             try:
                 if saved is not None:
                     history.load(self._checked(saved.get(name, {})))

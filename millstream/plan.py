@@ -36,6 +36,7 @@ class Plan:
         reason: what made the trigger fire.
         created_ms: wall clock when the plan was made; decides nothing.
         history_rows: rows of the parent's history that are trained on again.
+        workers: how many trained the round.
     """
 
     round: int
@@ -48,6 +49,7 @@ class Plan:
     reason: str
     created_ms: int
     history_rows: int = 0
+    workers: int = 1
 
     @property
     def ranges(self) -> tuple[OffsetRange, ...]:

@@ -47,7 +47,7 @@ def replay_round(pipeline: Pipeline, servers: str, number: int) -> Replay:
     plan = folder.plan()
     check_recipe(pipeline, plan)
     window = read_again(pipeline, servers, plan)
-    encoded, vocabularies = grow(pipeline.schema, parent, window)
+    encoded, vocabularies = grow(pipeline.schema, parent, window, pipeline.shared)
     turn = Turn(folder, parent, plan, encoded, vocabularies)
     train_or_restore(pipeline, turn, should_stop=lambda: False)
     import trainer

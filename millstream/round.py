@@ -18,35 +18,25 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ingest import (
-    Augmentations,
-    GroupCommitter,
-    Position,
-    Statistics,
-    Window,
-    steps_per_epoch,
-    training_dataset,
-)
+from ingest import GroupCommitter, Position, Statistics, Window
+from millstream.checkpoint import checkpoint
 from millstream.fault import fault_point
 from millstream.feature_statistics import normalize, statistics_of, with_window
 from millstream.growing import grow, schema_of
 from millstream.pipeline import Pipeline
-from millstream.plain import finite
 from millstream.plan import Plan
 from millstream.prequential import test_past, test_window
 from millstream.publish import publish_round
 from millstream.recipe import round_seed
-from millstream.rehearsal import Rehearsal
 from millstream.round_store import RoundFolder
-from millstream.training_rows import TrainingRows, rows_to_recall, training_rows, window_rows
+from millstream.training_data import training_data
+from millstream.training_rows import rows_to_recall
 from millstream.turn import Trained, Turn
+from millstream.workers.together import check_same, from_chief, wait_for_all
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from trainer import TrainReport
 
 log = logging.getLogger("millstream")
@@ -84,7 +74,9 @@ def run_round(
 
 
 def finish_round(pipeline: Pipeline, committer: GroupCommitter, folder: RoundFolder) -> None:
-    """Steps 6 and 7 for a round that happened; harmless when repeated."""
+    """Steps 6 and 7 for a round that happened; harmless when repeated. The first worker does it."""
+    if not pipeline.is_chief:
+        return
     pipeline.board.update(step=6, round=folder.number)
     fault_point("6.before")
     publish_round(pipeline, folder)
@@ -100,7 +92,7 @@ def begin_store(pipeline: Pipeline, start: Position, letters: Position) -> Round
 
     Args:
         pipeline: the parts.
-        start: of the records.
+        start: of the records, with those of all workers.
         letters: from where on the letters of these records are found, once there are any.
     """
     import trainer
@@ -116,7 +108,12 @@ def begin_store(pipeline: Pipeline, start: Position, letters: Position) -> Round
         reason="start",
         created_ms=int(time.time() * 1000),
     )
-    folder = pipeline.store.begin(plan_zero)
+    check_same("the untrained model", trainer.digest(pipeline.learner.model), pipeline.workers)
+    folder = pipeline.store.folder(0)
+    if not pipeline.is_chief:
+        wait_for_all(pipeline.workers)
+        return folder
+    pipeline.store.begin(plan_zero)
     digest = trainer.save(pipeline.learner.model, folder.weights)
     folder.write_report(
         {
@@ -127,6 +124,7 @@ def begin_store(pipeline: Pipeline, start: Position, letters: Position) -> Round
     )
     folder.write_published({"version": None, "promoted": False, "reason": "untrained"})
     folder.mark_done(digest)
+    wait_for_all(pipeline.workers)
     return folder
 
 
@@ -146,8 +144,10 @@ def plan(pipeline: Pipeline, parent: RoundFolder, window: Window, reason: str) -
         reason=reason,
         created_ms=int(time.time() * 1000),
         history_rows=rows_to_recall(pipeline, parent, window),
+        workers=pipeline.workers.size,
     )
-    folder = pipeline.store.begin(new)
+    folder = pipeline.store.begin(new) if pipeline.is_chief else pipeline.store.folder(number)
+    new = Plan.from_json(from_chief(new.to_json(), pipeline.workers))
     for gap in new.gaps:
         log.warning(
             "round %d lacks %d records: the broker deleted %s[%d] offsets %d to %d before they were"
@@ -155,7 +155,7 @@ def plan(pipeline: Pipeline, parent: RoundFolder, window: Window, reason: str) -
             *(number, len(gap), gap.topic, gap.partition, gap.start, gap.end - 1),
         )
     fault_point("3.after")
-    encoded, vocabularies = grow(pipeline.schema, parent, window)
+    encoded, vocabularies = grow(pipeline.schema, parent, window, pipeline.shared)
     return Turn(folder, parent, new, encoded, vocabularies)
 
 
@@ -170,7 +170,7 @@ def train_or_restore(pipeline: Pipeline, turn: Turn, should_stop: Callable[[], b
     import trainer
 
     before = statistics_of(pipeline.schema, turn.parent)
-    after = with_window(before, turn.window)
+    after = with_window(before, turn.window, pipeline.shared)
     try:
         report = train_window(pipeline, turn, after, should_stop)
     except trainer.TrainingError as error:
@@ -196,23 +196,22 @@ def train_window(
     """
     import trainer
 
-    settings, schema = pipeline.config.train, pipeline.schema
-    validation = turn.window.validation
+    settings = pipeline.config.train
     pipeline.board.update(step=4)
     fault_point("4.before")
     trainer.load(pipeline.learner.model, turn.parent.weights)
-    chosen = training_rows(pipeline, turn.parent, turn.window, turn.plan, turn.vocabularies)
-    normalize(pipeline.learner.model, statistics)
     seed = round_seed(turn.plan.seed, turn.plan.round)
+    given = training_data(pipeline, turn, statistics, seed)
+    normalize(pipeline.learner.model, statistics)
 
     def on_epoch(epoch: int, logs: Any) -> None:
         pipeline.board.update(epoch=epoch, losses=dict(logs))
         fault_point("4.epoch")
 
     report = pipeline.learner.train(
-        make_dataset(pipeline, chosen, statistics, seed),
-        steps_per_epoch(len(chosen.rows), settings.batch_size),
-        (validation.features(schema), validation.labels(schema), validation.weights(schema)),
+        given.dataset,
+        given.steps_per_epoch,
+        given.validation,
         trainer.TrainSettings(
             epochs=settings.epochs,
             patience=settings.patience,
@@ -226,67 +225,3 @@ def train_window(
     )
     fault_point("4.after")
     return report
-
-
-def make_dataset(
-    pipeline: Pipeline, chosen: TrainingRows, statistics: Statistics, seed: int
-) -> tf.data.Dataset:
-    """All epochs of a round, weighed and augmented as the configuration says."""
-    settings = pipeline.config.train
-    return training_dataset(
-        chosen.rows,
-        pipeline.schema,
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        seed=seed,
-        weights=chosen.weights,
-        augment=Augmentations(pipeline.steps, statistics),
-    )
-
-
-def checkpoint(
-    pipeline: Pipeline,
-    turn: Turn,
-    tested: dict[str, Any],
-    remembered: Rehearsal,
-    trained: Trained,
-) -> None:
-    """Step 5: make the round real. Everything is durable before the marker is."""
-    import trainer
-
-    pipeline.board.update(step=5)
-    fault_point("5.before")
-    digest = trainer.save(pipeline.learner.model, turn.folder.weights)
-    turn.window.test.save(turn.folder.test_rows)
-    if turn.vocabularies.words:
-        turn.folder.write_vocabulary(turn.vocabularies.to_json())
-    fault_point("5.weights")
-    known = trained.statistics
-    turn.folder.write_statistics(known.to_json())
-    fault_point("5.statistics")
-    pipeline.past.save(turn.parent, turn.folder, turn.window if trained.learned else None)
-    fault_point("5.history")
-    report = {
-        "counts": asdict(turn.window.counts),
-        "first_timestamp": turn.window.first_timestamp,
-        "last_timestamp": turn.window.last_timestamp,
-        "sampled": window_rows(pipeline, turn.window),
-        "dead_letters": turn.window.dead_letters.to_json(),
-        "statistics": {"rows": known.rows, "weight": known.weight},
-        "training": trained.report.to_json(),
-        "prequential": tested,
-    }
-    turn.folder.write_report(finite(report | tell_past(pipeline, turn, remembered)))
-    fault_point("5.report")
-    turn.folder.mark_done(digest)
-    fault_point("5.after")
-
-
-def tell_past(pipeline: Pipeline, turn: Turn, remembered: Rehearsal) -> dict[str, Any]:
-    """What the report says of the history; nothing if none is kept."""
-    if not pipeline.past.is_kept:
-        return {}
-    rows = pipeline.past.rows(turn.folder)
-    pipeline.board.update(history_rows=rows, history_ratio=remembered.ratio)
-    told = {"rows": rows, "recalled": turn.plan.history_rows, **remembered.to_json()}
-    return {"history": told}

@@ -34,8 +34,9 @@ class TrainingRows:
 
 
 def window_rows(pipeline: Pipeline, window: Window) -> int:
-    """How many rows of a window are trained on."""
-    return min(len(window.train), pipeline.config.sample.window)
+    """How many rows of a window are trained on, by all workers, all of which call it."""
+    rows = sum(map(int, pipeline.workers.gather(str(len(window.train)).encode())))
+    return min(rows, pipeline.config.sample.window)
 
 
 def rows_to_recall(pipeline: Pipeline, parent: RoundFolder, window: Window) -> int:
@@ -89,7 +90,7 @@ def important(pipeline: Pipeline, window: Window, plan: Plan) -> tuple[Rows, NDA
     learner has to learn from them, which is weighed as the schema says.
     """
     settings, rows = pipeline.config.sample.importance, window.train
-    count = window_rows(pipeline, window)
+    count = min(len(rows), pipeline.config.sample.window)
     if settings is None or count == len(rows):
         return rows, window.train_weights
     schema = pipeline.schema

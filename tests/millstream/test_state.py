@@ -24,7 +24,7 @@ from millstream.rehearsal import Rehearsal
 from millstream.round import run_round
 from millstream.round_store import RoundFolder, RoundStore
 from millstream.seal import seal
-from millstream.service import check_state
+from millstream.opening import check_state
 
 from .old_state import TOPIC, copied, next_window, opened
 

@@ -1,0 +1,135 @@
+"""Everything a service needs, opened where the last complete round ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from ingest import GroupCommitter, Intake, KafkaSource, WindowBuilder
+from millstream.config import Config
+from millstream.dead_letters import end_of_letters, open_dead_letters
+from millstream.errors import RoundStoreError
+from millstream.pipeline import Pipeline, make_builder, source_options
+from millstream.publish import tell_champion
+from millstream.round import begin_store, finish_round
+from millstream.round_store import RoundFolder
+from millstream.workers.signals import Others
+from millstream.workers.together import check_same, own_part, owns, whole_position
+
+__all__ = ["Running", "open_parts", "tell_missing"]
+
+# Unless the configuration says how many, a round takes at most so many times what begins one, or
+# such a part of what waits: few rounds for any backlog, and a stream of any rate is kept up with.
+PART = 20
+
+
+@dataclass(frozen=True)
+class Running:
+    """The open parts of a service."""
+
+    pipeline: Pipeline
+    latest: RoundFolder
+    committer: GroupCommitter
+    intake: Intake
+    stop: threading.Event
+    servers: str
+    others: Others
+
+    def should_stop(self) -> bool:
+        """Asked while a round trains.
+
+        Raises:
+            IngestError: reading has failed meanwhile; the round is abandoned.
+        """
+        self.intake.check()
+        return self.stop.is_set()
+
+
+@contextmanager
+def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Iterator[Running]:
+    """Resume from the last complete round, finish what it left unpublished, start ingest."""
+    config, workers = pipeline.config, pipeline.workers
+    connection = source_options(config, servers)
+    with ExitStack() as stack:
+        latest = latest_of_all(pipeline)
+        start = own_part(latest.plan().end, workers) if latest else config.kafka.start
+        source = KafkaSource(config.kafka.topics, connection, start, takes=owns(workers))
+        stack.callback(source.close)
+        if latest is None:
+            letters = end_of_letters(config, connection)
+            latest = begin_store(pipeline, whole_position(source.position(), workers), letters)
+        check_state(pipeline, latest)
+        committer = GroupCommitter(connection, config.group_id)
+        stack.callback(committer.close)
+        for folder in pipeline.store.complete() if pipeline.is_chief else ():
+            if folder.published() is None:
+                finish_round(pipeline, committer, folder)
+        dead_letters = open_dead_letters(config, connection, pipeline.store, latest)
+        stack.callback(dead_letters.close)
+        builder = make_builder(pipeline, dead_letters, own_part(latest.plan().end, workers))
+        intake = make_intake(config, source, builder, workers.size)
+        stack.callback(intake.close)
+        intake.start()
+        yield Running(pipeline, latest, committer, intake, stop, servers, Others())
+
+
+def latest_of_all(pipeline: Pipeline) -> RoundFolder | None:
+    """The last round that happened, which is the same for all workers.
+
+    Raises:
+        WorkersError: it is not: they do not share one state folder.
+    """
+    latest = pipeline.store.latest()
+    told = f"{latest.number} {latest.digest()}" if latest else "none"
+    check_same("the last round", told, pipeline.workers)
+    return latest
+
+
+def make_intake(
+    config: Config, source: KafkaSource, builder: WindowBuilder, workers: int
+) -> Intake:
+    """Ingest as the configuration says; a round takes a bounded part of a backlog."""
+    kafka, trigger = config.kafka, config.trigger
+    usual = PART * (trigger.records or config.sample.window)
+    most = max(1, (trigger.max_records or usual) // workers)
+    return Intake(
+        source,
+        builder,
+        max_bad_ratio=kafka.max_bad_ratio,
+        bad_ratio_min_records=kafka.bad_ratio_min_records,
+        backlog_records=kafka.backlog_records if kafka.check == "auto" else None,
+        max_records=most,
+        backlog_windows=None if trigger.max_records else PART,
+    )
+
+
+def check_state(pipeline: Pipeline, latest: RoundFolder) -> None:
+    """Refuse to continue a learner that these settings do not fit, before anything is read.
+
+    Raises:
+        RoundStoreError: the schema is another, the rounds do not tile, or the history is damaged.
+        trainer.CheckpointError: the model is another.
+    """
+    import trainer
+
+    saved = pipeline.store.folder(0).report()["schema"]
+    current = pipeline.schema.fingerprint()
+    if saved != current:
+        raise RoundStoreError(
+            f"{pipeline.config.state_dir}: its rounds were made with schema {saved[:12]}, the"
+            f" configuration describes {current[:12]}; restore [schema], or choose another"
+            " service.state_dir for a new learner"
+        )
+    pipeline.store.check_chain()
+    tell_missing(pipeline)
+    trainer.load(pipeline.learner.model, latest.weights)
+    ratio = latest.report().get("history", {}).get("ratio", 0.0)
+    pipeline.board.update(history_rows=pipeline.past.rows(latest), history_ratio=ratio)
+    tell_champion(pipeline)
+
+
+def tell_missing(pipeline: Pipeline) -> None:
+    """Show on the board how many offsets the broker had deleted before they were read."""
+    pipeline.board.update(missing=sum(f.plan().missing for f in pipeline.store.complete()))

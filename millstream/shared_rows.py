@@ -1,0 +1,76 @@
+"""The rows that a round of several workers trains on: this worker's own, and who the others are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest import Roster, Rows, Workers, select_important
+from millstream.pipeline import Pipeline
+from millstream.plan import Plan
+from millstream.turn import Turn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["shared_rows"]
+
+
+def shared_rows(pipeline: Pipeline, turn: Turn, workers: Workers) -> tuple[Rows, Roster]:
+    """A worker's rows, sorted by identity, and those of all with what each weighs.
+
+    What `millstream.training_rows` says of weights holds over the rows of all workers.
+    """
+    config, schema, plan = pipeline.config, pipeline.schema, turn.plan
+    rows, stand_for = important(pipeline, turn, workers)
+    weights = of_mean_one(rows, stand_for, workers)
+    if plan.history_rows:
+        past, stand_for = pipeline.past.recall(
+            turn.parent, plan.history_rows, plan.seed, plan.round
+        )
+        past = turn.vocabularies.encode(past, schema)
+        weights = np.concatenate([weights, of_mean_one(past, stand_for, workers)])
+        rows = Rows.concat([rows, past])
+        order = np.lexsort((rows.offset, rows.partition, rows.topic))
+        rows, weights = rows.take(order), weights[order]
+    if not config.sample.weighs:
+        weights = np.ones(len(rows))
+    own = rows.weights(schema)
+    return rows, Roster.of(rows, weights if own is None else weights * own, workers)
+
+
+def of_mean_one(rows: Rows, weights: NDArray[np.float64], workers: Workers) -> NDArray[np.float64]:
+    """float64[n]: the weights beside those of all workers' rows, with the mean 1."""
+    everyone = Roster.of(rows, weights, workers).weight
+    return weights / everyone.mean() if len(everyone) else weights
+
+
+def important(pipeline: Pipeline, turn: Turn, workers: Workers) -> tuple[Rows, NDArray[np.float64]]:
+    """A worker's rows of the window to train on, and how many records each stands for.
+
+    See `millstream.training_rows.important`: the scores of all workers' rows decide.
+    """
+    settings, schema = pipeline.config.sample.importance, pipeline.schema
+    rows, weights = turn.window.train, turn.window.train_weights
+    if settings is None:
+        return rows, weights
+    scores = pipeline.learner.scores(rows.features(schema), rows.labels(schema), settings.score)
+    own = rows.weights(schema)
+    everyone = Roster.of(rows, scores if own is None else scores * own, workers)
+    plan: Plan = turn.plan
+    nothing: NDArray[np.int64] = np.zeros(len(everyone), np.int64)
+    identities = Rows(
+        everyone.topics, everyone.topic, everyone.partition, everyone.offset, nothing, {}
+    )
+    chosen, stand_for = select_important(
+        identities,
+        everyone.weight,
+        pipeline.config.sample.window,
+        plan.seed,
+        epoch=plan.round,
+        uniform_share=settings.uniform_share,
+    )
+    mine = everyone.place[chosen] >= 0
+    places = everyone.place[chosen[mine]]
+    return rows.take(places), weights[places] * stand_for[mine]

@@ -1,0 +1,190 @@
+"""Starts workers on this machine, and starts them anew when one dies or hangs.
+
+Whatever happened since the last round's marker did not happen, so all workers are ended and begin
+again from there. A worker that cannot even reach a round is left out after a while.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from millstream.durable import make_folder
+from millstream.errors import WorkersError
+from millstream.workers.beat import Beat, end_with_stacks
+from millstream.workers.environment import local_environments
+
+__all__ = ["LOST_PEER", "Crew", "supervise"]
+
+log = logging.getLogger("millstream")
+
+LOST_PEER = 9
+"""Exit code of a worker that has lost another one."""
+LOOK_EVERY_S = 0.1
+MOST_SILENCE_S = 10.0
+GRACE_S = 3.0
+"""For the others to end by themselves, and say why, once one has ended."""
+STOP_S = 600.0
+"""For a stop that was asked for: what trains ends soon, what is published is waited for."""
+MOST_FAILURES = 3
+"""In a row, without a round in between."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The workers to look after.
+
+    Attributes:
+        command: of each of them.
+        environments: the variables of each, given how many they are.
+        count: how many to begin with.
+        folder: of their heartbeats and logs.
+        rounds: tells how many rounds are complete, so that progress is seen.
+    """
+
+    command: Sequence[str]
+    count: int
+    folder: Path
+    rounds: Callable[[], int]
+    environments: Callable[[int], list[dict[str, str]]] = local_environments
+
+
+@dataclass
+class Member:
+    """A running worker."""
+
+    rank: int
+    process: subprocess.Popen[bytes]
+    beat: Beat
+    log: Path
+
+
+def supervise(crew: Crew, stop: threading.Event) -> int:
+    """Keep the workers running until they end by themselves or `stop` is set; their exit code.
+
+    Raises:
+        WorkersError: they die again and again without completing a round.
+    """
+    make_folder(crew.folder)
+    count, failures, done = crew.count, 0, crew.rounds()
+    while True:
+        members = start(crew, count)
+        try:
+            reason = watch(members, stop)
+        finally:
+            end_all(members)
+        code = exit_code([member.process.returncode for member in members])
+        if code is not None:
+            return code
+        failures = 1 if crew.rounds() > done else failures + 1
+        done = crew.rounds()
+        if failures > MOST_FAILURES:
+            if count == 1:
+                raise WorkersError(
+                    f"{reason}; workers have ended {failures} times without completing a round;"
+                    f" see {crew.folder}/*.log"
+                )
+            count, failures = count - 1, 0
+            log.warning("going on with %d workers", count)
+        log.warning("%s; all workers begin again after round %d", reason, done - 1)
+
+
+def start(crew: Crew, count: int) -> list[Member]:
+    """Start so many workers; the first one speaks, what the others print goes to their logs."""
+    members = []
+    for rank, variables in enumerate(crew.environments(count)):
+        path = crew.folder / f"{rank}.log"
+        (crew.folder / f"{rank}.beat").unlink(missing_ok=True)
+        with path.open("ab") as output:
+            process = subprocess.Popen(
+                crew.command,
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=output if rank else None,
+                stderr=output if rank else None,
+            )
+        members.append(Member(rank, process, Beat(crew.folder / f"{rank}.beat"), path))
+    return members
+
+
+def watch(members: Sequence[Member], stop: threading.Event) -> str:
+    """Wait until a worker ends or hangs, or all have ended after `stop`; says what happened."""
+    deadline: float | None = None
+    while True:
+        if stop.is_set() and deadline is None:
+            deadline = time.monotonic() + STOP_S
+            send_all(members, signal.SIGTERM)
+        ended = [member for member in members if member.process.poll() is not None]
+        lost = [member for member in ended if member.process.returncode]
+        if lost or len(ended) == len(members):
+            return told(lost)
+        for member in members:
+            if member.process.poll() is None and member.beat.silence() > MOST_SILENCE_S:
+                end_with_stacks(member.process.pid)
+                wait_for(member.process, GRACE_S)
+                return (
+                    f"worker {member.rank} hung for {MOST_SILENCE_S:.0f} s, the stacks of its"
+                    f" threads are in {member.log}"
+                )
+        if deadline is not None and time.monotonic() > deadline:
+            return f"the workers did not stop within {STOP_S:.0f} s"
+        time.sleep(LOOK_EVERY_S)
+
+
+def told(lost: Sequence[Member]) -> str:
+    """How workers ended, in words."""
+    return ", ".join(f"worker {m.rank} {how(m.process.returncode)}" for m in lost) or "all ended"
+
+
+def how(code: int) -> str:
+    """An exit code of a process in words."""
+    if code >= 0:
+        return "lost another one" if code == LOST_PEER else f"ended with code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
+
+
+def end_all(members: Sequence[Member]) -> None:
+    """End what still runs: what lost a peer by itself, the rest for it."""
+    deadline = time.monotonic() + GRACE_S
+    for member in members:
+        wait_for(member.process, max(0.0, deadline - time.monotonic()))
+    for member in members:
+        if member.process.poll() is None:
+            member.process.kill()
+            member.process.wait()
+
+
+def wait_for(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait for a process, not longer than that."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+
+
+def send_all(members: Sequence[Member], number: signal.Signals) -> None:
+    """Send a signal to all workers."""
+    for member in members:
+        with suppress(ProcessLookupError):
+            member.process.send_signal(number)
+
+
+def exit_code(codes: Sequence[int]) -> int | None:
+    """The code to end with; None if the workers are to begin again.
+
+    A worker that gave up for a reason of its own would give up again. When the first one ended
+    well, all is done, however the others ended.
+    """
+    if codes[0] == 0:
+        return 0
+    final = [code for code in codes if code > 0 and code != LOST_PEER]
+    return final[0] if final else None
