@@ -28,6 +28,7 @@ from registry.litert import LiteModel
 from registry.mlflow_registry import ModelRegistry
 from registry.publication import ModelVersion, Publication
 from registry.reference import Reference
+from registry.tracking import ServiceRun, TrackedRound, metric_name
 
 __all__ = [
     "Artifact",
@@ -49,14 +50,17 @@ __all__ = [
     "RegistryError",
     "Rung",
     "RungError",
+    "ServiceRun",
     "SkippedRung",
     "StoreError",
+    "TrackedRound",
     "VersionNotFound",
     "Weight",
     "check_rung",
     "default_quantizer",
     "export_float32",
     "ladder",
+    "metric_name",
     "op_names",
     "tensor_dtypes",
     "weights",

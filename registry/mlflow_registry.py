@@ -19,6 +19,7 @@ from registry.publishing import Step, Target, aliases_of, publish_round
 from registry.pull import complete, replacing
 from registry.reference import CHAMPION, NAME_PATTERN, Reference
 from registry.store import Store
+from registry.tracking import ServiceRun
 
 __all__ = ["ModelRegistry"]
 
@@ -186,6 +187,10 @@ class ModelRegistry:
         version = self.version(version) if isinstance(version, int) else version
         with self._store.translated(f"add {path.name} to {version.name}/{version.version}"):
             self._store.client.log_artifact(version.run_id, str(path), folder)
+
+    def service_run(self, lineage: str) -> ServiceRun:
+        """The run in which each round of a lineage is a step of every curve."""
+        return ServiceRun(self._store, self._target, lineage)
 
     def promote(self, version: int) -> ModelVersion:
         """Make a version the champion, whatever the gate said: for roll-back.

@@ -9,9 +9,9 @@ import pytest
 
 import trainer
 from ingest import Field, Rows, Schema, Statistics
+from millstream import prequential_rows as holdout
 from millstream.config import Config
 from millstream.prequential import score_rows
-from millstream.prequential_rows import Tested
 from millstream.prequential_slices import UNKNOWN, groups_of
 
 
@@ -31,9 +31,9 @@ def make_config(**section: object) -> Config:
     )
 
 
-def make_tested(rows: int = 200, seed: int = 0) -> Tested:
+def make_tested(rows: int = 200, seed: int = 0) -> holdout.Tested:
     random = np.random.default_rng(seed)
-    return Tested(
+    return holdout.Tested(
         topic=random.integers(0, 2, rows, np.int32),
         partition=random.integers(0, 4, rows, np.int32),
         offset=random.permutation(rows).astype(np.int64),
@@ -47,7 +47,7 @@ def make_tested(rows: int = 200, seed: int = 0) -> Tested:
     )
 
 
-def of_worker(tested: Tested, rank: int, size: int) -> Tested:
+def of_worker(tested: holdout.Tested, rank: int, size: int) -> holdout.Tested:
     return tested.take(np.flatnonzero(tested.partition % size == rank))
 
 
@@ -59,7 +59,7 @@ def test_workers_that_gather_their_rows_have_the_same_report(size: int) -> None:
     again = score_rows(config, make_tested(seed=1).sorted_by_time(), report)
     for number, expected, before in ((0, report, {}), (1, again, json.loads(json.dumps(report)))):
         sent = [of_worker(make_tested(seed=number), rank, size).to_bytes() for rank in range(size)]
-        merged = Tested.merge([Tested.from_bytes(data) for data in sent])
+        merged = holdout.Tested.merge([holdout.Tested.from_bytes(data) for data in sent])
         assert score_rows(config, merged, before) == expected
     assert {"learner", "champion", "majority_class", "no_change"} <= set(again)
     assert again["champion_version"] == 3
@@ -84,8 +84,10 @@ def test_what_one_worker_cannot_predict_nobody_has_predicted() -> None:
     before = score_rows(config, whole.sorted_by_time(), {})
     one, other = (of_worker(whole, rank, 2) for rank in range(2))
     arrays = {name: getattr(other, name) for name in ("topic", "partition", "offset", "timestamp")}
-    blind = Tested(**arrays, labels=other.labels, weights=other.weights, failed="no such index")
-    told = score_rows(config, Tested.merge([one, blind]), before)
+    blind = holdout.Tested(
+        **arrays, labels=other.labels, weights=other.weights, failed="no such index"
+    )
+    told = score_rows(config, holdout.Tested.merge([one, blind]), before)
     assert told["failed"] == "no such index"
     assert "learner" not in told
     assert (told["state"], told["faded"]) == (before["state"], before["faded"])
@@ -93,7 +95,7 @@ def test_what_one_worker_cannot_predict_nobody_has_predicted() -> None:
 
 def test_a_champion_of_another_task_is_left_out() -> None:
     whole = make_tested().sorted_by_time()
-    odd = Tested(**{**vars(whole), "champion": np.ones((len(whole), 3), np.float32)})
+    odd = holdout.Tested(**{**vars(whole), "champion": np.ones((len(whole), 3), np.float32)})
     told = score_rows(make_config(), odd, {})
     assert "learner" in told
     assert not {"champion", "champion_version"} & set(told)
@@ -102,7 +104,7 @@ def test_a_champion_of_another_task_is_left_out() -> None:
 def test_without_rows_all_is_as_it_was() -> None:
     config = make_config()
     before = score_rows(config, make_tested().sorted_by_time(), {})
-    nothing = Tested.merge([make_tested(0), make_tested(0)])
+    nothing = holdout.Tested.merge([make_tested(0), make_tested(0)])
     told = score_rows(config, nothing, before)
     assert told == {"rows": 0, "state": before["state"], "faded": before["faded"]}
 
