@@ -72,19 +72,17 @@ def usable(answers: Answers) -> Answers | None:
         return None
     labels = np.asarray(answers.labels).reshape(-1)
     weights = np.ones(len(labels)) if answers.weights is None else answers.weights
-    whole = replace(
-        answers,
-        labels=labels,
-        candidate=one_form(answers.task, answers.candidate),
-        champion=one_form(answers.task, answers.champion),
-        float32=None,
-        weights=np.asarray(weights, np.float64),
-    )
+    whole = replace(answers, labels=labels, float32=None, weights=np.asarray(weights, np.float64))
     kept = whole.take(np.asarray(weights) > 0)
     if len(kept.labels) == 0 or kept.champion is None:
         return None
-    fine = np.isfinite(kept.candidate).all() and np.isfinite(kept.champion).all()
-    return kept if fine else None
+    if not (np.isfinite(kept.candidate).all() and np.isfinite(kept.champion).all()):
+        return None
+    return replace(
+        kept,
+        candidate=one_form(kept.task, kept.candidate),
+        champion=one_form(kept.task, kept.champion),
+    )
 
 
 def losses(task: Task, metric: str, labels: np.ndarray, output: np.ndarray) -> np.ndarray:
