@@ -54,6 +54,7 @@ from trainer.slices import OTHERS, SliceScore, SliceSettings, slice_scores
 from trainer.strategy import StrategyName, open_strategy
 from trainer.tf_config import Topology, read_tf_config
 from trainer.thread_communicator import ThreadCommunicator, run_workers
+from trainer.tolerance import Distance, distance
 from trainer.trigger import (
     AllTrigger,
     AnyTrigger,
@@ -82,6 +83,7 @@ __all__ = [
     "Communicator",
     "Comparison",
     "CostTrigger",
+    "Distance",
     "DriftDetector",
     "DriftError",
     "DriftTrigger",
@@ -130,6 +132,7 @@ __all__ = [
     "check_score",
     "check_trigger",
     "digest",
+    "distance",
     "expected_gain",
     "expected_seconds",
     "higher_is_better",
