@@ -53,6 +53,7 @@ PUBLIC = {
         CollectiveCommunicator StrategyName Topology open_strategy read_tf_config
         OTHERS SliceScore SliceSettings slice_scores
         Faded predict_baselines row_losses
+        Distance distance
     """,
     "registry": """
         Artifact CompressionError ExportError LadderSettings LiteModel LiteModelError ModelRegistry
