@@ -53,6 +53,8 @@ PUBLIC = {
         CollectiveCommunicator StrategyName Topology open_strategy read_tf_config
         OTHERS SliceScore SliceSettings slice_scores
         Faded predict_baselines row_losses
+        RiverBaseline make_river
+        dump_river load_river
         Distance distance
     """,
     "registry": """

@@ -48,6 +48,8 @@ from trainer.model import build_model, check_model, load_builder, source_digest
 from trainer.normalization import StreamNormalization, check_normalized, set_statistics
 from trainer.paired import PairedTest
 from trainer.report import TrainReport
+from trainer.river_baseline import RiverBaseline, make_river
+from trainer.river_state import dump_river, load_river
 from trainer.scores import Score, check_score
 from trainer.settings import TrainSettings
 from trainer.slices import OTHERS, SliceScore, SliceSettings, slice_scores
@@ -102,6 +104,7 @@ __all__ = [
     "PeerLost",
     "RecordsTrigger",
     "RefusedError",
+    "RiverBaseline",
     "Score",
     "ScoreGate",
     "SecondsTrigger",
@@ -133,6 +136,7 @@ __all__ = [
     "check_trigger",
     "digest",
     "distance",
+    "dump_river",
     "expected_gain",
     "expected_seconds",
     "higher_is_better",
@@ -140,6 +144,8 @@ __all__ = [
     "load",
     "load_builder",
     "load_callbacks",
+    "load_river",
+    "make_river",
     "open_strategy",
     "predict_baselines",
     "predict_majority",

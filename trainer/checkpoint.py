@@ -5,6 +5,9 @@ order, as `v00000`, `v00001`, ...; and `header`, JSON as bytes, with the format'
 variable its group, path, dtype and shape, and a digest over all of it. `.keras` files do not do:
 they leave out the seed states, so training on from one gives other weights.
 
+Format 2 also has the state of callbacks; without one, format 1 is written, which any millstream
+reads, and the digest is that of format 1.
+
 Paths are compared without Keras's counting suffixes (`dense_3` is `dense`): they depend on what
 else a process built before, the order and the shapes do not.
 """
@@ -14,7 +17,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +25,22 @@ from typing import Any
 import keras
 import numpy as np
 
+from trainer.callback_state import callback_state, keep_callback_state
 from trainer.errors import CheckpointError
 from trainer.variables import put, take, trained_variables
 
-FORMAT = 1
+FORMATS = (1, 2)
+PLAIN, WITH_CALLBACKS = FORMATS
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a file holds: variables, their values, the text of the callbacks' state, the digest."""
+
+    entries: Sequence["Entry"]
+    values: Sequence[np.ndarray]
+    callbacks: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -44,7 +59,7 @@ class Entry:
 
 
 def save(model: keras.Model, path: Path) -> str:
-    """Write the model's state to `path`, atomically and durably; return its digest.
+    """Write the state of model, optimizer and callbacks to `path`, durably; return its digest.
 
     The file and its folder are synced to disk before this returns; a crash leaves the old file or
     the new one. The optimizer is built if it was not.
@@ -52,14 +67,16 @@ def save(model: keras.Model, path: Path) -> str:
     Raises:
         CheckpointError: The file cannot be written.
     """
-    entries, values = _entries(model), take(model)
-    digest_of_it = _digest(entries, values)
+    entries, values, callbacks = _entries(model), take(model), callback_state(model)
+    digest_of_it = _digest(entries, values, callbacks)
     header = {
-        "format": FORMAT,
+        "format": WITH_CALLBACKS if callbacks else PLAIN,
         "keras": keras.__version__,
         "digest": digest_of_it,
         "variables": [asdict(entry) for entry in entries],
     }
+    if callbacks:
+        header["callbacks"] = callbacks
     arrays = {f"v{index:05d}": _plain_bytes(value) for index, value in enumerate(values)}
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     try:
@@ -72,24 +89,28 @@ def save(model: keras.Model, path: Path) -> str:
 
 
 def load(model: keras.Model, path: Path) -> str:
-    """Set the model's state to what `save` wrote, all of it or nothing; return its digest.
+    """Set the state of model, optimizer and callbacks to what `save` wrote; return its digest.
+
+    All of it is set, or nothing.
 
     Raises:
         CheckpointError: No such file, damaged, foreign, of another format, or of another model.
     """
-    saved, values, digest_of_it = _read(path)
-    expected = _entries(model)
-    for index, (old, now) in enumerate(zip(saved, expected, strict=False)):
+    saved, expected = _read(path), _entries(model)
+    for index, (old, now) in enumerate(zip(saved.entries, expected, strict=False)):
         if old.plain() != now.plain():
             raise _other_model(path, f"variable {index}: {_told(now)}", _told(old))
-    if len(saved) != len(expected):
-        raise _other_model(path, f"{len(expected)} variables", f"{len(saved)}")
-    put(model, values)
-    return digest_of_it
+    if len(saved.entries) != len(expected):
+        raise _other_model(path, f"{len(expected)} variables", f"{len(saved.entries)}")
+    put(model, saved.values)
+    keep_callback_state(model, saved.callbacks)
+    return saved.digest
 
 
 def digest(source: keras.Model | Path) -> str:
     """Return the SHA-256 (hex) over names, dtypes, shapes and bytes of a model or a checkpoint.
+
+    The state of callbacks is in it, if there is any.
 
     Equal for equal states in any process; a checkpoint's bytes are read and compared with it.
 
@@ -97,8 +118,8 @@ def digest(source: keras.Model | Path) -> str:
         CheckpointError: As `load`, for a path.
     """
     if isinstance(source, Path):
-        return _read(source)[2]
-    return _digest(_entries(source), take(source))
+        return _read(source).digest
+    return _digest(_entries(source), take(source), callback_state(source))
 
 
 def _entries(model: keras.Model) -> list[Entry]:
@@ -108,11 +129,13 @@ def _entries(model: keras.Model) -> list[Entry]:
     ]
 
 
-def _digest(entries: Iterable[Entry], values: Iterable[np.ndarray]) -> str:
-    total = hashlib.sha256(f"millstream checkpoint {FORMAT}".encode())
+def _digest(entries: Iterable[Entry], values: Iterable[np.ndarray], callbacks: str) -> str:
+    total = hashlib.sha256(b"millstream checkpoint 1")
     for entry, value in zip(entries, values, strict=True):
         total.update(f"\n{entry.plain()}\n".encode())
         total.update(np.ascontiguousarray(value).tobytes())
+    if callbacks:
+        total.update(f"\ncallbacks {callbacks}\n".encode())
     return total.hexdigest()
 
 
@@ -139,23 +162,24 @@ def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
         os.close(folder)
 
 
-def _read(path: Path) -> tuple[list[Entry], list[np.ndarray], str]:
+def _read(path: Path) -> Saved:
     try:
         with np.load(path, allow_pickle=False) as file:
             header = json.loads(file["header"].tobytes())
             _check_format(path, header)
             entries = [_entry(item) for item in header["variables"]]
             values = [_value(file[f"v{i:05d}"], entry) for i, entry in enumerate(entries)]
+            callbacks = str(header["callbacks"]) if header["format"] == WITH_CALLBACKS else ""
     except FileNotFoundError as error:
         raise CheckpointError(
             str(path), expected="a checkpoint", got="no such file", mend="name another round"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
-    found = _digest(entries, values)
+    found = _digest(entries, values, callbacks)
     if found != header["digest"]:
         raise _damaged(path, f"digest {found[:12]} where {header['digest'][:12]} was saved")
-    return entries, values, found
+    return Saved(entries, values, callbacks, found)
 
 
 def _entry(item: dict[str, Any]) -> Entry:
@@ -171,10 +195,10 @@ def _value(array: np.ndarray, entry: Entry) -> np.ndarray:
 
 def _check_format(path: Path, header: Any) -> None:
     found = header.get("format") if isinstance(header, dict) else None
-    if found != FORMAT:
+    if found not in FORMATS:
         raise CheckpointError(
             str(path),
-            expected=f"checkpoint format {FORMAT}",
+            expected=f"checkpoint format {' or '.join(map(str, FORMATS))}",
             got=f"format {found} saved",
             mend="use the millstream that wrote it, or start from a fresh state folder",
         )

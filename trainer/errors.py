@@ -40,6 +40,10 @@ class TrainingError(RefusedError):
     """A fit could not be run (data and model do not agree); the model is as it was before it."""
 
 
+class CallbackError(RefusedError):
+    """A callback of the user raised, or its state is no JSON; the model is as it was before."""
+
+
 class CheckpointError(RefusedError):
     """A checkpoint is missing, damaged, foreign, or of another model; nothing was loaded."""
 

@@ -2,12 +2,37 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from trainer.errors import ModelError
 from trainer.grouped_steps import GROUP, GroupedSteps
+from trainer.input_meter import InputMeter
 from trainer.randomness import draws_globally, seed_everything
+from trainer.timing import PartClock
+
+
+@dataclass(frozen=True)
+class Loan:
+    """What the functions are lent for: one fit.
+
+    Attributes:
+        element_spec: Of one batch.
+        steps_per_epoch: Batches of an epoch.
+        round_seed: Seeds the draws that the model does not make from its own variables.
+        warm_up: Batches until the learning rate is its own; 0 for at once.
+        each_batch: Whether callbacks want to be called after each batch, not after a group.
+        clock: Is told what is spent on what.
+    """
+
+    element_spec: Any
+    steps_per_epoch: int
+    round_seed: int
+    warm_up: int
+    each_batch: bool
+    clock: PartClock
 
 
 class Functions:
@@ -15,32 +40,44 @@ class Functions:
 
     Tracing costs 0.5 to 1 s a round. A model whose draws all come from its own variables keeps its
     functions; one that draws from the global seeds is seeded and traced anew each round.
+
+    Attributes:
+        meter: Is to measure the dataset of each fit.
     """
 
-    def __init__(self, model: keras.Model, seed: int) -> None:
+    def __init__(self, model: keras.Model, seed: int, xla: bool | None = None) -> None:
+        """Lend to `model`; `xla` says whether steps are compiled by XLA, None as it was compiled.
+
+        Keras itself turns XLA off where ops are deterministic, as not all of them have a
+        deterministic form there; those that have not raise.
+        """
         self._model = model
         self._seed = seed
+        self._xla = model.jit_compile if xla is None else xla
+        self.meter = InputMeter()
         self._draws_globally: bool | None = None
-        self._train: GroupedSteps | None = None
+        self._train: dict[bool, GroupedSteps] = {}
         self._test: Any = None
 
+    @property
+    def tests_cold(self) -> bool:
+        """Whether the test function is still to be traced."""
+        return self._test is None
+
     @contextmanager
-    def lent(self, element_spec: Any, steps_per_epoch: int, round_seed: int) -> Iterator[None]:
+    def lent(self, loan: Loan) -> Iterator[None]:
         """Make the model ready for one `fit`.
 
         Raises:
             ModelError: The model has state that no checkpoint holds.
         """
         model = self._model
-        if self._draws_globally is None:
-            self._draws_globally = draws_globally(model, element_spec)
-        if self._draws_globally:
-            seed_everything(self._seed, round_seed)
-            self._train = self._test = None
+        with loan.clock.part("compile"):
+            self._prepare(loan)
         own = (model.train_function, model.test_function, model.steps_per_execution)
-        model.train_function = self._train_function(steps_per_epoch)
+        model.train_function = self._train_function(loan)
         model.test_function = self._test
-        model.steps_per_execution = 1 if model.run_eagerly else GROUP
+        model.steps_per_execution = 1 if model.run_eagerly or loan.each_batch else GROUP
         model.stop_training = False
         try:
             yield
@@ -49,10 +86,31 @@ class Functions:
             model.train_function, model.test_function, model.steps_per_execution = own
             model._eval_epoch_iterator = None
 
-    def _train_function(self, steps_per_epoch: int) -> GroupedSteps | None:
+    def _prepare(self, loan: Loan) -> None:
+        if self._draws_globally is None:
+            self._draws_globally = draws_globally(self._model, loan.element_spec)
+        if self._draws_globally:
+            seed_everything(self._seed, loan.round_seed)
+            self._train, self._test = {}, None
+
+    def _train_function(self, loan: Loan) -> GroupedSteps | None:
+        warms_up = loan.warm_up > 0
         if self._model.run_eagerly:
+            if warms_up:
+                raise _too_eager()
             return None
-        if self._train is None:
-            self._train = GroupedSteps(self._model)
-        self._train.begin_fit(steps_per_epoch)
-        return self._train
+        if warms_up not in self._train:
+            self._train[warms_up] = GroupedSteps(self._model, bool(self._xla), warms_up)
+        steps = self._train[warms_up]
+        group = 1 if loan.each_batch else GROUP
+        steps.begin_fit(loan.steps_per_epoch, group, loan.warm_up, loan.clock, self.meter)
+        return steps
+
+
+def _too_eager() -> ModelError:
+    return ModelError(
+        "model",
+        expected="a model compiled without run_eagerly for a warm-up of the learning rate",
+        got="run_eagerly=True",
+        mend="compile it without, or set train.warm_up_steps to 0",
+    )

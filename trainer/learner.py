@@ -1,6 +1,5 @@
 """The learner: the weights that keep learning, round after round."""
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -9,14 +8,18 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.assignment import Assignment, Validation, assign
-from trainer.errors import TrainerError, TrainingAborted, TrainingError, one_line
+from trainer.callback_state import callback_state, keep_callback_state
+from trainer.callbacks import CallbackMaker, RoundCallbacks, no_callbacks, wants_each_batch
+from trainer.errors import TrainingError, one_line
+from trainer.fitting import early_stopping, make_report, named_faults, skipped
 from trainer.forward import Forward
-from trainer.functions import Functions
+from trainer.functions import Functions, Loan
 from trainer.model import check_model
 from trainer.randomness import enable_op_determinism
 from trainer.report import TrainReport
 from trainer.scores import Score, Scores
 from trainer.settings import TrainSettings
+from trainer.timing import PartClock, ValidationTimer
 from trainer.variables import put, take
 from trainer.watch import Diverged, OnEpoch, ShouldStop, Watch
 
@@ -41,15 +44,28 @@ class Learner:
     Not for use by several threads at once.
     """
 
-    def __init__(self, model: keras.Model, seed: int = 0) -> None:
-        """Take over `model`; its optimizer is built. `seed` is mixed into each round's seed.
+    def __init__(
+        self,
+        model: keras.Model,
+        seed: int = 0,
+        callbacks: CallbackMaker = no_callbacks,
+        xla: bool | None = None,
+    ) -> None:
+        """Take over `model`; its optimizer is built.
+
+        Args:
+            model: The compiled model.
+            seed: Mixed into each round's seed.
+            callbacks: Makes the user's callbacks of a round; see `trainer.load_callbacks`.
+            xla: Whether train steps are compiled by XLA; None for as the model was compiled.
 
         Raises:
             ModelError: The model cannot be trained.
         """
         enable_op_determinism()
         self.model = check_model(model)
-        self._functions = Functions(model, seed)
+        self._make_callbacks = callbacks
+        self._functions = Functions(model, seed, xla)
         self._forward = Forward(model)
         self._scores = Scores(model)
 
@@ -111,71 +127,71 @@ class Learner:
             validation: (features, labels, weights or None), arrays [n]. With no row and a monitor
                 that needs one, `settings.unmonitored_epochs` are trained instead and nothing
                 stops early. Few rows are used as they are: their noise costs epochs only.
-            settings: Epochs and early stopping.
+            settings: Epochs, early stopping and warm-up.
             round_seed: Seeds the draws that the model does not make from its own variables.
             on_epoch: Called with the number of finished epochs and Keras's logs.
             should_stop: Asked after at most 16 batches.
 
         Returns:
             What was done. If a loss, the monitored metric or a weight is not finite, `diverged`
-            says where, and model and optimizer are as they were.
+            says where, and model, optimizer and callbacks' state are as they were.
 
         Raises:
             ModelError: An input of the model is no feature, or the model has hidden state.
+            CallbackError: A callback of the user raised.
             TrainingAborted: `should_stop` said so.
             TrainingError: The dataset is too short, `monitor` is unknown, or Keras failed.
                 After every error, also one of the caller's functions, model and optimizer are as
                 they were.
         """
         if steps_per_epoch < 1:
-            return _skipped("there is no row to train on")
-        started = time.perf_counter()
+            return skipped("there is no row to train on")
+        clock = PartClock()
         task = assign(self.model, dataset, steps_per_epoch, validation, settings)
         watch = Watch(steps_per_epoch, settings.monitor, task.monitored, on_epoch, should_stop)
         before = take(self.model)
         best, diverged = 0, None
         try:
-            best = self._fit(task, settings, round_seed, watch)
+            best = self._fit(task, settings, round_seed, watch, clock)
         except Diverged as error:
             put(self.model, before)
             best, diverged = 0, str(error)
         except BaseException:
             put(self.model, before)
             raise
-        return _report(watch, task, best, diverged, time.perf_counter() - started)
+        return make_report(watch.history, task, best, diverged, clock)
 
-    def _fit(self, task: Assignment, settings: TrainSettings, round_seed: int, watch: Watch) -> int:
-        stopping = keras.callbacks.EarlyStopping(
-            monitor=settings.monitor,
-            min_delta=settings.min_delta,
-            patience=settings.patience,
-            mode=settings.mode,
-            restore_best_weights=True,
+    def _fit(
+        self,
+        task: Assignment,
+        settings: TrainSettings,
+        round_seed: int,
+        watch: Watch,
+        clock: PartClock,
+    ) -> int:
+        stopping = early_stopping(settings)
+        own = RoundCallbacks(self._make_callbacks(), callback_state(self.model))
+        loan = Loan(
+            element_spec=task.batches.element_spec,
+            steps_per_epoch=task.steps_per_epoch,
+            round_seed=round_seed,
+            warm_up=settings.warm_up_steps,
+            each_batch=wants_each_batch(own.callbacks),
+            clock=clock,
         )
-        spec = task.batches.element_spec
-        try:
-            with self._functions.lent(spec, task.steps_per_epoch, round_seed):
-                self.model.fit(
-                    task.batches,
-                    epochs=task.epochs,
-                    steps_per_epoch=task.steps_per_epoch,
-                    validation_data=task.validation,
-                    validation_batch_size=VALIDATION_BATCH,
-                    callbacks=[watch, stopping] if task.monitored else [watch],
-                    shuffle=False,
-                    verbose=0,
-                )
-        except (TrainerError, TrainingAborted, Diverged):
-            raise
-        except Exception as error:
-            if error is watch.raised:
-                raise
-            raise TrainingError(
-                "model.fit",
-                expected="a model that fits the data",
-                got=f"{type(error).__name__}: {error}",
-                mend="compare its output, loss and inputs with the schema",
-            ) from error
+        with named_faults(watch), self._functions.lent(loan):
+            timer = ValidationTimer(clock, self._functions.tests_cold)
+            self.model.fit(
+                self._functions.meter.measured(task.batches),
+                epochs=task.epochs,
+                steps_per_epoch=task.steps_per_epoch,
+                validation_data=task.validation,
+                validation_batch_size=VALIDATION_BATCH,
+                callbacks=[timer, own, watch, *([stopping] if task.monitored else [])],
+                shuffle=False,
+                verbose=0,
+            )
+        keep_callback_state(self.model, own.state())
         return stopping.best_epoch + 1 if task.monitored else len(watch.history)
 
 
@@ -192,24 +208,3 @@ def _named_values() -> Iterator[None]:
             mend="give the feature its range (min, max) in the schema, so that such records"
             " are dead-lettered",
         ) from error
-
-
-def _report(
-    watch: Watch, task: Assignment, best: int, diverged: str | None, seconds: float
-) -> TrainReport:
-    finished = len(watch.history)
-    names = watch.history[0] if watch.history else ()
-    return TrainReport(
-        epochs=finished,
-        best_epoch=best,
-        stopped_early=diverged is None and finished < task.epochs,
-        monitored=task.monitored,
-        history={name: tuple(logs[name] for logs in watch.history) for name in names},
-        diverged=diverged,
-        skipped=None,
-        seconds=seconds,
-    )
-
-
-def _skipped(reason: str) -> TrainReport:
-    return TrainReport(0, 0, False, False, {}, None, reason, 0.0)

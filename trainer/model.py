@@ -103,12 +103,21 @@ def build_model(spec: str, directory: Path, *, seed: int | None = None) -> keras
     builder, function = load_builder(spec, directory), spec.partition(":")[2]
     if seed is not None:
         keras.utils.set_random_seed(seed)
+    model = call_beside(path, builder, f"{function}() to return a model")
+    return check_model(model, f"{path}, {function}()")
+
+
+def call_beside(path: Path, function: Builder, expected: str) -> object:
+    """Call a function of the file at `path`, with the modules beside it in reach.
+
+    Raises:
+        ModelError: It raises; the line is named, and what was `expected`.
+    """
     with _siblings(path.parent):
         try:
-            model = builder()
+            return function()
         except (Exception, SystemExit) as error:
-            raise _raised(path, error, f"{function}() to return a model") from error
-    return check_model(model, f"{path}, {function}()")
+            raise _raised(path, error, expected) from error
 
 
 def check_model(model: object, place: str = "model") -> keras.Model:

@@ -1,7 +1,7 @@
 """What a round of training did."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -19,6 +19,7 @@ class TrainReport:
             and its optimizer are then as they were before the round.
         skipped: Why nothing was trained; None if something was.
         seconds: How long it took.
+        seconds_by_part: What of it went where, by `trainer.timing.PARTS`; empty if nothing ran.
     """
 
     epochs: int
@@ -29,7 +30,15 @@ class TrainReport:
     diverged: str | None
     skipped: str | None
     seconds: float
+    seconds_by_part: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def compile_seconds(self) -> float:
+        """What tracing, and XLA's compilation, took; a round like one before has next to none."""
+        return self.seconds_by_part.get("compile", 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON types."""
-        return {**asdict(self), "history": {name: list(v) for name, v in self.history.items()}}
+        history = {name: list(values) for name, values in self.history.items()}
+        parts = dict(self.seconds_by_part)
+        return {**asdict(self), "history": history, "seconds_by_part": parts}

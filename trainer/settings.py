@@ -22,6 +22,8 @@ class TrainSettings:
         mode: Whether less ("min") or more ("max") is better; "auto" asks Keras.
         unmonitored_epochs: Epochs of a round that has nothing to judge by: `monitor` begins with
             "val_" and there is no validation row. Then nothing can stop early, so little is done.
+        warm_up_steps: Batches over which the learning rate grows to its own value, from
+            1 / warm_up_steps of it on; 0 for none. It is no part of the optimizer's state.
     """
 
     epochs: int = 20
@@ -30,6 +32,7 @@ class TrainSettings:
     monitor: str = "val_loss"
     mode: Mode = "auto"
     unmonitored_epochs: int = 1
+    warm_up_steps: int = 0
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -45,6 +48,7 @@ class TrainSettings:
         _check("mode", self.mode in get_args(Mode), "auto, min or max", self.mode)
         few = self.unmonitored_epochs
         _check("unmonitored_epochs", few >= 1, "at least 1", few)
+        _check("warm_up_steps", self.warm_up_steps >= 0, "at least 0", self.warm_up_steps)
 
     def monitors_validation(self) -> bool:
         """Return whether the monitored metric needs validation rows."""

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
 
 import keras
 
@@ -60,7 +62,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
         Weights are looked at because a loss can hide them: on some CPUs the relu of NaN is 0.
         """
-        values = {name: float(value) for name, value in (logs or {}).items()}
+        values = _numbers(logs or {})
         if self._monitored and self._monitor not in values:
             raise TrainingError(
                 "train.monitor",
@@ -89,3 +91,12 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             raise
         if stop:
             raise TrainingAborted(f"training was stopped in epoch {len(self.history) + 1}")
+
+
+def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
+    """The logs without what callbacks added that is no number."""
+    values = {}
+    for name, value in logs.items():
+        with suppress(TypeError, ValueError):
+            values[name] = float(value)
+    return values
