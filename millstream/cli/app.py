@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from millstream.cli import commands
+from millstream.workers.supervisor import LOST_PEER
 
 __all__ = ["app", "exit_code", "main"]
 
@@ -18,7 +19,8 @@ EXIT_CODES = (
     "Exit codes: 0 ended as asked (also by SIGINT or SIGTERM) · 1 failed · 2 usage, configuration"
     " or model file · 3 too many bad records · 4 Kafka, the schema registry, MLflow or the embedded"
     " stack out of reach · 5 the state folder is in use · 6 the state folder does not fit · 7 a"
-    " replay is not possible or differs · 8 doctor found something to change"
+    " replay is not possible or differs · 8 doctor found something to change · 9 another worker was"
+    " lost"
 )
 
 app = typer.Typer(
@@ -74,6 +76,8 @@ def _trainer_exit_code(error: BaseException) -> int | None:
         return 2
     if isinstance(error, trainer.CheckpointError):
         return 6
+    if isinstance(error, trainer.PeerLost):
+        return LOST_PEER
     return 1 if isinstance(error, trainer.TrainerError) else None
 
 

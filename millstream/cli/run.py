@@ -17,12 +17,14 @@ from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.signals import stop_on_signals
 from millstream.cli.terminal import console, logging_to_terminal
 from millstream.cli.view import live_view, round_line
+from millstream.cli.workers import run_as_worker, supervise_workers
 from millstream.config import Config, load_config
 from millstream.durable import make_folder, read_as
 from millstream.native_log import native_log
 from millstream.processes import is_alive
 from millstream.round_store import RoundFolder, RoundStore
 from millstream.summary import RoundSummary, summaries
+from millstream.workers.environment import is_supervised, worker_count
 
 if TYPE_CHECKING:
     from millstream.service import RunOptions
@@ -38,14 +40,27 @@ def run(
         ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="End after so many rounds.", min=1)] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes on this machine that train together; those of several machines are"
+            " told by TF_CONFIG.",
+            min=1,
+        ),
+    ] = 1,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Keep the model trained: ingest, train, compress, register, until Ctrl-C."""
     from millstream.service import RunOptions
 
-    settings = load_config(config)
-    with stop_on_signals() as stop:
-        run_with_view(settings, RunOptions(stop_when_idle, rounds), stop)
+    settings, options = load_config(config), RunOptions(stop_when_idle, rounds)
+    if is_supervised():
+        run_as_worker(settings, options)
+    elif workers > 1 or worker_count() > 1:
+        supervise_workers(settings, options, config, workers)
+    else:
+        with stop_on_signals() as stop:
+            run_with_view(settings, options, stop)
 
 
 def run_with_view(config: Config, options: RunOptions, stop: threading.Event) -> None:

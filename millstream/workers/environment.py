@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from millstream.errors import UsageError
 from millstream.stack.ports import choose_ports
 
-__all__ = ["is_supervised", "local_environments", "worker_count"]
+__all__ = ["is_supervised", "local_environments", "own_rank", "supervised", "worker_count"]
 
 HOST = "127.0.0.1"
 SUPERVISED = "MILLSTREAM_SUPERVISED"
+CHIEFS = ("chief", "master")
 
 
 def local_environments(count: int) -> list[dict[str, str]]:
@@ -26,10 +27,15 @@ def local_environments(count: int) -> list[dict[str, str]]:
     return [
         {
             "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}}),
-            SUPERVISED: str(os.getpid()),
+            **supervised(),
         }
         for i in range(count)
     ]
+
+
+def supervised() -> dict[str, str]:
+    """The variables of a worker that this process looks after."""
+    return {SUPERVISED: str(os.getpid())}
 
 
 def is_supervised(environment: Mapping[str, str] = os.environ) -> bool:
@@ -43,12 +49,27 @@ def worker_count(environment: Mapping[str, str] = os.environ) -> int:
     Raises:
         UsageError: it is not what TensorFlow defines.
     """
-    text = environment.get("TF_CONFIG", "")
-    if not text.strip():
-        return 1
+    return max(1, sum(_read(environment)[0].values()))
+
+
+def own_rank(environment: Mapping[str, str] = os.environ) -> int:
+    """Which of them this process is; the chief, if there is one, is the first.
+
+    Raises:
+        UsageError: TF_CONFIG is not what TensorFlow defines.
+    """
+    counts, role, index = _read(environment)
+    return index if role in CHIEFS else index + sum(counts[chief] for chief in CHIEFS)
+
+
+def _read(environment: Mapping[str, str]) -> tuple[dict[str, int], str, int]:
+    """How many there are by role, and the role and the index of this process."""
+    text = environment.get("TF_CONFIG", "").strip() or "{}"
     try:
-        cluster = json.loads(text).get("cluster", {})
-        return max(1, len(cluster.get("chief", [])) + len(cluster.get("worker", [])))
+        config = json.loads(text)
+        cluster, task = config.get("cluster") or {}, config.get("task") or {}
+        counts = {role: len(cluster.get(role, [])) for role in (*CHIEFS, "worker")}
+        return counts, str(task.get("type", "worker")), int(task.get("index", 0))
     except (ValueError, AttributeError, TypeError) as error:
         raise UsageError(
             f"TF_CONFIG: expected JSON with a cluster and a task, got {text[:80]!r} ({error});"

@@ -44,10 +44,11 @@ class Crew:
 
     Attributes:
         command: of each of them.
-        environments: the variables of each, given how many they are.
         count: how many to begin with.
         folder: of their heartbeats and logs.
         rounds: tells how many rounds are complete, so that progress is seen.
+        environments: the variables of each, given how many they are.
+        first_rank: the rank of the first one, if others are looked after elsewhere.
     """
 
     command: Sequence[str]
@@ -55,6 +56,7 @@ class Crew:
     folder: Path
     rounds: Callable[[], int]
     environments: Callable[[int], list[dict[str, str]]] = local_environments
+    first_rank: int = 0
 
 
 @dataclass
@@ -100,7 +102,7 @@ def supervise(crew: Crew, stop: threading.Event) -> int:
 def start(crew: Crew, count: int) -> list[Member]:
     """Start so many workers; the first one speaks, what the others print goes to their logs."""
     members = []
-    for rank, variables in enumerate(crew.environments(count)):
+    for rank, variables in enumerate(crew.environments(count), crew.first_rank):
         path = crew.folder / f"{rank}.log"
         (crew.folder / f"{rank}.beat").unlink(missing_ok=True)
         with path.open("ab") as output:

@@ -1,0 +1,108 @@
+"""`millstream run` with several workers: the process that looks after them, and one of them."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from millstream.board import Board
+from millstream.cli.signals import stop_on_signals
+from millstream.cli.terminal import logging_to_terminal
+from millstream.config import Config
+from millstream.durable import make_folder
+from millstream.errors import UsageError
+from millstream.local import open_broker, open_registry
+from millstream.round_store import RoundStore
+from millstream.workers.beat import beating
+from millstream.workers.environment import local_environments, own_rank, supervised, worker_count
+from millstream.workers.supervisor import Crew, supervise
+
+if TYPE_CHECKING:
+    from millstream.service import RunOptions
+
+__all__ = ["run_as_worker", "supervise_workers"]
+
+
+def supervise_workers(config: Config, options: RunOptions, config_file: Path, workers: int) -> None:
+    """Start the workers of this machine, and look after them until the end.
+
+    Raises:
+        UsageError: TF_CONFIG and the number of workers do not fit together, or workers of several
+            machines have no broker or registry in common.
+        WorkersError: they end again and again.
+    """
+    elsewhere = worker_count() > 1
+    if elsewhere:
+        check_reachable(config, workers)
+    store = RoundStore(config.state_dir / "rounds")
+    crew = Crew(
+        command=command_of(options, config_file),
+        count=1 if elsewhere else workers,
+        folder=config.state_dir / "workers",
+        rounds=lambda: len(store.complete()),
+        environments=(lambda _: [supervised()]) if elsewhere else local_environments,
+        first_rank=own_rank() if elsewhere else 0,
+    )
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        stack.enter_context(logging_to_terminal(config.service.log_level))
+        if not elsewhere:
+            open_registry(config)
+            stack.enter_context(open_broker(config))
+        code = supervise(crew, stop)
+    if code:
+        raise typer.Exit(code)
+
+
+def check_reachable(config: Config, workers: int) -> None:
+    """Check that workers of several machines can work together.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if workers > 1:
+        raise UsageError(
+            f"--workers {workers}: TF_CONFIG already says which workers there are; leave out one"
+            " of the two"
+        )
+    for name, value in (
+        ("kafka.bootstrap_servers", config.kafka.bootstrap_servers),
+        ("registry.tracking_uri", config.registry.tracking_uri),
+    ):
+        if value is None:
+            raise UsageError(
+                f"{name}: expected an address that the workers of TF_CONFIG can all reach, got"
+                " none; a broker or registry of this machine's own is not theirs"
+            )
+
+
+def command_of(options: RunOptions, config_file: Path) -> list[str]:
+    """The command of a worker."""
+    command = [sys.executable, "-m", "millstream", "run", "--config", str(config_file.absolute())]
+    if options.stop_when_idle_s is not None:
+        command += ["--stop-when-idle", str(options.stop_when_idle_s)]
+    if options.max_rounds is not None:
+        command += ["--rounds", str(options.max_rounds)]
+    return command
+
+
+def run_as_worker(config: Config, options: RunOptions) -> None:
+    """Be one of the workers; the first one shows what happens."""
+    from millstream.cli.run import run_with_view
+    from millstream.service import run_service
+
+    rank, folder = own_rank(), config.state_dir / "workers"
+    make_folder(folder)
+    with (
+        beating(folder / f"{rank}.beat", folder / f"{rank}.log"),
+        stop_on_signals() as stop,
+    ):
+        if rank == 0:
+            run_with_view(config, options, stop)
+            return
+        with logging_to_terminal(config.service.log_level):
+            run_service(config, options, Board(folder / f"{rank}.json"), stop)
