@@ -151,15 +151,16 @@ class ScoreGate:
         told = _against(self.metric, evidence)
         answers, found = evidence.answers, None
         if answers is not None:
-            found = self.test.compare(answers, self.metric, -margin, evidence.seed)
+            found = self.test.compare(answers, self.metric, 0.0 - margin, evidence.seed)
         if found is None:
             few = f"{told} cannot be compared row by row on {evidence.rows} test rows"
             return Verdict(False, few)
         numbers = {"compare": "paired", **found.to_json()}
-        sure = f"{found.gain:+.4f}, at least {found.low:+.4f} at {found.confidence:.4g}"
+        gain = f"{found.gain:+.4f}, at least {found.low:+.4f}"
         if found.proven:
-            return Verdict(True, f"{told} ({sure})", numbers)
-        return Verdict(False, f"{told} is a gain of {sure} ({_needed(found)})", numbers)
+            return Verdict(True, f"{told} ({gain})", numbers)
+        sure = f"with confidence {found.confidence:.4g}"
+        return Verdict(False, f"{told} is a gain of {gain} {sure} ({_needed(found)})", numbers)
 
     def _guarded(self, verdict: Verdict, evidence: Evidence) -> Verdict:
         if not self.guards:

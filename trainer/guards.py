@@ -81,7 +81,7 @@ class Guard:
             return GuardResult(f'guard: the test rows have no field "{self.slice}"')
         found = []
         for value, part in self._parts(answers):
-            comparison = test.compare(part, self.metric, -self.max_loss, seed)
+            comparison = test.compare(part, self.metric, 0.0 - self.max_loss, seed)
             harm = test.compare(part.swapped(), self.metric, self.max_loss, seed)
             if comparison is not None and harm is not None:
                 found.append((value, comparison, harm))
