@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("millstream")
 
-__all__ = ["begin_store", "finish_round", "run_round", "train_or_restore"]
+__all__ = ["begin_store", "carry_out", "finish_round", "plan", "run_round", "train_or_restore"]
 
 
 def run_round(
@@ -65,12 +65,21 @@ def run_round(
             not happen.
     """
     turn = plan(pipeline, parent, window, reason)
+    carry_out(pipeline, turn, should_stop)
+    return turn.folder
+
+
+def carry_out(pipeline: Pipeline, turn: Turn, should_stop: Callable[[], bool]) -> None:
+    """Steps 4 and 5 of a round that is planned; a replay from scratch does the same elsewhere.
+
+    Raises:
+        trainer.TrainingAborted: as `run_round`.
+    """
     schema = schema_of(pipeline.schema, turn.vocabularies)
     tested = test_window(pipeline, turn.parent, turn.window, schema)
     remembered = test_past(pipeline, turn.parent)
     trained = train_or_restore(pipeline, turn, should_stop)
     checkpoint(pipeline, turn, tested, remembered, trained)
-    return turn.folder
 
 
 def finish_round(pipeline: Pipeline, committer: GroupCommitter, folder: RoundFolder) -> None:
