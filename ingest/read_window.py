@@ -11,7 +11,7 @@ from ingest.source import Source
 from ingest.window import Window
 from ingest.window_builder import WindowBuilder
 
-__all__ = ["read_window"]
+__all__ = ["lost_offsets", "read_window"]
 
 STALL_S = 30.0
 POLL_S = 1.0
@@ -41,14 +41,14 @@ def read_window(
         MissingOffsets: the broker no longer has some of the records, or gives none for 30 s.
     """
     start = builder.start
-    _refuse([*_trimmed(start, source.beginning(), end), *_beyond(source.end(), end)], known_gaps)
+    _refuse(lost_offsets(start, end, source.beginning(), source.end(), known_gaps))
     heard, position = time.monotonic(), source.position()
     while _behind(position, end):
         batches = source.poll(POLL_S)
         limits = ((batch, end.get(batch.topic, batch.partition) or 0) for batch in batches)
         fitting = [part for batch, limit in limits if (part := batch.between(0, limit))]
         gaps = [clip for gap in source.take_gaps() if (clip := _clip(gap, end))]
-        _refuse(gaps, known_gaps)
+        _refuse([part for gap in gaps for part in _without(gap, known_gaps)])
         builder.add_all(fitting, gaps, check_all=check_all)
         if source.position() != position:
             heard, position = time.monotonic(), source.position()
@@ -56,6 +56,22 @@ def read_window(
             raise MissingOffsets(f"no record came for {STALL_S:.0f} s before {end} was reached")
     builder.advance(end)
     return builder.build()
+
+
+def lost_offsets(
+    start: Position, end: Position, first: Position, last: Position, known_gaps: Sequence[Gap] = ()
+) -> list[OffsetRange]:
+    """What of a window the broker no longer has, as far as the ends of its partitions tell.
+
+    Args:
+        start: of the window.
+        end: of the window.
+        first: where the partitions begin now.
+        last: where they end now.
+        known_gaps: gaps that were there when the window was read first.
+    """
+    gaps = [*_trimmed(start, first, end), *_beyond(last, end)]
+    return [part for gap in gaps for part in _without(gap, known_gaps)]
 
 
 def _behind(position: Position, end: Position) -> bool:
@@ -83,9 +99,8 @@ def _clip(gap: Gap, end: Position) -> Gap | None:
     return Gap(gap.topic, gap.partition, gap.start, limit) if gap.start < limit else None
 
 
-def _refuse(gaps: Sequence[Gap], known: Sequence[Gap]) -> None:
-    """Raise for the offsets of some gaps that no known gap has."""
-    missing = [part for gap in gaps for part in _without(gap, known)]
+def _refuse(missing: Sequence[OffsetRange]) -> None:
+    """Raise for offsets that should be there."""
     if missing:
         ranges = ", ".join(f"{m.topic}[{m.partition}] {m.start} to {m.end - 1}" for m in missing)
         raise MissingOffsets(
