@@ -38,7 +38,7 @@ PUBLIC = {
         AugmentError Augmentations Step make_augmentation
     """,
     "trainer": """
-        DriftDetector DriftError check_drift_detector
+        DriftDetector DriftError begin_anew check_drift_detector reset_learning_rate
         METRICS AllTrigger AnyTrigger CostTrigger DriftTrigger HandTrigger PastRound Waiting
         expected_gain expected_seconds Baselines CheckpointError Evidence FeatureSpec Gate Learner
         MetricError ModelError RecordsTrigger RefusedError Score ScoreGate SecondsTrigger

@@ -50,6 +50,7 @@ from trainer.paired import PairedTest
 from trainer.report import TrainReport
 from trainer.river_baseline import RiverBaseline, make_river
 from trainer.river_state import dump_river, load_river
+from trainer.restart import begin_anew, reset_learning_rate
 from trainer.scores import Score, check_score
 from trainer.settings import TrainSettings
 from trainer.slices import OTHERS, SliceScore, SliceSettings, slice_scores
@@ -125,6 +126,7 @@ __all__ = [
     "Trigger",
     "Verdict",
     "Waiting",
+    "begin_anew",
     "build_model",
     "check_communicator",
     "check_drift_detector",
@@ -151,6 +153,7 @@ __all__ = [
     "predict_majority",
     "predict_no_change",
     "read_tf_config",
+    "reset_learning_rate",
     "row_losses",
     "run_workers",
     "save",
