@@ -1,0 +1,46 @@
+"""Optimizers that update each part of a weight where it is.
+
+Keras's optimizers compute outside of device scopes. Their slots lie beside the variables, but each
+would come to the first device for its arithmetic, and go back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from trainer.sharded.finding import is_sharded
+
+__all__ = ["update_in_place"]
+
+
+def update_in_place(model: keras.Model) -> None:
+    """Let a sharded model's optimizer compute each variable's step on the variable's own device.
+
+    That is the step itself and the decay of weights. What else an optimizer may do still is
+    computed on the first device: clipping, moving averages of weights, accumulated gradients, the
+    scaling of losses. No result changes by it. A model without sharded layers is left alone.
+
+    The optimizer is built, if it was not: while a step is traced, slots are made on the first
+    device. `trainer.Learner` calls this; to be called before another way to train, after `compile`.
+    """
+    if not is_sharded(model):
+        return
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    step, decay = optimizer.update_step, optimizer._apply_weight_decay
+
+    def step_there(gradient: Any, variable: Any, learning_rate: Any) -> None:
+        with tf.device(variable.device):
+            step(gradient, variable, learning_rate)
+
+    def decay_there(variables: Sequence[keras.Variable]) -> None:
+        for variable in variables:
+            with tf.device(variable.value.device):
+                decay([variable])
+
+    optimizer.update_step, optimizer._apply_weight_decay = step_there, decay_there
