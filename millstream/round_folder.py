@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,10 @@ class RoundFolder:
     def digest(self) -> str:
         """SHA-256 of the weights, as the marker recorded it."""
         return self._marker().weights
+
+    def files(self) -> Mapping[str, str] | None:
+        """SHA-256 of each file that the round left, by name; None of a round of format 1."""
+        return self._marker().files
 
     def check(self) -> None:
         """Check every file of a round that happened; it takes a look at each byte.
