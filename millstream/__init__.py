@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from millstream.service import RunOptions, run_service
     from millstream.stack.kafka import EmbeddedKafka
     from registry import LiteModel, ModelRegistry, ModelVersion
-    from trainer import StreamNormalization
+    from trainer import ShardedDense, ShardedEmbedding, StreamNormalization, virtual_devices
 
 __all__ = [
     "Augmentations",
@@ -80,6 +80,8 @@ __all__ = [
     "RunOptions",
     "Schema",
     "SchemaRegistry",
+    "ShardedDense",
+    "ShardedEmbedding",
     "Statistics",
     "Step",
     "StreamNormalization",
@@ -95,6 +97,7 @@ __all__ = [
     "run_service",
     "spectrogram",
     "training_dataset",
+    "virtual_devices",
 ]
 
 _HOMES = {
@@ -106,11 +109,14 @@ _HOMES = {
     "ModelRegistry": "registry",
     "ModelVersion": "registry",
     "RunOptions": "millstream.service",
+    "ShardedDense": "trainer",
+    "ShardedEmbedding": "trainer",
     "StreamNormalization": "trainer",
     "arrow": "ingest.arrow",
     "dataset": "ingest.stream.dataset",
     "load_config": "millstream.config",
     "run_service": "millstream.service",
+    "virtual_devices": "trainer",
 }
 
 

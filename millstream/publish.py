@@ -109,8 +109,10 @@ def measure_rungs(pipeline: Pipeline, rows: Rows) -> tuple[dict[str, Measured], 
     Returns:
         What was measured by rung, float32 always among them; why the others were skipped.
     """
+    import trainer
+
     section = pipeline.config.compress
-    float32 = export_float32(pipeline.learner.model)
+    float32 = export_float32(trainer.unsharded(pipeline.learner.model))
     rungs = ladder(
         float32,
         LadderSettings(rungs=section.rungs, sparsity=section.sparsity, timeout_s=section.timeout_s),

@@ -56,6 +56,7 @@ PUBLIC = {
         RiverBaseline make_river
         dump_river load_river
         Distance distance
+        ShardedDense ShardedEmbedding bytes_by_device unsharded update_in_place virtual_devices
     """,
     "registry": """
         Artifact CompressionError ExportError LadderSettings LiteModel LiteModelError ModelRegistry
@@ -72,6 +73,7 @@ PUBLIC = {
         Statistics StreamNormalization StreamState Unframed arrow dataset decode_audio
         decode_images load_config log_mel run_service spectrogram training_dataset
         Augmentations Step make_augmentation
+        ShardedDense ShardedEmbedding virtual_devices
     """,
 }
 HEAVY = ("tensorflow", "keras", "matplotlib")

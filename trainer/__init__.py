@@ -53,6 +53,14 @@ from trainer.river_state import dump_river, load_river
 from trainer.restart import begin_anew, reset_learning_rate
 from trainer.scores import Score, check_score
 from trainer.settings import TrainSettings
+from trainer.sharded import (
+    ShardedDense,
+    ShardedEmbedding,
+    bytes_by_device,
+    unsharded,
+    update_in_place,
+    virtual_devices,
+)
 from trainer.slices import OTHERS, SliceScore, SliceSettings, slice_scores
 from trainer.strategy import StrategyName, open_strategy
 from trainer.tf_config import Topology, read_tf_config
@@ -110,6 +118,8 @@ __all__ = [
     "ScoreGate",
     "SecondsTrigger",
     "SettingsError",
+    "ShardedDense",
+    "ShardedEmbedding",
     "SliceScore",
     "SliceSettings",
     "StatefulCallback",
@@ -128,6 +138,7 @@ __all__ = [
     "Waiting",
     "begin_anew",
     "build_model",
+    "bytes_by_device",
     "check_communicator",
     "check_drift_detector",
     "check_gate",
@@ -163,5 +174,8 @@ __all__ = [
     "set_statistics",
     "slice_scores",
     "source_digest",
+    "unsharded",
     "update",
+    "update_in_place",
+    "virtual_devices",
 ]

@@ -19,6 +19,7 @@ from trainer.randomness import enable_op_determinism
 from trainer.report import TrainReport
 from trainer.scores import Score, Scores
 from trainer.settings import TrainSettings
+from trainer.sharded.updates import update_in_place
 from trainer.timing import PartClock, ValidationTimer
 from trainer.variables import put, take
 from trainer.watch import Diverged, OnEpoch, ShouldStop, Watch
@@ -64,6 +65,7 @@ class Learner:
         """
         enable_op_determinism()
         self.model = check_model(model)
+        update_in_place(model)
         self._make_callbacks = callbacks
         self._functions = Functions(model, seed, xla)
         self._forward = Forward(model)
