@@ -60,7 +60,7 @@ def draws_globally(model: keras.Model, element_spec: Any) -> bool:
             got="a variable that the model does not track, so no checkpoint holds it",
             mend="create it with self.add_weight, and draw with a keras.random.SeedGenerator",
         )
-    return bool(outside) or any(_is_global_draw(node) for node in _nodes(graph))
+    return bool(outside) or any(is_global_draw(node) for node in nodes_of(graph))
 
 
 def _outside(model: keras.Model, used: Iterable[Any]) -> list[Any]:
@@ -69,12 +69,14 @@ def _outside(model: keras.Model, used: Iterable[Any]) -> list[Any]:
     return [variable for variable in used if variable.ref() not in known]
 
 
-def _nodes(graph: Any) -> Iterable[Any]:
+def nodes_of(graph: Any) -> Iterable[Any]:
+    """Return the operations of a graph, and of all functions that it calls."""
     definition = graph.as_graph_def()
     yield from definition.node
     for function in definition.library.function:
         yield from function.node_def
 
 
-def _is_global_draw(node: Any) -> bool:
+def is_global_draw(node: Any) -> bool:
+    """Return whether an operation may draw numbers that no variable of a model determines."""
     return node.op in _PYTHON_OPS or ("seed" in node.attr and "seed2" in node.attr)
