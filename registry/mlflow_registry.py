@@ -97,6 +97,15 @@ class ModelRegistry:
         """
         return self._find(Reference(self.name, None, number))
 
+    def find(self, reference: Reference) -> ModelVersion:
+        """The version that a reference names: a number or an alias.
+
+        Raises:
+            VersionNotFound: it names nothing.
+            StoreError: MLflow cannot be reached, or refused.
+        """
+        return self._find(reference)
+
     def versions(self) -> list[ModelVersion]:
         """All versions, by number. Those that MLflow has from others are there too (round -1).
 
