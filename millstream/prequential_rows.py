@@ -17,6 +17,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ingest import Workers
+
 __all__ = ["Tested"]
 
 
@@ -34,6 +36,7 @@ class Tested:
         learner: float32[n] or [n, c], its predictions before the round; None if it has none.
         champion: those of the champion's exported bytes; None if there are none.
         champion_version: of the champion that predicted.
+        river: float64[n] or [n, c], those of the model of river's; None if there is none.
         groups: by feature the value of each row, texts [n].
         failed: why the learner or its labels could not be had; "" if they could.
     """
@@ -47,6 +50,7 @@ class Tested:
     learner: NDArray[np.float32] | None = None
     champion: NDArray[np.float32] | None = None
     champion_version: int | None = None
+    river: NDArray[np.float64] | None = None
     groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     failed: str = ""
 
@@ -90,6 +94,13 @@ class Tested:
         )
         return whole.sorted_by_time()
 
+    @classmethod
+    def of_all(cls, own: Tested, workers: Workers) -> Tested:
+        """The rows of all workers, each of which calls it with its own."""
+        if workers.size == 1:
+            return cls.merge([own])
+        return cls.merge([cls.from_bytes(data) for data in workers.gather(own.to_bytes())])
+
     def to_bytes(self) -> bytes:
         """The rows as an .npz without pickles."""
         told = {
@@ -127,5 +138,6 @@ class Tested:
             "weights": self.weights,
             "learner": self.learner,
             "champion": self.champion,
+            "river": self.river,
         }
         return {name: array for name, array in found.items() if array is not None}

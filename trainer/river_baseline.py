@@ -25,32 +25,32 @@ class RiverBaseline:
     Args:
         model: Of river's; it is changed by `learn`.
         task: "binary", "multiclass" or "regression".
-        classes: Number of classes (multiclass).
         categories: Which features are codes of categories; they become texts.
     """
 
-    def __init__(
-        self, model: Any, task: Task, classes: int = 2, categories: Collection[str] = ()
-    ) -> None:
+    def __init__(self, model: Any, task: Task, categories: Collection[str] = ()) -> None:
         self.model = model
         self.task: Task = task
-        self.classes = classes if task == "multiclass" else 2
         self._categories = frozenset(categories)
 
-    def predict(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return predictions as `score` takes them, float64 [n] or [n, c].
+    def predict(self, features: Mapping[str, np.ndarray], classes: int = 2) -> np.ndarray:
+        """Return predictions as `score` takes them, float64 [n] or [n, classes].
 
         A classifier that has no opinion yet gives all classes the same chance.
+
+        Args:
+            features: Arrays [n] or [n, k] by name.
+            classes: How many there are (multiclass).
 
         Raises:
             MetricError: The model raises.
         """
         try:
-            found = [self._predict_one(row) for row in self._rows(features)]
+            found = [self._predict_one(row, classes) for row in self._rows(features)]
         except Exception as error:
             raise _failed(error) from error
         if self.task == "multiclass":
-            return np.array(found, np.float64).reshape(len(found), self.classes)
+            return np.array(found, np.float64).reshape(len(found), classes)
         return np.array(found, np.float64)
 
     def learn(self, features: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
@@ -67,14 +67,14 @@ class RiverBaseline:
         except Exception as error:
             raise _failed(error) from error
 
-    def _predict_one(self, row: dict[str, float | str]) -> float | list[float]:
+    def _predict_one(self, row: dict[str, float | str], classes: int) -> float | list[float]:
         if self.task == "regression":
             return float(self.model.predict_one(row) or 0.0)
         chances = self.model.predict_proba_one(row)
-        given = [float(chances.get(number, 0.0)) for number in range(self.classes)]
+        given = [float(chances.get(number, 0.0)) for number in range(classes)]
         total = sum(given)
         if not np.isfinite(total) or total <= 0:
-            given, total = [1.0] * self.classes, float(self.classes)
+            given, total = [1.0] * classes, float(classes)
         return given[1] / total if self.task == "binary" else [part / total for part in given]
 
     def _rows(self, features: Mapping[str, np.ndarray]) -> Iterator[dict[str, float | str]]:

@@ -11,7 +11,7 @@ import trainer
 from ingest import Field, Rows, Schema, Statistics
 from millstream import prequential_rows as holdout
 from millstream.config import Config
-from millstream.prequential import score_rows
+from millstream.prequential_scores import score_rows
 from millstream.prequential_slices import UNKNOWN, groups_of
 
 
