@@ -19,6 +19,7 @@ from trainer.randomness import enable_op_determinism
 from trainer.report import TrainReport
 from trainer.scores import Score, Scores
 from trainer.settings import TrainSettings
+from trainer.sharded.finding import check_xla
 from trainer.sharded.updates import update_in_place
 from trainer.timing import PartClock, ValidationTimer
 from trainer.variables import put, take
@@ -65,6 +66,7 @@ class Learner:
         """
         enable_op_determinism()
         self.model = check_model(model)
+        check_xla(model, xla)
         update_in_place(model)
         self._make_callbacks = callbacks
         self._functions = Functions(model, seed, xla)

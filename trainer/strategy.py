@@ -58,7 +58,7 @@ def open_strategy(
         mend = 'set strategy = "multi_worker", or unset TF_CONFIG'
         raise _refused(f"multi_worker for {workers.size} workers", f'"{chosen}"', mend)
     if chosen == "single":
-        gpu = tf.config.list_logical_devices("GPU")
+        gpu = tf.config.get_visible_devices("GPU")  # starts nothing: a model may set devices up
         return tf.distribute.OneDeviceStrategy("/gpu:0") if gpu else tf.distribute.get_strategy()
     if chosen == "mirrored":
         return tf.distribute.MirroredStrategy(_local_devices())

@@ -173,6 +173,8 @@ def test_xla_is_off() -> None:
     model = make_model(True)
     assert not any(part.supports_jit for part in model.layers if "Sharded" in type(part).__name__)
     assert model.jit_compile is False
+    with pytest.raises(ModelError, match='train.xla: expected false .* or leave "table" whole'):
+        Learner(model, xla=True)
 
 
 def test_bytes_count_weights_and_slots() -> None:
