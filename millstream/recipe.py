@@ -13,6 +13,7 @@ from typing import Any
 
 from millstream.config import Config
 from millstream.config_augment import augment_recipe
+from millstream.config_drift import drift_recipe
 from millstream.config_train import train_recipe
 from millstream.decoding import read_bytes
 from millstream.sampling import sample_recipe
@@ -35,11 +36,12 @@ def make_recipe(config: Config, model_digest: str) -> dict[str, Any]:
         "max_record_bytes": config.kafka.max_record_bytes,
         "isolation_level": config.kafka.options.get("isolation_level"),
         "schema": without_unset(config.schema_.model_dump(mode="json")),
-        "train": train_recipe(config.train),
+        "train": train_recipe(config.train, config.directory),
         "model_source": model_digest,
         **sample_recipe(config),
         **format_recipe(config),
         **augment_recipe(config),
+        **drift_recipe(config),
     }
 
 

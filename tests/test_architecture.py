@@ -47,10 +47,12 @@ PUBLIC = {
         check_model check_normalized check_score check_trigger digest higher_is_better
         input_names load load_builder predict_majority predict_no_change save score score_baselines
         set_statistics source_digest update
-        CallbackError StatefulCallback load_callbacks
+        CallbackError CallbackMaker StatefulCallback load_callbacks
+        ModelOptions Prepared float32_model prepare_model start_digest
         Answers Comparison FirstVersion Guard PairedTest score_constant
         Alone Communicator PeerLost ThreadCommunicator check_communicator run_workers
-        CollectiveCommunicator StrategyName Topology open_strategy read_tf_config
+        CollectiveCommunicator Determinism ElasticLearner StrategyName Topology open_strategy
+        read_tf_config
         OTHERS SliceScore SliceSettings slice_scores
         Faded predict_baselines row_losses
         RiverBaseline make_river

@@ -14,7 +14,7 @@ from trainer.baselines import (
     update,
 )
 from trainer.callback_state import StatefulCallback
-from trainer.callbacks import load_callbacks
+from trainer.callbacks import CallbackMaker, load_callbacks
 from trainer.checkpoint import digest, load, save
 from trainer.checks import check_communicator
 from trainer.collective_communicator import CollectiveCommunicator
@@ -22,6 +22,7 @@ from trainer.communicator import Alone, Communicator
 from trainer.comparison import Comparison
 from trainer.constant import score_constant
 from trainer.drift import DriftDetector, check_drift_detector
+from trainer.elastic import Determinism, ElasticLearner
 from trainer.errors import (
     CallbackError,
     CheckpointError,
@@ -46,11 +47,13 @@ from trainer.learner import Learner
 from trainer.metrics import METRICS, Task, higher_is_better, score
 from trainer.model import build_model, check_model, load_builder, source_digest
 from trainer.normalization import StreamNormalization, check_normalized, set_statistics
+from trainer.options import ModelOptions
 from trainer.paired import PairedTest
+from trainer.prepare import Prepared, prepare_model
 from trainer.report import TrainReport
+from trainer.restart import begin_anew, reset_learning_rate
 from trainer.river_baseline import RiverBaseline, make_river
 from trainer.river_state import dump_river, load_river
-from trainer.restart import begin_anew, reset_learning_rate
 from trainer.scores import Score, check_score
 from trainer.settings import TrainSettings
 from trainer.sharded import (
@@ -62,6 +65,7 @@ from trainer.sharded import (
     virtual_devices,
 )
 from trainer.slices import OTHERS, SliceScore, SliceSettings, slice_scores
+from trainer.start_from import start_digest
 from trainer.strategy import StrategyName, open_strategy
 from trainer.tf_config import Topology, read_tf_config
 from trainer.thread_communicator import ThreadCommunicator, run_workers
@@ -79,6 +83,7 @@ from trainer.trigger import (
 )
 from trainer.trigger_checks import check_trigger
 from trainer.trigger_cost import CostTrigger, expected_gain, expected_seconds
+from trainer.twin import float32_model
 
 __all__ = [
     "METRICS",
@@ -89,15 +94,18 @@ __all__ = [
     "AnyTrigger",
     "Baselines",
     "CallbackError",
+    "CallbackMaker",
     "CheckpointError",
     "CollectiveCommunicator",
     "Communicator",
     "Comparison",
     "CostTrigger",
+    "Determinism",
     "Distance",
     "DriftDetector",
     "DriftError",
     "DriftTrigger",
+    "ElasticLearner",
     "Evidence",
     "Faded",
     "FeatureSpec",
@@ -108,9 +116,11 @@ __all__ = [
     "Learner",
     "MetricError",
     "ModelError",
+    "ModelOptions",
     "PairedTest",
     "PastRound",
     "PeerLost",
+    "Prepared",
     "RecordsTrigger",
     "RefusedError",
     "RiverBaseline",
@@ -152,6 +162,7 @@ __all__ = [
     "dump_river",
     "expected_gain",
     "expected_seconds",
+    "float32_model",
     "higher_is_better",
     "input_names",
     "load",
@@ -163,6 +174,7 @@ __all__ = [
     "predict_baselines",
     "predict_majority",
     "predict_no_change",
+    "prepare_model",
     "read_tf_config",
     "reset_learning_rate",
     "row_losses",
@@ -174,6 +186,7 @@ __all__ = [
     "set_statistics",
     "slice_scores",
     "source_digest",
+    "start_digest",
     "unsharded",
     "update",
     "update_in_place",

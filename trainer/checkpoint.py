@@ -15,7 +15,6 @@ else a process built before, the order and the shapes do not.
 import hashlib
 import json
 import os
-import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +26,7 @@ import numpy as np
 
 from trainer.callback_state import callback_state, keep_callback_state
 from trainer.errors import CheckpointError
-from trainer.variables import put, take, trained_variables
+from trainer.variables import plain_path, put, take, trained_variables
 
 FORMATS = (1, 2)
 PLAIN, WITH_CALLBACKS = FORMATS
@@ -54,8 +53,7 @@ class Entry:
 
     def plain(self) -> str:
         """Return the entry as text, without what depends on the process."""
-        path = re.sub(r"_\d+(?=[_/]|$)", "", self.path)
-        return f"{self.group} {path} {self.dtype} {list(self.shape)}"
+        return f"{self.group} {plain_path(self.path)} {self.dtype} {list(self.shape)}"
 
 
 def save(model: keras.Model, path: Path) -> str:

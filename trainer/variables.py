@@ -1,5 +1,6 @@
 """All that training changes in a model, in a fixed order: weights, seeds, optimizer slots."""
 
+import re
 from collections.abc import Sequence
 
 import keras
@@ -19,6 +20,14 @@ def trained_variables(model: keras.Model) -> list[tuple[str, keras.Variable]]:
     return [("model", variable) for variable in model.variables] + [
         ("optimizer", variable) for variable in model.optimizer.variables
     ]
+
+
+def plain_path(path: str) -> str:
+    """Return a variable's path without Keras's counting suffixes (`dense_3` is `dense`).
+
+    They depend on what else a process built before; the order of variables does not.
+    """
+    return re.sub(r"_\d+(?=[_/]|$)", "", path)
 
 
 def take(model: keras.Model) -> list[np.ndarray]:
