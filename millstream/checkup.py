@@ -17,6 +17,7 @@ from millstream.augmenting import make_steps, tell_steps
 from millstream.checkup_format import check_format, schema_ids, tell_ids
 from millstream.config import Config
 from millstream.decoding import make_decoder
+from millstream.fitting import make_model
 from millstream.local import open_kafka, open_registry, require_broker
 from millstream.pipeline import make_registry, make_schema, source_options
 from millstream.sampling import make_sample_settings
@@ -130,7 +131,7 @@ def check_model(config: Config) -> str:
 
     schema = make_schema(config)
     check_trainable(schema)
-    model = trainer.build_model(config.train.model, config.directory)
+    model = make_model(config)
     check_fits(model, schema)
     if config.sample.importance:
         trainer.check_score(model, config.sample.importance.score)

@@ -15,6 +15,7 @@ from ingest import Rows
 from millstream.champion import ask_champion, score_output
 from millstream.describe import PARENT_TAG, WEIGHTS_TAG, describe
 from millstream.evidence import make_evidence
+from millstream.fitting import exportable
 from millstream.growing import schema_of, vocabularies_of
 from millstream.measured import FLOAT32, Measured
 from millstream.pipeline import Pipeline
@@ -112,7 +113,8 @@ def measure_rungs(pipeline: Pipeline, rows: Rows) -> tuple[dict[str, Measured], 
     import trainer
 
     section = pipeline.config.compress
-    float32 = export_float32(trainer.unsharded(pipeline.learner.model))
+    model = exportable(pipeline.config, pipeline.learner.model)
+    float32 = export_float32(trainer.unsharded(model))
     rungs = ladder(
         float32,
         LadderSettings(rungs=section.rungs, sparsity=section.sparsity, timeout_s=section.timeout_s),
