@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from trainer.elastic.batch import Batch
 from trainer.elastic.draws import draws_by_batch
+from trainer.elastic.reducing import sum_over_replicas
 from trainer.elastic.seams import layers_of, summed_gradients, unscaled_losses
 from trainer.schedule import scaled_rate, warm_up_factor
 
@@ -48,6 +49,8 @@ class Steps:
         self._how = how
         self._replicas = strategy.num_replicas_in_sync
         self._local = self._replicas // size
+        # A collective keeps its shape within a call, and slices are as many as a batch has rows.
+        self._sliced = False
         self._traced: dict[tuple[bool, str], Any] = {}
 
     def trace(self, iterator: Any, size: int, *, warms_up: bool) -> Any:
@@ -87,9 +90,13 @@ class Steps:
             may have left the range, and batches with one that was not finite.
         """
         run = self.trace(iterator, states.shape[1], warms_up=warm_up > 0)
-        numbers = (tf.constant(count), tf.constant(done), tf.constant(max(warm_up, 1)))
-        found: tuple[tf.Tensor, tf.Tensor] = run(iterator, states, *numbers)
-        return found
+        faults, steepness = tf.zeros([2], tf.int64), tf.constant(max(warm_up, 1))
+        at_once = 1 if self._sliced else count
+        for at in range(0, count, at_once):
+            numbers = (tf.constant(at_once), tf.constant(done + at), steepness)
+            states, more = run(iterator, states, *numbers)
+            faults = faults + more
+        return states, faults
 
     def _group(
         self,
@@ -135,18 +142,14 @@ class Steps:
         replica = 0 if self._local == 1 else int(context.replica_id_in_sync_group) % self._local
         batch = self._how.rows_of(Batch.of(element), replica, self._local)
         gradients, states, changes = self._how.gradients(batch, states, replica)
-        gradients, faults = self._how.summed(self._reduced(context, gradients))
+        if self._replicas > 1:
+            self._sliced |= any(isinstance(one, tf.IndexedSlices) for one in gradients)
+            gradients = sum_over_replicas(context, gradients)
+        gradients, faults = self._how.summed(gradients)
         for variable, value in changes:
             variable.assign(value)
         self._apply(gradients, factor)
         return states, faults
-
-    def _reduced(self, context: Any, gradients: list[Any]) -> list[Any]:
-        if self._replicas == 1:
-            return gradients
-        known = [tf.identity(one) for one in gradients if one is not None]
-        sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, known))
-        return [None if one is None else next(sums) for one in gradients]
 
     def _apply(self, gradients: list[Any], factor: Any) -> None:
         optimizer, weights = self._model.optimizer, self._model.trainable_weights
