@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ingest.bad_ratio import BadRatio
 from ingest.errors import SourceError
 from ingest.position import Position
+from ingest.rows import Rows
 from ingest.source import Source
 from ingest.waiting import Portion, Waiting
 from ingest.window import Counts, Window
@@ -136,6 +137,21 @@ class Intake:
     def lag(self) -> int | None:
         """Records of the topics that are neither in a window nor pending, about a second ago."""
         return self._lag
+
+    def holdout(self) -> Rows | None:
+        """The holdout rows of the window to come; None while only candidates are decoded.
+
+        It waits for a step of the thread, and copies the rows.
+
+        Raises:
+            IngestError: the thread failed.
+        """
+        with self._lock:
+            self.check()
+            if self._behind:
+                return None
+            with self._noting_failure(), self._watching():
+                return self._builder.holdout()
 
     def cut(self) -> Window:
         """The window up to now; the next one begins at its end.

@@ -12,6 +12,7 @@ from ingest.dead_letters import DeadLetters
 from ingest.formats.decoder import Decoder
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
+from ingest.rows import Rows
 from ingest.schema import Schema
 from ingest.split import Splitter
 from ingest.window import Counts, SampleSettings, Window
@@ -130,6 +131,10 @@ class WindowBuilder:
             past=self._samples.past(),
             candidates=self._samples.candidates() if self._recipe.settings.shared else (),
         )
+
+    def holdout(self) -> Rows:
+        """The holdout rows of the window as it is now."""
+        return self._samples.holdout()
 
     def cut(self) -> Window:
         """The window as it is now, with its dead letters delivered; the next begins at its end.

@@ -120,6 +120,11 @@ class WindowSamples:
         train, validation, test = (samplers[0].sample() for samplers in self._samplers)
         return train, validation, test
 
+    def holdout(self) -> Rows:
+        """The samples of validation and test together, as they are now."""
+        self.settle()
+        return Rows.concat([self._samplers[side][0].sample() for side in (VALIDATION, TEST)])
+
     def train_weights(self) -> NDArray[np.float64]:
         """float64[n]: what each training row stands for."""
         self.settle()

@@ -43,6 +43,7 @@ class LiveState:
         missing: offsets that the broker had deleted before they were read, in all rounds so far.
         history_rows: rows of the past that rounds learn from again; 0 when none are kept.
         history_ratio: how many of them for each row of the window, in the last round.
+        drift: what was found last, and in which round.
         champion: version that users pull, if any.
         kafka: bootstrap servers in use.
         registry: tracking URI in use.
@@ -64,6 +65,7 @@ class LiveState:
     missing: int = 0
     history_rows: int = 0
     history_ratio: float = 0.0
+    drift: str = ""
     champion: int | None = None
     kafka: str = ""
     registry: str = ""

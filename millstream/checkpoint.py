@@ -43,6 +43,9 @@ def checkpoint(
     fault_point("5.statistics")
     pipeline.past.save(turn.parent, turn.folder, turn.window if trained.learned else None)
     fault_point("5.history")
+    if pipeline.is_chief and turn.drift is not None:
+        turn.folder.write_drift(turn.drift.state.to_bytes(pipeline.config.drift))
+    fault_point("5.drift")
     report = make_report(pipeline, turn, tested, remembered, trained)
     if pipeline.is_chief:
         turn.folder.write_report(finite(report))
@@ -107,7 +110,8 @@ def make_report(
         "training": trained.report.to_json(),
         "prequential": tested,
     }
-    return report | tell_past(pipeline, turn, remembered)
+    drift = {} if turn.drift is None else {"drift": turn.drift.to_json()}
+    return report | drift | tell_past(pipeline, turn, remembered)
 
 
 def tell_past(pipeline: Pipeline, turn: Turn, remembered: Rehearsal) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from millstream.config_checks import (
     check_servers,
     check_topics,
 )
+from millstream.config_drift import DriftConfig, check_drift
 from millstream.config_format import FormatConfig
 from millstream.config_gate import Compare, GateConfig, check_gate
 from millstream.config_prequential import PrequentialConfig, check_slices
@@ -128,6 +129,7 @@ class Config(Section):
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig
     trigger: TriggerConfig
+    drift: DriftConfig = DriftConfig()
     compress: CompressConfig = CompressConfig()
     registry: RegistryConfig
     gate: GateConfig = GateConfig()
@@ -164,6 +166,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _slices_fit(self) -> Config:
         check_slices(self.prequential, self.train.task, self.schema_.features)
+        check_drift(self)
         return self
 
     @property

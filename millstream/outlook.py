@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest import Intake
+from millstream.drift_look import DriftLook
 from millstream.pipeline import Pipeline
 from millstream.request import Requests
 from millstream.round_store import RoundFolder, RoundStore
@@ -26,11 +27,12 @@ class Outlook:
     def __init__(self, pipeline: Pipeline, intake: Intake) -> None:
         self._pipeline, self._intake = pipeline, intake
         self._requests = Requests(pipeline.config.state_dir)
+        self._look = DriftLook(pipeline, intake)
         self._round = -1
         self._past: tuple[trainer.PastRound, ...] = ()
 
     def waiting(self, latest: RoundFolder) -> trainer.Waiting:
-        """What waits now, for the round after `latest`."""
+        """What waits now, for the round after `latest`; all workers ask at the same time."""
         import trainer
 
         records, seconds = self._intake.pending()
@@ -43,6 +45,7 @@ class Outlook:
         return trainer.Waiting(
             records=records,
             seconds=seconds,
+            drift=self._look.found(latest),
             by_hand=self._requests.is_open(),
             past=self._past,
         )

@@ -12,6 +12,7 @@ from millstream.board import Board
 from millstream.config import Config
 from millstream.config_schema import make_field
 from millstream.decoding import make_decoder
+from millstream.drift import check_watching
 from millstream.durable import make_folder, write_json
 from millstream.gate import make_gate
 from millstream.past import Past
@@ -148,6 +149,7 @@ def open_pipeline(
     shared = place.workers if place.is_shared else None
     folder = config.state_dir / "history"
     steps = make_steps(config, schema)
+    check_watching(config)
     make_folder(config.state_dir / "rounds")
     if place.workers.rank == 0:
         keep_recipe(config, recipe)

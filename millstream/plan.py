@@ -9,6 +9,7 @@ import msgspec
 
 from ingest import Gap, IngestError, OffsetRange, Position
 from millstream.errors import RoundStoreError
+from millstream.reaction import Reaction
 
 __all__ = ["Plan"]
 
@@ -37,6 +38,7 @@ class Plan:
         created_ms: wall clock when the plan was made; decides nothing.
         history_rows: rows of the parent's history that are trained on again.
         workers: how many trained the round.
+        reaction: what the round does because of a drift; None if nothing.
     """
 
     round: int
@@ -50,6 +52,7 @@ class Plan:
     created_ms: int
     history_rows: int = 0
     workers: int = 1
+    reaction: Reaction | None = None
 
     @property
     def ranges(self) -> tuple[OffsetRange, ...]:

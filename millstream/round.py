@@ -29,6 +29,7 @@ from millstream.pipeline import Pipeline
 from millstream.plan import Plan
 from millstream.prequential import test_past, test_window
 from millstream.publish import publish_round
+from millstream.reacting import begin_learner, react
 from millstream.recipe import round_seed
 from millstream.round_store import RoundFolder
 from millstream.training_data import training_data
@@ -76,7 +77,8 @@ def carry_out(pipeline: Pipeline, turn: Turn, should_stop: Callable[[], bool]) -
         trainer.TrainingAborted: as `run_round`.
     """
     schema = schema_of(pipeline.schema, turn.vocabularies)
-    tested = test_window(pipeline, turn.parent, turn.window, schema)
+    rows, tested = test_window(pipeline, turn.parent, turn.window, schema)
+    turn = react(pipeline, turn, rows, schema)
     remembered = test_past(pipeline, turn.parent)
     trained = train_or_restore(pipeline, turn, should_stop)
     checkpoint(pipeline, turn, tested, remembered, trained)
@@ -208,7 +210,7 @@ def train_window(
     settings = pipeline.config.train
     pipeline.board.update(step=4)
     fault_point("4.before")
-    trainer.load(pipeline.learner.model, turn.parent.weights)
+    begin_learner(pipeline, turn)
     seed = round_seed(turn.plan.seed, turn.plan.round)
     given = training_data(pipeline, turn, statistics, seed)
     normalize(pipeline.learner.model, statistics)

@@ -16,7 +16,14 @@ from millstream.seal import damaged, file_digest, parse, seal, unseal
 
 __all__ = ["HEAVY", "RoundFolder"]
 
-HEAVY = ("weights.npz", "test.arrow", "vocabulary.json", "statistics.json", "history.json")
+HEAVY = (
+    "weights.npz",
+    "test.arrow",
+    "vocabulary.json",
+    "statistics.json",
+    "history.json",
+    "drift.npz",
+)
 SEALED = {"format", "seal"}  # either says that there is a seal
 FORMAT = 2  # of the files without a format of their own; those of format 1 have no number
 
@@ -105,6 +112,14 @@ class RoundFolder:
     def write_history(self, history: dict[str, Any]) -> None:
         """Store durably of what the histories consist."""
         self._write("history.json", history)
+
+    def drift(self) -> bytes | None:
+        """What drift detection goes on with; None after a round that watched nothing."""
+        return self._content("drift.npz") if "drift" in self.report() else None
+
+    def write_drift(self, state: bytes) -> None:
+        """Store durably what drift detection goes on with; it has a format of its own."""
+        write_bytes(self.path / "drift.npz", state)
 
     def published(self) -> dict[str, Any] | None:
         """What publication came to, or None if it has not ended."""

@@ -6,6 +6,7 @@
     rounds/000042/vocabulary.json  the words of growing vocabularies, if there are any
     rounds/000042/statistics.json  of the features of all rows so far
     rounds/000042/history.json    of what the histories consist after the round, if any are kept
+    rounds/000042/drift.npz       what drift detection goes on with, if anything is watched
     rounds/000042/report.json     counts, losses, scores; the baselines' state
     rounds/000042/DONE            written last, with fsync; without it the round did not happen. It
                                   has the digest of each file above, and of the DONE before it

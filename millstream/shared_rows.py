@@ -9,6 +9,7 @@ import numpy as np
 from ingest import Roster, Rows, Workers, select_important
 from millstream.pipeline import Pipeline
 from millstream.plan import Plan
+from millstream.training_rows import is_recent, recent
 from millstream.turn import Turn
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def shared_rows(pipeline: Pipeline, turn: Turn, workers: Workers) -> tuple[Rows,
     """
     config, schema, plan = pipeline.config, pipeline.schema, turn.plan
     rows, stand_for = important(pipeline, turn, workers)
+    stand_for = recent(plan, rows, stand_for, weighs=config.sample.weighs)
     weights = of_mean_one(rows, stand_for, workers)
     if plan.history_rows:
         past, stand_for = pipeline.past.recall(
@@ -34,7 +36,7 @@ def shared_rows(pipeline: Pipeline, turn: Turn, workers: Workers) -> tuple[Rows,
         rows = Rows.concat([rows, past])
         order = np.lexsort((rows.offset, rows.partition, rows.topic))
         rows, weights = rows.take(order), weights[order]
-    if not config.sample.weighs:
+    if not (config.sample.weighs or is_recent(plan)):
         weights = np.ones(len(rows))
     own = rows.weights(schema)
     return rows, Roster.of(rows, weights if own is None else weights * own, workers)

@@ -70,17 +70,39 @@ def training_rows(
         vocabularies: give the codes.
     """
     rows, stand_for = important(pipeline, window, plan)
-    weights = of_mean_one(stand_for)
+    weights = of_mean_one(recent(plan, rows, stand_for, weighs=pipeline.config.sample.weighs))
     if plan.history_rows:
         past, stand_for = pipeline.past.recall(parent, plan.history_rows, plan.seed, plan.round)
         rows = Rows.concat([rows, vocabularies.encode(past, pipeline.schema)])
         order = np.lexsort((rows.offset, rows.partition, rows.topic))
         rows = rows.take(order)
         weights = np.concatenate([weights, of_mean_one(stand_for)])[order]
-    if not pipeline.config.sample.weighs:
+    if not (pipeline.config.sample.weighs or is_recent(plan)):
         return TrainingRows(rows, None)
     own = rows.weights(pipeline.schema)
     return TrainingRows(rows, weights if own is None else weights * own)
+
+
+def is_recent(plan: Plan) -> bool:
+    """Whether the round's reaction to a drift is that newer rows weigh more."""
+    return plan.reaction is not None and plan.reaction.half_life_ms is not None
+
+
+def recent(
+    plan: Plan, rows: Rows, stand_for: NDArray[np.float64], *, weighs: bool
+) -> NDArray[np.float64]:
+    """What rows of the window weigh, float64[n]: what they stand for, if that counts, by their age.
+
+    Args:
+        plan: of the round.
+        rows: of the window.
+        stand_for: how many records each stands for, [n].
+        weighs: whether that counts; it does as well where nothing else weighs.
+    """
+    if plan.reaction is None or not is_recent(plan):
+        return stand_for
+    recency = plan.reaction.recency(rows.timestamp)
+    return stand_for * recency if weighs else recency
 
 
 def important(pipeline: Pipeline, window: Window, plan: Plan) -> tuple[Rows, NDArray[np.float64]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest import Statistics, Vocabularies, Window
+from millstream.drift import Watched
 from millstream.plan import Plan
 from millstream.round_store import RoundFolder
 
@@ -17,13 +18,23 @@ __all__ = ["Trained", "Turn"]
 
 @dataclass(frozen=True)
 class Turn:
-    """What steps 3 to 5 hand to each other."""
+    """What steps 3 to 5 hand to each other.
+
+    Attributes:
+        folder: of the round.
+        parent: the round before.
+        plan: of the round.
+        window: its records, with codes for words.
+        vocabularies: that gave the codes.
+        drift: what was found of it; None if nothing is watched, and in a replay.
+    """
 
     folder: RoundFolder
     parent: RoundFolder
     plan: Plan
     window: Window
     vocabularies: Vocabularies
+    drift: Watched | None = None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ def live_view(state: LiveState, rounds: list[RoundSummary], metric: str) -> Rend
     facts.add_row("training", f"round {state.round} · epoch {state.epoch}  {losses}")
     if state.history_rows:
         facts.add_row("history", f"{state.history_rows:,} rows · ratio {state.history_ratio:.2f}")
+    if state.drift:
+        facts.add_row("drift", state.drift)
     champion = f"version {state.champion}" if state.champion else "none yet"
     facts.add_row("champion", champion)
     return Group(facts, _rounds(rounds[-SHOWN:], metric))

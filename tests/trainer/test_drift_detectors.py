@@ -15,10 +15,10 @@ from trainer.drift.kinds import KINDS, Adwin, Kswin, PageHinkley, make_kind
 from trainer.errors import DriftError, SettingsError
 
 MAKERS = {
-    "adwin": lambda: ErrorDetector(Adwin(), group=16),
-    "adwin, by row": lambda: ErrorDetector(Adwin(clock=32), group=1),
-    "page_hinkley": lambda: ErrorDetector(PageHinkley(), group=16),
-    "kswin": lambda: ErrorDetector(Kswin(), group=16, seed=3),
+    "adwin": lambda: ErrorDetector(Adwin()),
+    "adwin, by group": lambda: ErrorDetector(Adwin(clock=1), group=16),
+    "page_hinkley": lambda: ErrorDetector(PageHinkley()),
+    "kswin": lambda: ErrorDetector(Kswin(), seed=3),
 }
 
 
@@ -28,26 +28,32 @@ def jump(rows: int, low: float, high: float, seed: int = 0) -> np.ndarray:
     return (np.random.default_rng(seed).random(rows) < rates).astype(np.float64)
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", [name for name in MAKERS if name != "kswin"])
 def test_conforms(name: str) -> None:
-    check_drift_detector(MAKERS[name], grows="row" not in name and name != "kswin")
+    check_drift_detector(MAKERS[name], grows=name == "adwin")
+
+
+def test_kswin_conforms() -> None:
+    """On short windows, as it takes 0.2 ms for a value."""
+    kind = Kswin(window_size=40, stat_size=15)
+    check_drift_detector(lambda: ErrorDetector(kind, seed=3), rows=1200, grows=False)
 
 
 def test_kswin_is_bounded() -> None:
-    """What it keeps is soon full: 400 values of 4 rows each."""
-    detector, sizes = ErrorDetector(Kswin(), group=4), []
-    errors = jump(8000, 0.2, 0.2)
+    """What it keeps is soon full: 160 values of 4 rows each."""
+    detector, sizes = ErrorDetector(Kswin(window_size=40, stat_size=15), group=4), []
+    errors = jump(3200, 0.2, 0.2)
     for part in np.split(errors, 8):
         detector.update(part)
         sizes.append(len(detector.get_state()["values"]))
-    assert max(sizes) <= 400
+    assert 80 <= max(sizes) < 160
 
 
 @pytest.mark.parametrize(
     ("kind", "theirs"),
     [
-        (Adwin(), lambda: river.drift.ADWIN(clock=1)),
-        (PageHinkley(), lambda: river.drift.PageHinkley(30, 0.02, 3.0, 0.9999, "up")),
+        (Adwin(), river.drift.ADWIN),
+        (PageHinkley(), lambda: river.drift.PageHinkley(mode="both")),
         (Kswin(), lambda: river.drift.KSWIN(0.0001, 100, 30, seed=9)),
     ],
 )
@@ -81,13 +87,13 @@ def test_an_error_that_falls_is_no_finding(name: str) -> None:
 @given(cuts=st.lists(st.integers(0, 3000), max_size=6), place=st.integers(0, 3000))
 def test_any_cut_and_any_restart_give_the_same(cuts: list[int], place: int) -> None:
     errors = np.random.default_rng(3).random(3000) * np.where(np.arange(3000) < 1500, 0.3, 1.0)
-    whole = ErrorDetector(Adwin(), group=7)
+    whole = ErrorDetector(Adwin(clock=1), group=7)
     found = whole.update(errors)
     assert found
-    parts, detector = [], ErrorDetector(Adwin(), group=7)
+    parts, detector = [], ErrorDetector(Adwin(clock=1), group=7)
     for part in np.split(errors, sorted([*cuts, place])):
         parts += detector.update(part)
-        again = ErrorDetector(Adwin(), group=7)
+        again = ErrorDetector(Adwin(clock=1), group=7)
         again.set_state(json.loads(json.dumps(detector.get_state())))
         detector = again
     assert tuple(parts) == found
@@ -96,14 +102,14 @@ def test_any_cut_and_any_restart_give_the_same(cuts: list[int], place: int) -> N
 
 def test_going_on_past_what_is_kept_is_exact() -> None:
     """A state of before the older half is dropped, and of after it, go on alike."""
-    errors = np.random.default_rng(8).random(2 * 3 * 2048)
+    errors = np.random.default_rng(8).random(2 * 20_000)
     one = ErrorDetector(Adwin(), group=2)
-    for part in np.split(errors, 48):
+    for part in np.array_split(errors, 12):
         other = ErrorDetector(Adwin(), group=2)
         other.set_state(json.loads(json.dumps(one.get_state())))
         assert one.update(part) == other.update(part)
         assert one.get_state() == other.get_state()
-        assert len(one.get_state()["values"]) < 2048
+        assert len(one.get_state()["values"]) < 8192
 
 
 @pytest.mark.parametrize(
@@ -150,7 +156,7 @@ def test_check_finds_a_detector_that_depends_on_the_cut() -> None:
     [
         ("adwin", {"delta": 0.0}, "delta: expected more than 0"),
         ("adwin", {"clock": 1.5}, "clock: expected a whole number"),
-        ("adwin", {"threshold": 3}, "a parameter of adwin: delta, clock"),
+        ("adwin", {"threshold": 3}, "some of delta, clock"),
         ("page_hinkley", {"threshold": True}, "a number"),
         ("kswin", {"stat_size": 60}, "from 1 to 50"),
     ],

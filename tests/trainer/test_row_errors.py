@@ -41,8 +41,7 @@ def test_what_does_not_fit_is_refused(task, labels, output, kind) -> None:
         row_errors(task, np.asarray(labels), np.asarray(output), kind)
 
 
-def test_the_scale_is_the_median_distance() -> None:
-    assert error_scale(np.array([0.0, 1.0, 2.0, np.nan]), np.array([3.0, 1.0, 3.0, 0.0])) == 1.0
-    assert error_scale(np.zeros(3), np.array([5.0, 7.0, 6.0])) == 6.0
-    assert error_scale(np.zeros(3), np.zeros(3)) == 1.0
-    assert error_scale(np.zeros(0), np.zeros(0)) == 1.0
+def test_the_scale_is_the_median_distance_from_the_median() -> None:
+    assert error_scale(np.array([0.0, 1.0, 2.0, 9.0, 4.0, np.nan])) == 2.0
+    assert error_scale(np.array([5.0, 5.0, 5.0, 9.0])) == 1.0
+    assert error_scale(np.zeros(0)) == 1.0

@@ -70,7 +70,7 @@ def _check_cuts(
 def _check_state(
     make: Callable[[], DriftDetector], errors: np.ndarray, draws: np.random.Generator
 ) -> None:
-    for place in (0, 1, 17, *draws.integers(0, len(errors), 8).tolist()):
+    for place in (0, 1, 17, *draws.integers(0, len(errors), 4).tolist()):
         one, other = make(), make()
         one.update(errors[:place])
         other.set_state(_crossed(one.get_state()))

@@ -1,4 +1,4 @@
-"""River's detectors as `DriftDetector`s: on means of groups of rows, with a state of plain numbers.
+"""River's detectors as `DriftDetector`s: on rows or groups of them, with a state of plain numbers.
 
 River's objects keep their state in compiled structures and random generators, with pickle as the
 only way out. So what is kept here is what they have read since they began: a detector is restored
@@ -22,25 +22,24 @@ START = "remove the state; the detector then begins anew"
 
 
 class ErrorDetector:
-    """A `DriftDetector` that reads the means of groups of rows.
+    """A `DriftDetector` that reads rows, or the means of groups of them, which costs less.
 
-    A mean of `group` errors has a tenth or a quarter of the noise of one, a group costs as much as
-    a row did, and rows need no Python each. Rows that do not fill a group wait for the next ones.
-    An alarm because the error fell, or only changed its shape, is no finding: the detector begins
-    anew.
+    Rows that do not fill a group wait for the next ones. An alarm because the error fell, or only
+    changed its shape, is no finding: the detector begins anew.
 
     Args:
         kind: The settings of one of river's detectors.
-        group: Rows of a group (at least 1).
+        group: Rows of a group (at least 1); None for as many as the kind usually has.
         seed: For detectors that draw; the sequence of draws begins anew with the detector.
     """
 
-    def __init__(self, kind: Kind, group: int = 16, seed: int = 0) -> None:
+    def __init__(self, kind: Kind, group: int | None = None, seed: int = 0) -> None:
         """Begin, having read nothing.
 
         Raises:
             SettingsError: `group` is less than 1.
         """
+        group = kind.group if group is None else group
         if group < 1:
             raise SettingsError(
                 "drift.group_rows", expected="at least 1", got=repr(group), mend="change it"

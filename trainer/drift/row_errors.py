@@ -54,9 +54,9 @@ def row_errors(
     return np.where(np.isfinite(found), np.clip(found, 0.0, 1.0), 1.0)
 
 
-def error_scale(labels: np.ndarray, output: np.ndarray) -> float:
-    """Return the median distance of predictions and labels, [n]; 1 if that says nothing."""
-    away = np.abs(np.asarray(labels, np.float64) - np.asarray(output, np.float64))
-    away = away[np.isfinite(away)]
-    middle = float(np.median(away)) if len(away) else 0.0
-    return middle if middle > 0.0 else 1.0
+def error_scale(labels: np.ndarray) -> float:
+    """Return the median distance of labels, [n], from their median; 1 if that says nothing."""
+    known = np.asarray(labels, np.float64)
+    known = known[np.isfinite(known)]
+    spread = float(np.median(np.abs(known - np.median(known)))) if len(known) else 0.0
+    return spread if spread > 0.0 else 1.0
