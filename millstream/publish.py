@@ -36,7 +36,7 @@ from registry import (
 if TYPE_CHECKING:
     from trainer import Evidence, Verdict
 
-__all__ = ["publish_round", "tell_champion"]
+__all__ = ["export_learner", "publish_round", "tell_champion"]
 
 log = logging.getLogger("millstream")
 
@@ -104,17 +104,26 @@ def tell(chosen: Measured, reference: Measured) -> dict[str, Any]:
     }
 
 
+def export_learner(pipeline: Pipeline) -> bytes:
+    """The learner's float32 export.
+
+    Raises:
+        ExportError: it cannot be exported.
+    """
+    import trainer
+
+    model = exportable(pipeline.config, pipeline.learner.model)
+    return export_float32(trainer.unsharded(model))
+
+
 def measure_rungs(pipeline: Pipeline, rows: Rows) -> tuple[dict[str, Measured], dict[str, str]]:
     """Export the learner, climb the ladder, score each rung's bytes on the test rows.
 
     Returns:
         What was measured by rung, float32 always among them; why the others were skipped.
     """
-    import trainer
-
     section = pipeline.config.compress
-    model = exportable(pipeline.config, pipeline.learner.model)
-    float32 = export_float32(trainer.unsharded(model))
+    float32 = export_learner(pipeline)
     rungs = ladder(
         float32,
         LadderSettings(rungs=section.rungs, sparsity=section.sparsity, timeout_s=section.timeout_s),
