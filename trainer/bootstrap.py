@@ -108,16 +108,18 @@ def _r2(labels: np.ndarray, squares: np.ndarray) -> Score:
 
 
 def _auc(positive: np.ndarray, output: np.ndarray) -> Score:
-    order = np.argsort(output, kind="stable")
-    ranked, ones = output[order], positive[order]
-    starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    ones, zeros = np.flatnonzero(positive), np.flatnonzero(~positive)
+    zeros = zeros[np.argsort(output[zeros], kind="stable")]
+    first = np.searchsorted(output[zeros], output[ones], "left")
+    last = np.searchsorted(output[zeros], output[ones], "right")
 
     def score(weights: np.ndarray) -> np.ndarray:
-        sorted_ = weights[:, order]
-        above = np.add.reduceat(sorted_ * ones, starts, axis=1)
-        below = np.add.reduceat(sorted_ * ~ones, starts, axis=1)
-        less = np.cumsum(below, axis=1) - below / 2
+        sums = np.zeros((len(weights), len(zeros) + 1))
+        np.cumsum(np.take(weights, zeros, axis=1), axis=1, out=sums[:, 1:])
+        above = np.take(weights, ones, axis=1)
+        wins = np.einsum("ij,ij->i", above, np.take(sums, first, axis=1))
+        wins += np.einsum("ij,ij->i", above, np.take(sums, last, axis=1))
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray((above * less).sum(1) / (above.sum(1) * below.sum(1)))
+            return np.asarray(wins / (2 * above.sum(axis=1) * sums[:, -1]))
 
     return score
