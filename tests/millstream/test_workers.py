@@ -1,0 +1,154 @@
+"""One, two or three worker processes train the same model: real processes, a real broker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kafka import KafkaProducer
+
+from ingest import Rows
+from millstream.round_store import RoundFolder, RoundStore
+from tests.millstream.project import Project, create_topic, make_rows
+
+# Records for each partition: some get few in a round, or none; the last batch is a short one.
+STAGES = ((300, 200, 40, 0), (90, 0, 0, 230), (10, 200, 150, 60))
+CONFIG = """
+[kafka]
+topics = ["{topic}"]
+bootstrap_servers = "{servers}"
+[schema]
+label = {{ name = "y", type = "bool" }}
+[schema.features]
+a = "float32"
+b = "float32"
+kind = {{ type = "category", vocabulary = ["p"], grow = 9 }}
+[sample]
+seed = 11
+window = 300
+holdout = 0.3
+holdout_rows = 100
+policy = {{ kind = "balanced", by = "y" }}
+[history]
+rows = 150
+ratio = 0.4
+[[augment.steps]]
+kind = "gaussian_noise"
+probability = 0.5
+[train]
+task = "binary"
+batch_size = 64
+epochs = 6
+patience = 1
+determinism = "{determinism}"
+[trigger]
+records = 100000
+[compress]
+rungs = []
+[registry]
+name = "{name}"
+min_rows = 20
+"""
+MODEL = """
+import keras
+from keras import layers
+from millstream import StreamNormalization
+
+
+def build():
+    a, b = keras.Input((1,), name="a"), keras.Input((1,), name="b")
+    kind = keras.Input((1,), name="kind", dtype="int32")
+    parts = [StreamNormalization("a")(a), b, layers.Flatten()(layers.Embedding(10, 3)(kind))]
+    x = layers.Dense(24, activation="relu", kernel_regularizer="l2")(layers.Concatenate()(parts))
+    {norm}
+    x = layers.Dropout(0.3)(x)
+    y = layers.Dense(1, activation="sigmoid")(x)
+    model = keras.Model({{"a": a, "b": b, "kind": kind}}, y)
+    model.compile(
+        optimizer=keras.optimizers.Adam(2e-2, global_clipnorm=0.5),
+        loss="binary_crossentropy",
+        metrics=["accuracy", "auc"],
+    )
+    return model
+"""
+NORM = {"bitwise": "", "numeric": "x = layers.BatchNormalization(synchronized=True)(x)"}
+
+
+def project(directory: Path, servers: str, topic: str, determinism: str) -> Project:
+    directory.mkdir()
+    options = {"servers": servers, "topic": topic, "name": f"{topic}-{directory.name}"}
+    config = CONFIG.format(determinism=determinism, **options)
+    (directory / "millstream.toml").write_text(config)
+    (directory / "model.py").write_text(MODEL.format(norm=NORM[determinism]))
+    return Project(directory, servers, topic)
+
+
+def send(servers: str, topic: str, stage: int) -> None:
+    producer = KafkaProducer(bootstrap_servers=servers)
+    rows = iter(make_rows(sum(STAGES[stage]), seed=stage))
+    for partition, count in enumerate(STAGES[stage]):
+        for _ in range(count):
+            producer.send(topic, next(rows), partition=partition)
+    producer.close()
+
+
+def run(made: Project, workers: int) -> RoundFolder:
+    """A round of all that was sent so far."""
+    done = made.command(
+        "run", "--stop-when-idle", "1", "--rounds", "1", "--workers", str(workers), timeout=240
+    )
+    assert done.code == 0, done.output
+    latest = RoundStore(made.state_dir / "rounds").latest()
+    assert latest.plan().workers == workers
+    return latest
+
+
+def weights(folder: RoundFolder) -> list[np.ndarray]:
+    with np.load(folder.weights) as file:
+        return [file[name] for name in sorted(file.files) if name != "header"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_stops_with_two_workers_and_goes_on_with_one_then_three(
+    kafka, topic: str, tmp_path: Path
+) -> None:
+    servers = kafka.bootstrap_servers
+    create_topic(servers, topic)
+    alone = project(tmp_path / "alone", servers, topic, "bitwise")
+    together = project(tmp_path / "together", servers, topic, "bitwise")
+    for stage, workers in enumerate((2, 1, 3)):
+        send(servers, topic, stage)
+        one, other = run(alone, 1), run(together, workers)
+        assert one.plan().end == other.plan().end
+        assert one.digest() == other.digest()
+        assert one.statistics() == other.statistics()
+        assert one.vocabulary() == other.vocabulary()
+        assert Rows.load(one.test_rows) == Rows.load(other.test_rows)
+        seen, same = one.report(), other.report()
+        for key in ("counts", "sampled", "prequential", "history"):
+            assert seen[key] == same[key], key
+        for key in ("epochs", "best_epoch", "stopped_early"):
+            assert seen["training"][key] == same["training"][key], key
+        assert seen["history"]["recalled"] > 0 or stage == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_two_workers_differ_from_one_by_rounding_only(kafka, topic: str, tmp_path: Path) -> None:
+    servers = kafka.bootstrap_servers
+    create_topic(servers, topic)
+    send(servers, topic, 0)
+    one = run(project(tmp_path / "one", servers, topic, "numeric"), 1)
+    two = run(project(tmp_path / "two", servers, topic, "numeric"), 2)
+    moved = max(np.abs(w.astype(float)).max(initial=0.0) for w in weights(one))
+    for mine, theirs in zip(weights(one), weights(two), strict=True):
+        if mine.dtype.kind in "iu":
+            assert mine.tolist() == theirs.tolist()
+        else:
+            np.testing.assert_allclose(theirs, mine, rtol=1e-4, atol=1e-5 * moved)
+    seen, same = one.report(), two.report()
+    assert seen["training"]["epochs"] == same["training"]["epochs"]
+    assert seen["training"]["best_epoch"] == same["training"]["best_epoch"]
+    assert seen["counts"] == same["counts"]
