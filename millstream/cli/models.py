@@ -1,4 +1,4 @@
-"""`millstream versions`, `millstream pull` and `millstream replay`."""
+"""`millstream versions` and `millstream pull`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.table import Table
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.terminal import console
 
-__all__ = ["pull", "replay", "versions"]
+__all__ = ["pull", "versions"]
 
 
 def versions(config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -68,35 +68,3 @@ def pull(
         f" round {version.round}) is in {out}",
         markup=False,
     )
-
-
-def replay(
-    round_number: Annotated[int, typer.Argument(metavar="ROUND", min=1)],
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Train a round again from its plan and compare the weights bit for bit."""
-    from millstream.board import Board
-    from millstream.config import load_config
-    from millstream.errors import ReplayError
-    from millstream.local import open_broker, open_registry
-    from millstream.native_log import native_log
-    from millstream.pipeline import open_pipeline
-    from millstream.replay import replay_round
-    from millstream.state_lock import state_lock
-
-    settings = load_config(config)
-    with (
-        state_lock(settings.state_dir),
-        native_log(settings.state_dir / "native.log"),
-        open_broker(settings) as servers,
-    ):
-        board = Board(settings.state_dir / "replay.json")
-        pipeline = open_pipeline(settings, open_registry(settings), board)
-        outcome = replay_round(pipeline, servers, round_number)
-    console.print(
-        f"round {outcome.round}: {outcome.records:,} records read again\n"
-        f"recorded weights  {outcome.recorded}\nreplayed weights  {outcome.replayed}"
-    )
-    if not outcome.identical:
-        raise ReplayError(f"round {outcome.round}: the replay gave other weights")
-    console.print("bit for bit the same")
