@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from millstream.cli import dead_letters, demo, doctor, models, preview, run, setup, stream
+from millstream.cli import dead_letters, demo, doctor, models, preview, replay, run, setup, stream
 
 __all__ = ["register"]
 
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("status")(run.status)
     app.command("versions")(models.versions)
     app.command("pull")(models.pull)
-    app.command("replay")(models.replay)
+    app.command("replay")(replay.replay)
     app.add_typer(dead_letters.app, name="dead-letters")
     app.command("preview")(preview.preview)
     app.command("doctor")(doctor.doctor)
