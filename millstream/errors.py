@@ -9,6 +9,7 @@ __all__ = [
     "ConfigError",
     "MillstreamError",
     "NoProgressError",
+    "NotRunningError",
     "ReplayError",
     "RoundStoreError",
     "StackError",
@@ -59,6 +60,10 @@ class NoProgressError(MillstreamError):
 
 class WorkersError(MillstreamError):
     """Worker processes end again and again, or do not agree."""
+
+
+class NotRunningError(MillstreamError):
+    """A command needs a running service, and there is none."""
 
 
 class ReplayError(MillstreamError):

@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     app.command("publish")(stream.publish)
     app.command("run")(run.run)
     app.command("status")(run.status)
+    app.command("trigger")(trigger.trigger)
     app.command("versions")(models.versions)
     app.command("pull")(models.pull)
     app.command("replay")(replay.replay)

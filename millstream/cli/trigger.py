@@ -1,0 +1,35 @@
+"""`millstream trigger`: a round by hand."""
+
+from __future__ import annotations
+
+import time
+
+from millstream.board import LiveState
+from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
+from millstream.cli.terminal import console
+from millstream.config import load_config
+from millstream.durable import read_as
+from millstream.errors import NotRunningError
+from millstream.request import ask
+
+__all__ = ["trigger"]
+
+SILENT_S = 10.0
+"""A service that has not written its status for so long is not there any more."""
+
+
+def trigger(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Ask the running service for a round at once, whatever its triggers say."""
+    settings = load_config(config)
+    live = read_as(settings.state_dir / "status.json", LiveState)
+    silent_s = time.time() - (live.updated_ms if live else 0) / 1000
+    if live is None or live.phase in {"stopped", "failed:"} or silent_s > SILENT_S:
+        raise NotRunningError(
+            f"{settings.state_dir}: no service is running here, so nobody would begin a round;"
+            " start one with `millstream run`, then ask again"
+        )
+    ask(settings.state_dir)
+    if live.pending:
+        console.print(f"asked for a round: {live.pending:,} records wait", markup=False)
+    else:
+        console.print("asked for a round: no record waits, so it begins with the first that comes")
