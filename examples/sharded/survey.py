@@ -18,6 +18,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from examples.sharded.crossing import step_by_device
+
 __all__ = ["main"]
 
 DEVICES = 4
@@ -42,7 +44,7 @@ def shortened(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
-def make_model(layer: keras.layers.Layer, optimizer: str = "adam") -> keras.Model:
+def make_model(layer: keras.layers.Layer, optimizer: Any = "adam") -> keras.Model:
     """One layer, compiled."""
     given = keras.Input((4,), name="x")
     model = keras.Model(given, layer(given))
@@ -65,6 +67,42 @@ def placed() -> None:
     update_in_place(model)
     tried("fit", lambda: fitted(model))
     tried("bytes by device", lambda: bytes_by_device(model))
+
+
+def optimizers() -> None:
+    """Optimizers: how many tensors leave the second device in a step; one is its output."""
+    from trainer.sharded import ShardedDense, update_in_place, virtual_devices
+
+    virtual_devices(DEVICES)
+    makers = {
+        "SGD, momentum": lambda: keras.optimizers.SGD(momentum=0.9),
+        "Adam": keras.optimizers.Adam,
+        "AdamW": keras.optimizers.AdamW,
+        "RMSprop": keras.optimizers.RMSprop,
+        "Adagrad": keras.optimizers.Adagrad,
+        "Lion": keras.optimizers.Lion,
+        "Lamb": keras.optimizers.Lamb,
+        "Muon": keras.optimizers.Muon,
+        "Adafactor": keras.optimizers.Adafactor,
+        "Adam, clipvalue": lambda: keras.optimizers.Adam(clipvalue=1.0),
+        "Adam, global_clipnorm": lambda: keras.optimizers.Adam(global_clipnorm=1.0),
+        "Adam, gradient_accumulation_steps": lambda: keras.optimizers.Adam(
+            gradient_accumulation_steps=2
+        ),
+        "Adam, use_ema": lambda: keras.optimizers.Adam(use_ema=True),
+        "Adam, LossScaleOptimizer": lambda: keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.Adam()
+        ),
+    }
+    for name, make in makers.items():
+        counts = []
+        for in_place in (True, False):
+            model = make_model(ShardedDense(WIDE, DEVICES), make())
+            if in_place:
+                update_in_place(model)
+            model.optimizer.build(model.trainable_variables)
+            counts.append(len(step_by_device(model, (ROWS, LABELS))[1].sent))
+        print(f"  {name:<34} {counts[0]:>3}   (without update_in_place {counts[1]})", flush=True)
 
 
 def distribution() -> None:
@@ -199,6 +237,7 @@ def dtensor() -> None:
 
 WAYS = {
     "placed": placed,
+    "optimizers": optimizers,
     "dtensor": dtensor,
     "distribution": distribution,
     "parameter_server": parameter_server,

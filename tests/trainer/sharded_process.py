@@ -2,37 +2,26 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+import keras
+import numpy as np
 import tensorflow as tf
-from sharded_models import make_model, make_rows, train_round
-from tensorflow.python.eager import context
+from sharded_models import SHARDS, make_model, make_rows, train_round
 
 import trainer
+from examples.sharded.crossing import step_by_device
 from trainer.sharded import bytes_by_device, devices, virtual_devices
 
 
-def devices_of_step(learner: trainer.Learner) -> list[dict[str, Any]]:
-    """What one train step does on each device, from the graphs that TensorFlow runs there.
-
-    Of each: multiplications of matrices, and the names of all that goes to other devices.
-    """
-    data = make_rows(16)
-    batch = ({name: tf.constant(v) for name, v in data.features.items()}, tf.constant(data.labels))
-    step = tf.function(lambda given: learner.model.train_step(given), autograph=False)
-    context.enable_graph_collection()
-    step(batch)
-    collected = context.export_run_metadata()
-    context.disable_graph_collection()
-    graph = max(collected.function_graphs, key=lambda one: len(one.post_optimization_graph.node))
-    found = []
-    for part in graph.partition_graphs:
-        products = sum("MatMul" in node.op for node in part.node)
-        sent = [node.name for node in part.node if node.op == "_Send"]
-        device = part.node[0].device.rpartition("device:")[2]
-        found.append({"device": device, "products": products, "sent": sent})
-    return sorted(found, key=lambda one: one["device"])
+def make_dense() -> tuple[keras.Model, tuple[np.ndarray, np.ndarray]]:
+    """A model without a table, and a batch of it."""
+    parts = [keras.Input((4,)), keras.layers.Dense(6), trainer.ShardedDense(8, SHARDS)]
+    model = keras.Sequential(parts)
+    model.compile("adam", "mse")
+    trainer.update_in_place(model)
+    return model, (np.ones((5, 4), np.float32), np.ones((5, 8), np.float32))
 
 
 def main() -> None:
@@ -42,12 +31,15 @@ def main() -> None:
     learner = trainer.Learner(make_model(sharded=True))
     loaded = trainer.load(learner.model, Path(sys.argv[2]))
     train_round(learner, 2)
+    data = make_rows(16)
+    batch = (dict(data.features), data.labels)
     told = {
         "loaded": loaded,
         "digest": trainer.digest(learner.model),
         "devices": devices(),
         "bytes": bytes_by_device(learner.model),
-        "step": devices_of_step(learner),
+        "step": [asdict(one) for one in step_by_device(learner.model, batch)],
+        "dense": [asdict(one) for one in step_by_device(*make_dense())],
     }
     print(json.dumps(told))
 

@@ -173,7 +173,7 @@ def test_xla_is_off() -> None:
     model = make_model(True)
     assert not any(part.supports_jit for part in model.layers if "Sharded" in type(part).__name__)
     assert model.jit_compile is False
-    with pytest.raises(ModelError, match='train.xla: expected false .* or leave "table" whole'):
+    with pytest.raises(ModelError, match=r'train.xla: expected false .* or leave "table" whole'):
         Learner(model, xla=True)
 
 

@@ -38,5 +38,4 @@ def run_on(device: str, function: Callable[..., Any], weights: Sequence[Any], gi
         return result, gradients
 
     with tf.device(device):
-        parts = [tf.convert_to_tensor(weight.value) for weight in weights]
-    return there(given, *parts)
+        return there(given, *[tf.convert_to_tensor(weight.value) for weight in weights])

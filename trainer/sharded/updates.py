@@ -20,9 +20,10 @@ __all__ = ["update_in_place"]
 def update_in_place(model: keras.Model) -> None:
     """Let a sharded model's optimizer compute each variable's step on the variable's own device.
 
-    That is the step itself and the decay of weights. What else an optimizer may do still is
-    computed on the first device: clipping, moving averages of weights, accumulated gradients, the
-    scaling of losses. No result changes by it. A model without sharded layers is left alone.
+    That is the step itself and the decay of weights; gradients stay where they are. What else an
+    optimizer may do still is computed on the first device: clipping, moving averages of weights,
+    accumulated gradients, the scaling of losses. No result changes by it. A model without sharded
+    layers is left alone.
 
     The optimizer is built, if it was not: while a step is traced, slots are made on the first
     device. `trainer.Learner` calls this; to be called before another way to train, after `compile`.
@@ -44,3 +45,5 @@ def update_in_place(model: keras.Model) -> None:
                 decay([variable])
 
     optimizer.update_step, optimizer._apply_weight_decay = step_there, decay_there
+    # With one replica there is nothing to sum, but all gradients would come together for it.
+    optimizer._all_reduce_sum_gradients = list
