@@ -7,12 +7,13 @@ from typing import Any
 
 from millstream.round_store import RoundStore
 
-__all__ = ["draw_curve"]
+__all__ = ["LINES", "bare", "draw_curve"]
 
 SHOWN = 500
 LINES = {
     "learner": ("learner, before it trained on them", "-", "#1f5fd0"),
     "champion": ("champion (exported bytes)", "-", "#d9730d"),
+    "river": ("river's model", "-", "#6b4fa1"),
     "majority_class": ("majority class", ":", "#777777"),
     "mean": ("mean of all labels before", ":", "#777777"),
     "no_change": ("no change (last label again)", "--", "#777777"),
@@ -52,6 +53,11 @@ def _panel(axis: Any, metric: str, reports: list[tuple[int, dict[str, Any]]]) ->
             x, y = zip(*points, strict=True)
             axis.plot(x, y, style, color=color, label=label, marker="o", markersize=3)
     axis.set_title(metric, fontsize=10)
+    bare(axis)
+
+
+def bare(axis: Any) -> None:
+    """Rounds along the axis, a faint grid, and no box around it."""
     axis.set_xlabel("round")
     axis.grid(alpha=0.25)
     axis.xaxis.get_major_locator().set_params(integer=True)

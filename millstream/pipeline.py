@@ -14,8 +14,10 @@ from millstream.config_schema import make_field
 from millstream.decoding import make_decoder
 from millstream.drift import check_watching
 from millstream.durable import make_folder, write_json
+from millstream.fitting import make_callbacks, make_model
 from millstream.gate import make_gate
 from millstream.past import Past
+from millstream.prequential_river import RiverBeside
 from millstream.recipe import fingerprint, make_recipe, round_seed
 from millstream.round_store import RoundStore
 from millstream.sampling import make_sample_settings
@@ -53,6 +55,7 @@ class Pipeline:
     recipe: dict[str, Any]
     store: RoundStore
     past: Past
+    river: RiverBeside
     learner: trainer.Learner | trainer.ElasticLearner
     gate: trainer.ScoreGate
     registry: registry.ModelRegistry
@@ -162,6 +165,7 @@ def open_pipeline(
         recipe=recipe,
         store=RoundStore(config.state_dir / "rounds"),
         past=Past(sampling, schema, config.kafka.topics, folder, shared),
+        river=RiverBeside(config, schema),
         learner=learner,
         gate=make_gate(config),
         registry=make_registry(config, tracking_uri),
@@ -177,13 +181,15 @@ def make_learner(config: Config, place: Place) -> trainer.Learner | trainer.Elas
 
     seed = round_seed(config.sample.seed, 0)
 
+    callbacks = make_callbacks(config)
+
     def build() -> keras.Model:
-        return trainer.build_model(config.train.model, config.directory, seed=seed)
+        return make_model(config, seed)
 
     if not place.is_shared:
-        return trainer.Learner(build(), seed)
+        return trainer.Learner(build(), seed, callbacks, config.train.xla)
     return trainer.ElasticLearner(
-        build, place.strategy, place.workers, seed, config.train.determinism
+        build, place.strategy, place.workers, seed, config.train.determinism, callbacks
     )
 
 

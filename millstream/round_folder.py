@@ -23,6 +23,7 @@ HEAVY = (
     "statistics.json",
     "history.json",
     "drift.npz",
+    "river.pickle",
 )
 SEALED = {"format", "seal"}  # either says that there is a seal
 FORMAT = 2  # of the files without a format of their own; those of format 1 have no number

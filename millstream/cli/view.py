@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from millstream.board import STEPS, LiveState
+from millstream.cli.view_slices import slices_table
 from millstream.summary import RoundSummary
 
 __all__ = ["live_view", "round_line"]
@@ -34,7 +35,10 @@ def live_view(state: LiveState, rounds: list[RoundSummary], metric: str) -> Rend
         facts.add_row("drift", state.drift)
     champion = f"version {state.champion}" if state.champion else "none yet"
     facts.add_row("champion", champion)
-    return Group(facts, _rounds(rounds[-SHOWN:], metric))
+    parts = [facts, _rounds(rounds[-SHOWN:], metric)]
+    if rounds and (sliced := slices_table(rounds[-1], metric)) is not None:
+        parts.append(sliced)
+    return Group(*parts)
 
 
 def round_line(item: RoundSummary, metric: str) -> str:
