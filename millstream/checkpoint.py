@@ -33,6 +33,21 @@ def checkpoint(
     """Make the round real. Everything is durable before the marker is."""
     pipeline.board.update(step=5)
     fault_point("5.before")
+    with turn.seconds.part("checkpoint"):
+        digest = save_state(pipeline, turn, trained)
+    report = make_report(pipeline, turn, tested, remembered, trained)
+    if pipeline.is_chief:
+        turn.folder.write_report(finite(report))
+    fault_point("5.report")
+    wait_for_all(pipeline.workers)
+    if pipeline.is_chief:
+        turn.folder.mark_done(digest)
+    wait_for_all(pipeline.workers)
+    fault_point("5.after")
+
+
+def save_state(pipeline: Pipeline, turn: Turn, trained: Trained) -> str:
+    """Write all that later rounds depend on but the report; the digest of the weights."""
     digest = save_weights(pipeline, turn)
     save_test_rows(turn.window.test, turn.folder, pipeline.workers)
     if pipeline.is_chief and turn.vocabularies.words:
@@ -46,15 +61,7 @@ def checkpoint(
     if pipeline.is_chief and turn.drift is not None:
         turn.folder.write_drift(turn.drift.state.to_bytes(pipeline.config.drift))
     fault_point("5.drift")
-    report = make_report(pipeline, turn, tested, remembered, trained)
-    if pipeline.is_chief:
-        turn.folder.write_report(finite(report))
-    fault_point("5.report")
-    wait_for_all(pipeline.workers)
-    if pipeline.is_chief:
-        turn.folder.mark_done(digest)
-    wait_for_all(pipeline.workers)
-    fault_point("5.after")
+    return digest
 
 
 def save_weights(pipeline: Pipeline, turn: Turn) -> str:
@@ -109,6 +116,7 @@ def make_report(
         "statistics": {"rows": known.rows, "weight": known.weight},
         "training": trained.report.to_json(),
         "prequential": tested,
+        "seconds": turn.seconds.read(),
     }
     drift = {} if turn.drift is None else {"drift": turn.drift.to_json()}
     return report | drift | tell_past(pipeline, turn, remembered)

@@ -15,6 +15,7 @@ from millstream.pipeline import Pipeline, make_builder, source_options
 from millstream.publish import tell_champion
 from millstream.round import begin_store, finish_round
 from millstream.round_store import RoundFolder
+from millstream.seconds import Seconds
 from millstream.workers.signals import Others
 from millstream.workers.together import check_same, own_part, owns, whole_position
 
@@ -25,9 +26,9 @@ __all__ = ["Running", "open_parts", "tell_missing"]
 PART = 20
 
 
-@dataclass(frozen=True)
+@dataclass
 class Running:
-    """The open parts of a service."""
+    """The open parts of a service; `seconds` are those of the round that begins next."""
 
     pipeline: Pipeline
     latest: RoundFolder
@@ -36,6 +37,7 @@ class Running:
     stop: threading.Event
     servers: str
     others: Others
+    seconds: Seconds
 
     def should_stop(self) -> bool:
         """Asked while a round trains.
@@ -72,7 +74,7 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         intake = make_intake(config, source, builder, workers.size)
         stack.callback(intake.close)
         intake.start()
-        yield Running(pipeline, latest, committer, intake, stop, servers, Others())
+        yield Running(pipeline, latest, committer, intake, stop, servers, Others(), Seconds())
 
 
 def latest_of_all(pipeline: Pipeline) -> RoundFolder | None:

@@ -21,6 +21,7 @@ from millstream.measured import FLOAT32, Measured
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.round_store import RoundFolder
+from millstream.seconds import Seconds
 from registry import (
     Artifact,
     ExportError,
@@ -56,19 +57,22 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
     if obstacle:
         folder.write_published({"version": None, "promoted": False, "reason": obstacle})
         return
+    seconds = Seconds()
     trainer.load(pipeline.learner.model, folder.weights)
     rows = Rows.load(folder.test_rows).sorted_by_identity()
     try:
-        measured, skipped = measure_rungs(pipeline, rows)
+        with seconds.part("export"):
+            measured, skipped = measure_rungs(pipeline, rows)
     except (LiteModelError, ExportError, trainer.MetricError) as error:
         reason = f"the export cannot be measured: {error}"
         log.warning("round %d has no version: %s", folder.number, reason)
         folder.write_published({"version": None, "promoted": False, "reason": reason})
         return
     schema = schema_of(pipeline.schema, vocabularies_of(pipeline.schema, folder))
-    champion = ask_champion(pipeline, champion_before(pipeline, folder), rows, schema)
-    evidence = make_evidence(pipeline, folder, rows, measured, champion)
-    chosen, verdict = choose(pipeline, measured, evidence)
+    with seconds.part("gate"):
+        champion = ask_champion(pipeline, champion_before(pipeline, folder), rows, schema)
+        evidence = make_evidence(pipeline, folder, rows, measured, champion)
+        chosen, verdict = choose(pipeline, measured, evidence)
     outcome = {
         **tell(chosen, measured[FLOAT32]),
         "skipped_rungs": skipped,
@@ -78,10 +82,11 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         "test_rows": len(rows),
         "gate": dict(verdict.numbers),
     }
-    publication = describe(pipeline, folder, chosen, verdict, outcome)
-    version = pipeline.registry.publish(publication)
+    with seconds.part("register"):
+        publication = describe(pipeline, folder, chosen, verdict, outcome)
+        version = pipeline.registry.publish(publication)
     told = {name: getattr(version, name) for name in ("version", "run_id", "promoted", "reason")}
-    folder.write_published(finite(outcome | told))
+    folder.write_published(finite(outcome | told | {"seconds": seconds.read()}))
     tell_champion(pipeline)
 
 

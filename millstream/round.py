@@ -18,12 +18,14 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ingest import GroupCommitter, Position, Statistics, Window
 from millstream.checkpoint import checkpoint
 from millstream.fault import fault_point
 from millstream.feature_statistics import normalize, statistics_of, with_window
+from millstream.fitting import train_settings
 from millstream.growing import grow, schema_of
 from millstream.pipeline import Pipeline
 from millstream.plan import Plan
@@ -32,6 +34,8 @@ from millstream.publish import publish_round
 from millstream.reacting import begin_learner, react
 from millstream.recipe import round_seed
 from millstream.round_store import RoundFolder
+from millstream.seconds import Seconds
+from millstream.tracking import track_rounds
 from millstream.training_data import training_data
 from millstream.training_rows import rows_to_recall
 from millstream.turn import Trained, Turn
@@ -51,6 +55,7 @@ def run_round(
     window: Window,
     reason: str,
     should_stop: Callable[[], bool],
+    seconds: Seconds | None = None,
 ) -> RoundFolder:
     """Steps 3 to 5 for a window that ingest has cut; `finish_round` does steps 6 and 7.
 
@@ -60,12 +65,15 @@ def run_round(
         window: the records.
         reason: what made the trigger fire.
         should_stop: asked during training.
+        seconds: what led up to the round took so far.
 
     Raises:
         trainer.TrainingAborted: `should_stop` said so before the marker was written; the round did
             not happen.
     """
-    turn = plan(pipeline, parent, window, reason)
+    seconds = seconds or Seconds()
+    with seconds.part("plan"):
+        turn = replace(plan(pipeline, parent, window, reason), seconds=seconds)
     carry_out(pipeline, turn, should_stop)
     return turn.folder
 
@@ -76,11 +84,13 @@ def carry_out(pipeline: Pipeline, turn: Turn, should_stop: Callable[[], bool]) -
     Raises:
         trainer.TrainingAborted: as `run_round`.
     """
-    schema = schema_of(pipeline.schema, turn.vocabularies)
-    rows, tested = test_window(pipeline, turn.parent, turn.window, schema)
-    turn = react(pipeline, turn, rows, schema)
-    remembered = test_past(pipeline, turn.parent)
-    trained = train_or_restore(pipeline, turn, should_stop)
+    schema, seconds = schema_of(pipeline.schema, turn.vocabularies), turn.seconds
+    with seconds.part("test"):
+        rows, tested = test_window(pipeline, turn.parent, turn.window, schema)
+        turn = react(pipeline, turn, rows, schema)
+        remembered = test_past(pipeline, turn.parent)
+    with seconds.part("train"):
+        trained = train_or_restore(pipeline, turn, should_stop)
     checkpoint(pipeline, turn, tested, remembered, trained)
 
 
@@ -91,6 +101,7 @@ def finish_round(pipeline: Pipeline, committer: GroupCommitter, folder: RoundFol
     pipeline.board.update(step=6, round=folder.number)
     fault_point("6.before")
     publish_round(pipeline, folder)
+    track_rounds(pipeline)
     fault_point("6.after")
     pipeline.board.update(step=7)
     fault_point("7.before")
@@ -205,9 +216,6 @@ def train_window(
         trainer.TrainingError: the model cannot take these records.
         trainer.TrainingAborted: `should_stop` said so.
     """
-    import trainer
-
-    settings = pipeline.config.train
     pipeline.board.update(step=4)
     fault_point("4.before")
     begin_learner(pipeline, turn)
@@ -223,13 +231,7 @@ def train_window(
         given.dataset,
         given.steps_per_epoch,
         given.validation,
-        trainer.TrainSettings(
-            epochs=settings.epochs,
-            patience=settings.patience,
-            min_delta=settings.min_delta,
-            monitor=settings.monitor,
-            mode=settings.mode,
-        ),
+        train_settings(pipeline.config, turn.plan),
         round_seed=seed,
         on_epoch=on_epoch,
         should_stop=should_stop,

@@ -21,6 +21,7 @@ from millstream.outlook import Outlook
 from millstream.pipeline import Pipeline, open_pipeline
 from millstream.round import finish_round, run_round
 from millstream.round_store import RoundFolder
+from millstream.seconds import Seconds
 from millstream.state_lock import state_lock
 from millstream.triggers import make_trigger
 from millstream.workers.place import open_place
@@ -146,17 +147,21 @@ def turn(running: Running, parent: RoundFolder, reason: str) -> RoundFolder:
     pipeline = running.pipeline
     pipeline.board.update(step=2, note=reason)
     fault_point("2.before")
-    window = running.intake.cut()
-    if pipeline.shared is not None:
-        window = agree_on_window(window, pipeline.sampling, pipeline.schema, pipeline.shared)
+    seconds = running.seconds
+    seconds.until_now("wait")
+    with seconds.part("cut"):
+        window = running.intake.cut()
+        if pipeline.shared is not None:
+            window = agree_on_window(window, pipeline.sampling, pipeline.schema, pipeline.shared)
     fault_point("2.after")
     log.info("round %d begins: %s", parent.number + 1, reason)
-    folder = run_round(pipeline, parent, window, reason, running.should_stop)
+    folder = run_round(pipeline, parent, window, reason, running.should_stop, seconds)
     finish_round(pipeline, running.committer, folder)
     prune(pipeline)
     tell_missing(pipeline)
     gc.collect()  # a round's datasets are cycles; left alone, they would pile up
     pipeline.board.update(step=1)
+    running.seconds = Seconds()
     return folder
 
 

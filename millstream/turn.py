@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ingest import Statistics, Vocabularies, Window
 from millstream.drift import Watched
 from millstream.plan import Plan
 from millstream.round_store import RoundFolder
+from millstream.seconds import Seconds
 
 if TYPE_CHECKING:
     from trainer import TrainReport
@@ -27,6 +28,7 @@ class Turn:
         window: its records, with codes for words.
         vocabularies: that gave the codes.
         drift: what was found of it; None if nothing is watched, and in a replay.
+        seconds: what its parts took so far.
     """
 
     folder: RoundFolder
@@ -35,6 +37,7 @@ class Turn:
     window: Window
     vocabularies: Vocabularies
     drift: Watched | None = None
+    seconds: Seconds = field(default_factory=Seconds)
 
 
 @dataclass(frozen=True)
