@@ -14,7 +14,7 @@ from trainer.elastic.batch import Batch
 from trainer.elastic.changes import Changes, changes_of, seed_states
 from trainer.elastic.draws import rows_at
 from trainer.elastic.fixed_point import exact, magnitude, not_finite, rounded, too_large
-from trainer.elastic.losses import PartLoss
+from trainer.elastic.losses import PartLoss, weight_losses
 from trainer.elastic.states import MetricStates
 from trainer.errors import ModelError
 
@@ -138,8 +138,7 @@ class ByPartition:
 
     def _regularisation(self) -> tf.Tensor:
         """The loss that weights add, whatever the rows."""
-        weights = self._model.trainable_weights
-        losses = [weight.regularizer(weight) for weight in weights if weight.regularizer]
+        losses = weight_losses(self._model)
         return keras.ops.sum(losses) if losses else tf.zeros((), keras.config.floatx())
 
     def _now(self) -> list[tf.Tensor]:

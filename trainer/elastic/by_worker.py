@@ -8,7 +8,7 @@ import tensorflow as tf
 from trainer.elastic.batch import Batch
 from trainer.elastic.changes import Changes, changes_of
 from trainer.elastic.draws import rows_at
-from trainer.elastic.losses import PartLoss
+from trainer.elastic.losses import PartLoss, weight_losses
 from trainer.elastic.states import MetricStates
 
 __all__ = ["ByWorker"]
@@ -54,7 +54,7 @@ class ByWorker:
             outputs = model(batch.inputs, training=True)
             part = (batch.labels, outputs, batch.weights)
             losses = [self._loss(part, batch.rows, self._total)]
-            losses += [self._shared(loss) for loss in model.losses]
+            losses += [self._shared(loss) for loss in [*scope.losses, *weight_losses(model)]]
             loss = keras.ops.sum(losses) if len(losses) > 1 else losses[0]
             scaled = model.optimizer.scale_loss(loss)
         found = tape.gradient(scaled, model.trainable_weights)

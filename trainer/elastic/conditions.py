@@ -30,11 +30,11 @@ def check_parts(model: keras.Model) -> None:
                 " determinism = numeric",
             )
     optimizer = model.optimizer
-    if getattr(optimizer, "gradient_accumulation_steps", None):
+    if optimizer.gradient_accumulation_steps and optimizer.use_ema:
         raise _refused(
-            "an optimizer without gradient_accumulation_steps",
-            f"gradient_accumulation_steps={optimizer.gradient_accumulation_steps}",
-            "set accumulate in [train] instead",
+            "an optimizer that gathers gradients, or one that averages weights",
+            f"gradient_accumulation_steps={optimizer.gradient_accumulation_steps} and use_ema=True",
+            "take one of them, or train with one worker and determinism = numeric",
         )
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         raise _refused(

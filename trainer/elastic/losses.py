@@ -14,7 +14,7 @@ from keras import tree
 from trainer.elastic.seams import compiled_loss
 from trainer.errors import ModelError
 
-__all__ = ["PartLoss", "reduction_of"]
+__all__ = ["PartLoss", "reduction_of", "weight_losses"]
 
 _MEANS = {"sum_over_batch_size", "mean"}
 _KNOWN = {*_MEANS, "sum", "mean_with_sample_weight"}
@@ -39,6 +39,12 @@ def reduction_of(model: keras.Model) -> str:
         got=f"{type(loss).__name__}, with a __call__ of its own" if own else repr(loss.reduction),
         mend="give it such a reduction, and write call() only",
     )
+
+
+def weight_losses(model: keras.Model) -> list[tf.Tensor]:
+    """Return what the regularisers of the weights in training add to a loss, whatever the rows."""
+    weights = model.trainable_weights
+    return [weight.regularizer(weight) for weight in weights if weight.regularizer is not None]
 
 
 class PartLoss:

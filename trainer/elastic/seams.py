@@ -15,19 +15,23 @@ import keras
 from trainer.errors import TrainingError
 
 __all__ = [
+    "accumulators",
     "check_seams",
     "compiled_loss",
     "compiled_metrics",
+    "iterations",
     "layers_of",
     "loss_tracker",
     "make_ready",
     "random_functions",
     "replaced",
+    "stepping_at_once",
     "summed_gradients",
     "unscaled_losses",
 ]
 
 _OF_MODEL = ("_compile_loss", "_compile_metrics", "_loss_tracker", "_symbolic_build")
+_OF_OPTIMIZER = ("_all_reduce_sum_gradients", "_iterations")
 _OF_RANDOM = ("draw_seed", "dropout", "normal", "truncated_normal", "uniform")
 
 
@@ -41,8 +45,9 @@ def check_seams(model: keras.Model) -> None:
     missing += [f"random.{name}" for name in _OF_RANDOM if not hasattr(_random(), name)]
     if not hasattr(_losses(), "scale_loss_for_distribution"):
         missing.append("losses.scale_loss_for_distribution")
-    if not hasattr(model.optimizer, "_all_reduce_sum_gradients"):
-        missing.append("Optimizer._all_reduce_sum_gradients")
+    for name in _OF_OPTIMIZER:
+        if not hasattr(model.optimizer, name):
+            missing.append(f"Optimizer.{name}")
     if missing:
         raise TrainingError(
             f"keras {keras.__version__}",
@@ -50,6 +55,11 @@ def check_seams(model: keras.Model) -> None:
             got=f"one without {', '.join(missing)}",
             mend="install keras 3.15, or train with one worker and determinism = numeric",
         )
+
+
+def accumulators(optimizer: Any) -> list[keras.Variable]:
+    """Return the variables in which an optimizer gathers gradients, in the order of weights."""
+    return list(optimizer._accumulated_gradients)
 
 
 def compiled_loss(model: keras.Model) -> Callable[[Any, Any, Any], Any]:
@@ -65,6 +75,11 @@ def compiled_metrics(model: keras.Model) -> keras.metrics.Metric | None:
 def loss_tracker(model: keras.Model) -> keras.metrics.Metric:
     """Return the metric that holds the mean loss."""
     return model._loss_tracker
+
+
+def iterations(optimizer: Any) -> keras.Variable:
+    """Return the variable that counts an optimizer's batches."""
+    return optimizer._iterations
 
 
 def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
@@ -94,6 +109,16 @@ def unscaled_losses() -> Iterator[None]:
     """Let losses that are traced within be what they are, not divided by the replicas."""
     with _set({(_losses(), "scale_loss_for_distribution"): lambda value: value}):
         yield
+
+
+@contextmanager
+def stepping_at_once(optimizer: Any) -> Iterator[None]:
+    """Let an optimizer that gathers gradients change weights by what it is given."""
+    steps, optimizer.gradient_accumulation_steps = optimizer.gradient_accumulation_steps, None
+    try:
+        yield
+    finally:
+        optimizer.gradient_accumulation_steps = steps
 
 
 @contextmanager

@@ -8,11 +8,13 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
+from trainer.elastic.applying import Applying
 from trainer.elastic.batch import Batch
+from trainer.elastic.by_worker import ByWorker
 from trainer.elastic.draws import draws_by_batch
 from trainer.elastic.reducing import sum_over_replicas
 from trainer.elastic.seams import layers_of, summed_gradients, unscaled_losses
-from trainer.schedule import scaled_rate, warm_up_factor
+from trainer.schedule import warm_up_factor
 
 __all__ = ["Gradients", "Steps"]
 
@@ -47,6 +49,8 @@ class Steps:
         self._model = model
         self._strategy = strategy
         self._how = how
+        alone = strategy.num_replicas_in_sync == 1 and isinstance(how, ByWorker)
+        self._applying = Applying(model, strategy, alone=alone)
         self._replicas = strategy.num_replicas_in_sync
         self._local = self._replicas // size
         # A collective keeps its shape within a call, and slices are as many as a batch has rows.
@@ -131,32 +135,39 @@ class Steps:
         place = {"rows": batch.rows, "at": batch.at, "share": batch.share}
         element = (batch.inputs, batch.labels, batch.weights, place)
         found = self._strategy.run(self._replica, args=(element, states, factor))
-        each = [self._strategy.experimental_local_results(one) for one in found]
+        own, faults, *gradients = [self._strategy.experimental_local_results(one) for one in found]
+        if gradients:
+            self._applying.gather([one[0] for one in gradients], factor)
         merged = states
-        for own in each[0]:  # a slot belongs to one replica, and the others leave it as it was
-            merged = tf.where(own != states, own, merged) if self._local > 1 else own
-        return merged, each[1][0]
+        for each in own:  # a slot belongs to one replica, and the others leave it as it was
+            merged = tf.where(each != states, each, merged) if self._local > 1 else each
+        return merged, faults[0]
 
-    def _replica(self, element: Any, states: tf.Tensor, factor: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def _replica(self, element: Any, states: tf.Tensor, factor: Any) -> tuple[Any, ...]:
+        """Return new states, faults, and gradients if others are to be waited for."""
         context = tf.distribute.get_replica_context()
         replica = 0 if self._local == 1 else int(context.replica_id_in_sync_group) % self._local
         batch = self._how.rows_of(Batch.of(element), replica, self._local)
         gradients, states, changes = self._how.gradients(batch, states, replica)
+        if self._applying.gathers:
+            gradients = self._dense(gradients)
         if self._replicas > 1:
             self._sliced |= any(isinstance(one, tf.IndexedSlices) for one in gradients)
             gradients = sum_over_replicas(context, gradients)
         gradients, faults = self._how.summed(gradients)
         for variable, value in changes:
             variable.assign(value)
-        self._apply(gradients, factor)
+        if self._applying.gathers:
+            return states, faults, *gradients
+        self._applying.apply(gradients, factor)
         return states, faults
 
-    def _apply(self, gradients: list[Any], factor: Any) -> None:
-        optimizer, weights = self._model.optimizer, self._model.trainable_weights
-        with ExitStack() as stack:
-            if factor is not None:
-                stack.enter_context(scaled_rate(optimizer, factor))
-            optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    def _dense(self, gradients: list[Any]) -> list[Any]:
+        """Gradients as tensors; those of weights that have none are 0, as they are gathered."""
+        rest = gradients[len(self._model.trainable_weights) :]
+        pairs = zip(gradients, self._model.trainable_weights, strict=False)
+        dense = [tf.zeros(w.shape, w.dtype) if g is None else g for g, w in pairs]
+        return [*(tf.convert_to_tensor(one) for one in dense), *rest]
 
     @contextmanager
     def _lent(self) -> Iterator[None]:

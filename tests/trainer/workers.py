@@ -1,0 +1,61 @@
+"""Starts worker processes that find each other by TF_CONFIG, and collects what they found."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def start_workers(
+    size: int, folder: Path, *arguments: str, **more: str
+) -> list[subprocess.Popen[bytes]]:
+    """Start `size` processes of elastic_worker.py; a single one gets no TF_CONFIG."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(size)]
+    started = []
+    for rank in range(size):
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+        environment.pop("TF_CONFIG", None)
+        task = {"type": "worker", "index": rank}
+        if size > 1:
+            cluster = {"worker": addresses}
+            environment["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
+        with (folder / f"log.{size}.{rank}").open("wb") as log:
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, str(HERE / "elastic_worker.py"), str(folder), *arguments],
+                    env={**environment, **more},
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+    return started
+
+
+def run_workers(size: int, folder: Path, *cases: str, timeout: float = 280) -> list[dict[str, Any]]:
+    """Run the cases on `size` workers and return what each worker found, by case."""
+    processes = start_workers(size, folder, *cases)
+    try:
+        for rank, process in enumerate(processes):
+            code = process.wait(timeout)
+            assert code == 0, (folder / f"log.{size}.{rank}").read_text()[-4000:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    found = [folder / f"found.{size}.{rank}.json" for rank in range(size)]
+    return [json.loads(path.read_text()) for path in found]
