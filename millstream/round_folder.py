@@ -40,7 +40,7 @@ class RoundFolder:
         self.path = path
         self.weights = path / "weights.npz"
         self.test_rows = path / "test.arrow"
-        self._plan: Plan | None = None
+        self._known: tuple[Marker, Plan] | None = None  # of a round that happened
 
     @property
     def number(self) -> int:
@@ -59,8 +59,8 @@ class RoundFolder:
 
     def plan(self) -> Plan:
         """The round's plan."""
-        if self._plan is not None:
-            return self._plan
+        if self._known is not None:
+            return self._known[1]
         path = self.path / "plan.json"
         try:
             plan = Plan.from_json(parse(path, self._content("plan.json")))
@@ -70,7 +70,7 @@ class RoundFolder:
                 told if told.startswith(str(path)) else f"{self.path}/{told}"
             ) from error
         if self.done:
-            self._plan = plan
+            self._known = self._marker(), plan
         return plan
 
     def report(self) -> dict[str, Any]:
@@ -145,6 +145,7 @@ class RoundFolder:
         before = None if parent is None else self.path.with_name(f"{parent:06d}") / "DONE"
         link = file_digest(before) if before is not None and before.exists() else None
         write_bytes(self.path / "DONE", Marker.of(self.path, digest, link).encode())
+        self._known = None
 
     def digest(self) -> str:
         """SHA-256 of the weights, as the marker recorded it."""
@@ -191,7 +192,7 @@ class RoundFolder:
         check_digest(path, (self._marker().files or {}).get(path.name), found)
 
     def _marker(self) -> Marker:
-        return Marker.read(self.path / "DONE")
+        return Marker.read(self.path / "DONE") if self._known is None else self._known[0]
 
     def _content(self, name: str) -> bytes:
         content = read_bytes(self.path / name)
