@@ -122,10 +122,15 @@ class RoundFolder:
         """Store durably what drift detection goes on with; it has a format of its own."""
         write_bytes(self.path / "drift.npz", state)
 
+    @property
+    def is_published(self) -> bool:
+        """Whether publication has ended."""
+        return (self.path / "published.json").exists()
+
     def published(self) -> dict[str, Any] | None:
         """What publication came to, or None if it has not ended."""
         path = self.path / "published.json"
-        if not path.exists():
+        if not self.is_published:
             return None
         content = read_bytes(path)
         value = parse(path, content)
