@@ -79,7 +79,7 @@ class RoundStore:
             check_follows(folder.plan(), before.plan().end if before else None)
             if before is not None:
                 folder.check_parent(before)
-            if folder is rounds[-1] or folder.published() is None:
+            if folder is rounds[-1] or not folder.is_published:
                 folder.check()
             before = folder
 
