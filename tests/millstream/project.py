@@ -46,7 +46,9 @@ seconds = 30
 [registry]
 name = "{name}"
 min_rows = 20
-min_gain = -1.0
+[gate]
+margin = 1.0
+must_beat_baseline = false
 [compress]
 max_loss = 0.05
 max_output_difference = 0.2

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,17 @@ import pytest
 from mlflow import MlflowClient
 
 from ingest import Rows
+from millstream.board import Board
+from millstream.champion import Champion
+from millstream.config import load_config
+from millstream.evidence import make_evidence
+from millstream.local import open_registry
+from millstream.pipeline import open_pipeline
+from millstream.publish import choose, measure_rungs, publish_round
 from millstream.round_store import RoundStore
 from millstream.summary import summaries
 from registry import LiteModel, ModelRegistry
+from trainer import FirstVersion
 
 from .project import Project, create_topic, make_project, make_rows
 
@@ -85,6 +94,44 @@ def test_tags_tell_which_records_made_a_version(finished: Project, registry: Mod
         assert version.tags["millstream.recipe"] == plan.recipe
 
 
+def test_each_version_tells_how_it_was_compared(finished: Project, registry: ModelRegistry) -> None:
+    first, *others = registry.versions()
+    assert "no champion yet" in first.reason
+    for version in others:
+        tags, folder = version.tags, RoundStore(finished.state_dir / "rounds").folder(version.round)
+        numbers = (folder.published() or {})["gate"]
+        assert (numbers["compare"], numbers["test"], numbers["threshold"]) == (
+            "paired",
+            "delong",
+            -1,
+        )
+        assert float(tags["millstream.gate.gain"]) == pytest.approx(numbers["gain"], rel=1e-5)
+        assert version.metrics["gate_low"] == pytest.approx(numbers["low"])
+        assert f"{numbers['gain']:+.4f}, at least {numbers['low']:+.4f}" in version.reason
+        client = MlflowClient(f"sqlite:///{finished.state_dir / 'mlflow.db'}")
+        text = client.get_model_version(finished.topic, str(version.version)).description
+        assert text.startswith(version.reason)
+        assert "by DeLong's test" in text
+
+
+def test_a_verdict_is_the_same_again(finished: Project) -> None:
+    """After a kill between registration and its note the round is published again."""
+    config = load_config(finished.directory / "millstream.toml")
+    pipeline = open_pipeline(config, open_registry(config), Board(finished.state_dir / "r.json"))
+    folder = RoundStore(finished.state_dir / "rounds").complete()[-1]
+    before = folder.published()
+    (folder.path / "published.json").unlink()
+    publish_round(pipeline, folder)
+    assert folder.published() == before
+    held = replace(pipeline.gate, first=FirstVersion(burn_in_rounds=100))
+    rows = Rows.load(folder.test_rows).sorted_by_identity()
+    measured, _ = measure_rungs(pipeline, rows)
+    evidence = make_evidence(pipeline, folder, rows, measured, Champion())
+    chosen, verdict = choose(replace(pipeline, gate=held), measured, evidence)
+    assert verdict.reason == f"burn-in: round {folder.number} of 100 that are not promoted"
+    assert chosen.artifact.rung == (before or {})["rung"]
+
+
 def test_it_learns(finished: Project) -> None:
     last = summaries(RoundStore(finished.state_dir / "rounds"))[-1].prequential
     assert last["learner"]["auc"] > 0.85
@@ -143,6 +190,7 @@ def test_status_and_versions_tell_the_rounds(finished: Project) -> None:
     table = finished.command("versions", COLUMNS="200")
     assert table.code == 0
     assert "champion" in table.output
+    assert "≥" in table.output
 
 
 def test_a_round_replays_bit_for_bit(finished: Project) -> None:
