@@ -72,7 +72,7 @@ def _trainer_exit_code(error: BaseException) -> int | None:
     trainer = sys.modules.get("trainer")
     if trainer is None:
         return None
-    if isinstance(error, (trainer.ModelError, trainer.SettingsError)):
+    if isinstance(error, (trainer.CallbackError, trainer.ModelError, trainer.SettingsError)):
         return 2
     if isinstance(error, trainer.CheckpointError):
         return 6
