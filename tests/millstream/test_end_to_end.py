@@ -119,17 +119,19 @@ def test_a_verdict_is_the_same_again(finished: Project) -> None:
     config = load_config(finished.directory / "millstream.toml")
     pipeline = open_pipeline(config, open_registry(config), Board(finished.state_dir / "r.json"))
     folder = RoundStore(finished.state_dir / "rounds").complete()[-1]
-    before = folder.published()
+    before = folder.published() or {}
     (folder.path / "published.json").unlink()
     publish_round(pipeline, folder)
-    assert folder.published() == before
+    again = folder.published() or {}
+    assert again.pop("seconds").keys() == before.pop("seconds").keys()
+    assert again == before
     held = replace(pipeline.gate, first=FirstVersion(burn_in_rounds=100))
     rows = Rows.load(folder.test_rows).sorted_by_identity()
     measured, _ = measure_rungs(pipeline, rows)
     evidence = make_evidence(pipeline, folder, rows, measured, Champion())
     chosen, verdict = choose(replace(pipeline, gate=held), measured, evidence)
     assert verdict.reason == f"burn-in: round {folder.number} of 100 that are not promoted"
-    assert chosen.artifact.rung == (before or {})["rung"]
+    assert chosen.artifact.rung == before["rung"]
 
 
 def test_it_learns(finished: Project) -> None:
