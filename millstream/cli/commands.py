@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from millstream.cli import dead_letters, demo, doctor, models, preview, replay, run, setup, stream
+from millstream.cli import (
+    dead_letters,
+    demo,
+    doctor,
+    models,
+    preview,
+    replay,
+    run,
+    setup,
+    stream,
+    trigger,
+)
 
 __all__ = ["register"]
 
