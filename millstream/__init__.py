@@ -49,7 +49,14 @@ if TYPE_CHECKING:
     from millstream.service import RunOptions, run_service
     from millstream.stack.kafka import EmbeddedKafka
     from registry import LiteModel, ModelRegistry, ModelVersion
-    from trainer import ShardedDense, ShardedEmbedding, StreamNormalization, virtual_devices
+    from trainer import (
+        Evidence,
+        ShardedDense,
+        ShardedEmbedding,
+        StreamNormalization,
+        Verdict,
+        virtual_devices,
+    )
 
 __all__ = [
     "Augmentations",
@@ -61,6 +68,7 @@ __all__ = [
     "Decoded",
     "Decoder",
     "EmbeddedKafka",
+    "Evidence",
     "ExampleDecoder",
     "Field",
     "JsonDecoder",
@@ -87,6 +95,7 @@ __all__ = [
     "StreamNormalization",
     "StreamState",
     "Unframed",
+    "Verdict",
     "arrow",
     "dataset",
     "decode_audio",
@@ -104,6 +113,7 @@ _HOMES = {
     "Config": "millstream.config",
     "ConfigError": "millstream.errors",
     "EmbeddedKafka": "millstream.stack.kafka",
+    "Evidence": "trainer",
     "LiteModel": "registry",
     "MillstreamError": "millstream.errors",
     "ModelRegistry": "registry",
@@ -112,6 +122,7 @@ _HOMES = {
     "ShardedDense": "trainer",
     "ShardedEmbedding": "trainer",
     "StreamNormalization": "trainer",
+    "Verdict": "trainer",
     "arrow": "ingest.arrow",
     "dataset": "ingest.stream.dataset",
     "load_config": "millstream.config",

@@ -52,6 +52,7 @@ class GateConfig(Section):
     burn_in_rounds: Annotated[int, Field(ge=0)] = 0
     burn_in_rows: Annotated[int, Field(ge=0)] = 0
     must_beat_baseline: bool = True
+    own: str | None = None
     guards: tuple[GuardSpec, ...] = ()
 
     @model_validator(mode="after")

@@ -17,6 +17,9 @@ from millstream.recipe import round_seed
 from millstream.round_store import RoundFolder
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     import trainer
 
 __all__ = ["make_evidence"]
@@ -40,13 +43,8 @@ def make_evidence(
     """
     import trainer
 
-    config, schema = pipeline.config, pipeline.schema
-    statistics, plan = statistics_of(schema, folder), folder.plan()
-    known = schema_of(schema, vocabularies_of(schema, folder))
-    labels, weights = rows.labels(schema), rows.weights(schema)
-    float32 = measured[FLOAT32]
-    sliced = sorted({guard.slice for guard in config.gate.guards if guard.slice is not None})
-    task, classes = config.train.task, float32.output.shape[-1]
+    schema, task, plan = pipeline.schema, pipeline.config.train.task, folder.plan()
+    float32, labels, weights = measured[FLOAT32], rows.labels(schema), rows.weights(schema)
     answers = trainer.Answers(
         task=task,
         labels=labels,
@@ -54,7 +52,7 @@ def make_evidence(
         champion=champion.output,
         float32=float32.output,
         weights=weights,
-        groups=groups_of(sliced, rows, known, statistics, config.prequential.slice_bins),
+        groups=guarded_groups(pipeline, folder, rows),
     )
     evidence = trainer.Evidence(
         candidate=float32.scores,
@@ -63,9 +61,9 @@ def make_evidence(
         output_difference=0.0,
         rows=len(rows),
         answers=answers,
-        baseline=trainer.score_constant(task, labels, weights, classes),
+        baseline=trainer.score_constant(task, labels, weights, float32.output.shape[-1]),
         rounds=folder.number,
-        trained_rows=statistics.rows,
+        trained_rows=statistics_of(schema, folder).rows,
         seed=round_seed(plan.seed, plan.round),
     )
 
@@ -78,3 +76,16 @@ def make_evidence(
         )
 
     return of
+
+
+def guarded_groups(
+    pipeline: Pipeline, folder: RoundFolder, rows: Rows
+) -> dict[str, NDArray[np.str_]]:
+    """By field the value of each row, of the fields that guards look at."""
+    config, schema = pipeline.config, pipeline.schema
+    names = sorted({guard.slice for guard in config.gate.guards if guard.slice is not None})
+    if not names:
+        return {}
+    known = schema_of(schema, vocabularies_of(schema, folder))
+    statistics = statistics_of(schema, folder)
+    return groups_of(names, rows, known, statistics, config.prequential.slice_bins)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from millstream.config import Config
 from millstream.config_gate import GuardSpec
+from millstream.errors import ConfigError
 
 if TYPE_CHECKING:
     import trainer
@@ -14,7 +16,11 @@ __all__ = ["make_gate"]
 
 
 def make_gate(config: Config) -> trainer.ScoreGate:
-    """The gate that the configuration describes."""
+    """The gate that the configuration describes.
+
+    Raises:
+        ConfigError: the function of the user's own cannot be loaded.
+    """
     import trainer
 
     section = config.gate
@@ -36,7 +42,25 @@ def make_gate(config: Config) -> trainer.ScoreGate:
         first=trainer.FirstVersion(
             section.burn_in_rounds, section.burn_in_rows, section.must_beat_baseline
         ),
+        own=load_own(config),
     )
+
+
+def load_own(config: Config) -> Callable[[trainer.Evidence], trainer.Verdict] | None:
+    """The function that `gate.own` names, if it names one.
+
+    Raises:
+        ConfigError: it cannot be loaded.
+    """
+    import trainer
+
+    if config.gate.own is None:
+        return None
+    try:
+        function: Any = trainer.load_builder(config.gate.own, config.directory)
+    except trainer.ModelError as error:
+        raise ConfigError(f"gate.own: {error}") from error
+    return function  # type: ignore[no-any-return]
 
 
 def make_guard(spec: GuardSpec, metric: str) -> trainer.Guard:

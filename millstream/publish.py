@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest import Rows
-from millstream.champion import ask_champion, score_output
+from millstream.champion import Champion, ask_champion, score_output
 from millstream.describe import PARENT_TAG, WEIGHTS_TAG, describe
 from millstream.evidence import make_evidence
 from millstream.fitting import exportable
@@ -73,20 +73,13 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         champion = ask_champion(pipeline, champion_before(pipeline, folder), rows, schema)
         evidence = make_evidence(pipeline, folder, rows, measured, champion)
         chosen, verdict = choose(pipeline, measured, evidence)
-    outcome = {
-        **tell(chosen, measured[FLOAT32]),
-        "skipped_rungs": skipped,
-        "champion_version": champion.version.version if champion.version else None,
-        "champion_scores": champion.scores,
-        "champion_note": champion.note,
-        "test_rows": len(rows),
-        "gate": dict(verdict.numbers),
-    }
+    told = tell_verdict(verdict, champion, len(rows))
+    outcome = {**tell(chosen, measured[FLOAT32]), "skipped_rungs": skipped, **told}
     with seconds.part("register"):
         publication = describe(pipeline, folder, chosen, verdict, outcome)
         version = pipeline.registry.publish(publication)
-    told = {name: getattr(version, name) for name in ("version", "run_id", "promoted", "reason")}
-    folder.write_published(finite(outcome | told | {"seconds": seconds.read()}))
+    now = {name: getattr(version, name) for name in ("version", "run_id", "promoted", "reason")}
+    folder.write_published(finite(outcome | now | {"seconds": seconds.read()}))
     tell_champion(pipeline)
 
 
@@ -119,6 +112,17 @@ def export_learner(pipeline: Pipeline) -> bytes:
 
     model = exportable(pipeline.config, pipeline.learner.model)
     return export_float32(trainer.unsharded(model))
+
+
+def tell_verdict(verdict: Verdict, champion: Champion, rows: int) -> dict[str, Any]:
+    """What the gate found on so many test rows, and the version that it compared with."""
+    return {
+        "champion_version": champion.version.version if champion.version else None,
+        "champion_scores": champion.scores,
+        "champion_note": champion.note,
+        "test_rows": rows,
+        "gate": dict(verdict.numbers),
+    }
 
 
 def measure_rungs(pipeline: Pipeline, rows: Rows) -> tuple[dict[str, Measured], dict[str, str]]:

@@ -74,7 +74,7 @@ PUBLIC = {
         RawDecoder RecordBatch RegistrySettings Rows RunOptions Schema SchemaRegistry
         Statistics StreamNormalization StreamState Unframed arrow dataset decode_audio
         decode_images load_config log_mel run_service spectrogram training_dataset
-        Augmentations Step make_augmentation
+        Augmentations Step make_augmentation Evidence Verdict
         ShardedDense ShardedEmbedding virtual_devices
     """,
 }

@@ -1,12 +1,12 @@
 """The gate: whether a measured candidate becomes the champion."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from trainer.comparison import Comparison
-from trainer.errors import SettingsError
+from trainer.errors import SettingsError, one_line
 from trainer.evidence import Evidence
 from trainer.first_version import FirstVersion
 from trainer.guards import Guard
@@ -62,6 +62,8 @@ class ScoreGate:
         test: The paired test, also that of the guards.
         guards: What else must not get worse.
         first: What holds the first promotion back.
+        own: Asked last, about what all others would promote: a function of the user's, from
+            evidence to verdict. One that raises, or returns something else, refuses.
     """
 
     metric: str
@@ -73,6 +75,7 @@ class ScoreGate:
     test: PairedTest = field(default_factory=PairedTest)
     guards: tuple[Guard, ...] = ()
     first: FirstVersion = field(default_factory=FirstVersion)
+    own: Callable[[Evidence], Verdict] | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -95,6 +98,10 @@ class ScoreGate:
 
     def decide(self, evidence: Evidence) -> Verdict:
         """Return the verdict; the first check that fails gives the reason."""
+        verdict = self._decide(evidence)
+        return self._asked(verdict, evidence) if self.own and verdict.promote else verdict
+
+    def _decide(self, evidence: Evidence) -> Verdict:
         reason = self.unfaithful(evidence)
         if reason is not None:
             return Verdict(False, reason)
@@ -177,6 +184,20 @@ class ScoreGate:
             if result.reason is not None:
                 return Verdict(False, result.reason, numbers)
         return Verdict(True, verdict.reason, numbers)
+
+    def _asked(self, verdict: Verdict, evidence: Evidence) -> Verdict:
+        try:
+            told = self.own(evidence) if self.own else verdict
+        except Exception as error:  # noqa: BLE001 - it is the user's code, and may raise anything
+            name = type(error).__name__
+            return replace(verdict, promote=False, reason=one_line(f"gate.own: {name}: {error}"))
+        if not isinstance(told, Verdict):
+            reason = f"gate.own: expected a Verdict, got {type(told).__name__}"
+            return replace(verdict, promote=False, reason=reason)
+        if told.promote:
+            return verdict
+        reason = one_line(told.reason) or "no reason given"
+        return replace(verdict, promote=False, reason=f"gate.own: {reason}")
 
 
 def _gain(metric: str, new: float, old: float) -> float:

@@ -9,7 +9,7 @@ import pytest
 from millstream.config import Config, load_config
 from millstream.errors import ConfigError
 from millstream.gate import make_gate
-from trainer import FirstVersion, Guard, PairedTest
+from trainer import Evidence, FirstVersion, Guard, PairedTest, Verdict
 
 from .test_config import GOOD, write
 
@@ -130,3 +130,18 @@ def test_a_vocabulary_that_grows_may_get_the_word_later(tmp_path: Path) -> None:
 def test_min_gain_is_for_scores_alone(tmp_path: Path, gate: str) -> None:
     with pytest.raises(ConfigError, match=r"registry\.min_gain is for gate\.compare = .score."):
         load(tmp_path, f"[gate]\n{gate}", registry="min_gain = 0.0")
+
+
+def test_a_function_of_ones_own_is_loaded_from_a_file(tmp_path: Path) -> None:
+    lines = (
+        "from millstream import Verdict",
+        "def gate(evidence):",
+        "    return Verdict(True, 'x')",
+    )
+    (tmp_path / "model.py").write_text("\n".join(lines))
+    own = make_gate(load(tmp_path, '[gate]\nown = "model:gate"')).own
+    assert own is not None
+    assert own(Evidence({}, {}, None, 0.0, 0)) == Verdict(True, "x")
+    assert make_gate(load(tmp_path)).own is None
+    with pytest.raises(ConfigError, match=r"gate\.own: .*a function gat\(\).*did you mean .gate"):
+        make_gate(load(tmp_path, '[gate]\nown = "model:gat"'))

@@ -10,7 +10,7 @@ import pytest
 from known_pairs import make_pair
 
 import trainer
-from trainer import Answers, Evidence, FirstVersion, Guard, PairedTest, ScoreGate, score
+from trainer import Answers, Evidence, FirstVersion, Guard, PairedTest, ScoreGate, Verdict, score
 from trainer import score_constant as constant
 
 GATE = ScoreGate("auc", compare="paired", min_rows=100)
@@ -214,7 +214,39 @@ def test_burn_ins_out_of_range(name: str) -> None:
         FirstVersion(**{name: -1})
 
 
+def disagree(evidence: Evidence) -> Verdict:
+    return Verdict(False, f"{evidence.rows} rows\nare not mine")
+
+
+def fail(evidence: Evidence) -> Verdict:
+    raise KeyError("night")
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        (disagree, "gate.own: 4000 rows are not mine"),
+        (fail, "gate.own: KeyError: 'night'"),
+        (lambda evidence: True, "gate.own: expected a Verdict, got bool"),
+        (lambda evidence: Verdict(False, " "), "gate.own: no reason given"),
+    ],
+)
+def test_a_function_of_ones_own_may_refuse(own, reason: str) -> None:
+    verdict = replace(GATE, own=own).decide(of_pair(4000, better=True))
+    assert (verdict.promote, verdict.reason) == (False, reason)
+    assert verdict.numbers["gain"] > 0
+
+
+def test_a_function_of_ones_own_promotes_nothing_that_others_refuse() -> None:
+    gate = replace(SUPERIOR, own=lambda evidence: Verdict(True, "mine"))
+    worse, better = of_pair(4000, better=False), of_pair(4000, better=True)
+    assert gate.decide(worse) == SUPERIOR.decide(worse)
+    assert gate.decide(better) == SUPERIOR.decide(better)
+
+
 GATES = {
+    "own": (replace(GATE, own=disagree), "auc"),
+    "own that fails": (replace(GATE, own=fail), "auc"),
     "paired": (GATE, "auc"),
     "superior": (replace(SUPERIOR, first=HELD), "auc"),
     "bootstrap": (replace(GATE, test=PairedTest(test="bootstrap", resamples=100)), "auc"),
