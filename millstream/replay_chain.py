@@ -72,7 +72,7 @@ def replay_chain(
     pipeline.store.check_chain()
     check_settings(pipeline, rounds)
     check_records(pipeline, servers, last)
-    reactions = [getattr(folder.plan(), "reaction", None) for folder in rounds]
+    reactions = [folder.plan().reaction for folder in rounds]
     needed = {reaction.start_round for reaction in reactions if reaction is not None}
     found: list[Replay] = []
     with scratch(pipeline) as again:
@@ -203,7 +203,7 @@ def again_after(
     return compare_weights(pipeline, recorded, window.counts.seen, tolerance, differing)
 
 
-def forget(again: Pipeline, number: int, needed: set[int]) -> None:
+def forget(again: Pipeline, number: int, needed: set[int | None]) -> None:
     """Remove the weights and rows of a round that no later one begins from."""
     folder = again.store.folder(number)
     if number >= 0 and number not in needed:
