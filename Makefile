@@ -10,7 +10,7 @@ ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio
+.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-drift examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -92,6 +92,9 @@ bench-json: $(STAMP)  ## measure engines that parse JSON (a minute)
 
 bench-sampling: $(STAMP)  ## measure samplers, and a history of a million rows (two minutes)
 	$(VENV)/bin/python -m bench.sampling $(ARGS)
+
+bench-drift: $(STAMP)  ## drift: delays, false alarms, what reactions give (two minutes)
+	$(VENV)/bin/python -m bench.drift $(ARGS)
 
 examples: $(STAMP)  ## run the examples of sampling and augmentation (some minutes)
 	$(VENV)/bin/python -m examples.imbalanced

@@ -54,7 +54,7 @@ def test_kswin_is_bounded() -> None:
     [
         (Adwin(), river.drift.ADWIN),
         (PageHinkley(), lambda: river.drift.PageHinkley(mode="both")),
-        (Kswin(), lambda: river.drift.KSWIN(0.0001, 100, 30, seed=9)),
+        (Kswin(), lambda: river.drift.KSWIN(0.0005, 100, 30, seed=9)),
     ],
 )
 def test_alarms_are_rivers(kind, theirs) -> None:

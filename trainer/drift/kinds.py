@@ -145,7 +145,7 @@ class Kswin:
         stat_size: The newest of them that are compared, at most half.
     """
 
-    alpha: float = 0.0001
+    alpha: float = 0.0005
     window_size: int = 100
     stat_size: int = 30
 
