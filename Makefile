@@ -10,7 +10,7 @@ ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-drift examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio
+.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -73,6 +73,9 @@ $(TFIO_AUDIO): pyproject.toml constraints-tfio.txt | $(STAMP)
 		-c constraints-tfio.txt -e '.[tfio]' pytest==9.2.0 pytest-timeout==2.4.0
 	@touch $@
 
+chaos: $(STAMP)  ## kill service, workers and broker at 100 random instants (half an hour); ARGS="--kills 20"
+	$(VENV)/bin/python -m tests.chaos $(ARGS)
+
 lint: $(STAMP)  ## check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -92,6 +95,9 @@ bench-json: $(STAMP)  ## measure engines that parse JSON (a minute)
 
 bench-sampling: $(STAMP)  ## measure samplers, and a history of a million rows (two minutes)
 	$(VENV)/bin/python -m bench.sampling $(ARGS)
+
+bench-prequential: $(STAMP)  ## streams of river's, millstream beside river's models (a quarter of an hour)
+	$(VENV)/bin/python -m bench.prequential $(ARGS)
 
 bench-drift: $(STAMP)  ## drift: delays, false alarms, what reactions give (two minutes)
 	$(VENV)/bin/python -m bench.drift $(ARGS)
