@@ -41,11 +41,11 @@ def gate_metrics(numbers: Mapping[str, Any]) -> dict[str, float]:
 
 
 def tell_gain(tags: Mapping[str, str]) -> str:
-    """The gain over the champion in a few characters, from a version's tags: `+0.006 ≥ +0.003`."""
+    """The gain over the champion from a version's tags, and below it the least that it may be."""
     gain, low = (_number(tags, name) for name in ("gain", "low"))
     if gain is None:
         return "-"
-    return f"{gain:+.4f}" if low is None else f"{gain:+.4f} ≥ {low:+.4f}"
+    return f"{gain:+.4f}" if low is None else f"{gain:+.4f}\n≥ {low:+.4f}"
 
 
 def gate_text(reason: str, numbers: Mapping[str, Any], champion: int | None) -> str:

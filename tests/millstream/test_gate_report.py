@@ -45,7 +45,7 @@ def test_tags_are_not_longer_than_the_registry_takes() -> None:
 
 
 def test_the_gain_is_told_in_a_few_characters() -> None:
-    assert tell_gain(gate_tags(NUMBERS, 4000)) == "+0.0061 ≥ +0.0031"
+    assert tell_gain(gate_tags(NUMBERS, 4000)) == "+0.0061\n≥ +0.0031"
     assert tell_gain(gate_tags({"compare": "score", "gain": -0.002}, 4000)) == "-0.0020"
     assert tell_gain({"millstream.gate.gain": "much"}) == "-"
     assert tell_gain({}) == "-"
