@@ -97,14 +97,12 @@ def exported(config: Config, folder: RoundFolder, model: keras.Model) -> float:
     tflite = versions.tflite(version)
     features = Rows.load(folder.test_rows).features(make_schema(config))
     expected = trainer.Learner(model).predict(features)
+    print(f"\npredictions of LiteRT beside the sharded model's, on {len(expected):,} rows")
     full = registry.export_float32(trainer.unsharded(model))
-    apart = [
-        float(np.abs(registry.LiteModel(data).predict(features) - expected).max())
-        for data in (full, tflite)
-    ]
-    rows = len(expected)
-    print(f"\nfloat32 LiteRT, {len(full):,} bytes: at most {apart[0]:.1e} off on {rows:,} rows")
-    print(f"version {version.version}, {version.rung}, {len(tflite):,} bytes: {apart[1]:.1e}")
+    apart = []
+    for name, data in (("float32", full), (f"version {version.version}, {version.rung}", tflite)):
+        apart.append(float(np.abs(registry.LiteModel(data).predict(features) - expected).max()))
+        print(f"{name}: {len(data):,} bytes, at most {apart[-1]:.1e} off")
     return apart[0]
 
 

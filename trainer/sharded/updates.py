@@ -6,11 +6,12 @@ would come to the first device for its arithmetic, and go back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from trainer.sharded.finding import is_sharded
 
@@ -20,8 +21,8 @@ __all__ = ["update_in_place"]
 def update_in_place(model: keras.Model) -> None:
     """Let a sharded model's optimizer compute each variable's step on the variable's own device.
 
-    That is the step itself and the decay of weights; gradients stay where they are. What else an
-    optimizer may do still is computed on the first device: clipping, moving averages of weights,
+    That is clipping, the decay of weights and the step itself; gradients stay where they are. What
+    else an optimizer may do still is computed on the first device: moving averages of weights,
     accumulated gradients, the scaling of losses. No result changes by it. A model without sharded
     layers is left alone.
 
@@ -45,5 +46,38 @@ def update_in_place(model: keras.Model) -> None:
                 decay([variable])
 
     optimizer.update_step, optimizer._apply_weight_decay = step_there, decay_there
+    optimizer._clip_gradients = _clipping(optimizer)
     # With one replica there is nothing to sum, but all gradients would come together for it.
     optimizer._all_reduce_sum_gradients = list
+
+
+def _clipping(optimizer: keras.optimizers.Optimizer) -> Callable[[Sequence[Any]], list[Any]]:
+    """As the optimizer clips, each gradient on its device."""
+    clip = optimizer._clip_gradients
+
+    def clip_there(gradients: Sequence[Any]) -> list[Any]:
+        if optimizer.global_clipnorm:
+            return _clipped_by_global_norm(gradients, optimizer.global_clipnorm)
+        clipped = []
+        for gradient in gradients:
+            with tf.device(gradient.device):
+                clipped += clip([gradient])
+        return clipped
+
+    return clip_there
+
+
+def _clipped_by_global_norm(gradients: Sequence[Any], most: float) -> list[Any]:
+    """Keras's formula: only one number of each gradient leaves its device."""
+    squares = []
+    for gradient in gradients:
+        with tf.device(gradient.device):
+            squares.append(ops.sum(ops.square(gradient)))
+    norm = ops.sqrt(ops.sum(ops.stack(squares)))
+    factor = most * ops.minimum(1.0 / norm, 1.0 / most)
+    factor += norm - norm  # NaN if the norm is not finite
+    scaled = []
+    for gradient in gradients:
+        with tf.device(gradient.device):
+            scaled.append(gradient * factor)
+    return scaled
