@@ -1,0 +1,1 @@
+"""Kills at random instants, for as long as one likes: `make chaos`."""

@@ -1,0 +1,94 @@
+"""The service under attack: started again whenever it was killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from millstream.round_store import RoundStore
+from millstream.stack.kafka import EmbeddedKafka
+from tests.millstream.project import Project, read_all
+
+__all__ = ["Stream"]
+
+
+class Stream:
+    """A project's service with some workers, and the broker that it reads.
+
+    Attributes:
+        starts: how often the service was started.
+    """
+
+    def __init__(self, project: Project, broker: EmbeddedKafka, workers: int) -> None:
+        self.project, self.broker, self.workers = project, broker, workers
+        self.starts = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *options: str) -> None:
+        """Start the service."""
+        self.starts += 1
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "millstream", "run", "--workers", str(self.workers), *options],
+            cwd=self.project.directory,
+            stdout=subprocess.DEVNULL,
+            stderr=(self.project.directory / "service.log").open("ab"),
+        )
+
+    @property
+    def pid(self) -> int:
+        """Of the process that looks after the workers."""
+        assert self._process is not None
+        code = self._process.poll()
+        assert code is None, f"the service ended by itself with {code}; see service.log"
+        return self._process.pid
+
+    def worker_pid(self, rank: int) -> int | None:
+        """Of a worker, if it runs now."""
+        listed = subprocess.run(
+            ["pgrep", "-P", str(self.pid)], capture_output=True, text=True, check=False
+        ).stdout.split()
+        found = [pid for pid in map(int, listed) if rank_of(pid) == rank]
+        return found[0] if found else None
+
+    def restart(self) -> None:
+        """Start the service again after it was killed; its workers end with it."""
+        assert self._process is not None
+        self._process.wait()
+        self.start()
+
+    def finish(self) -> None:
+        """Stop, then read all that is left."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(300)
+        self.start("--stop-when-idle", "3")
+        assert self._process.wait(900) == 0
+
+    def check_dead_letters(self, store: RoundStore, numbers: list[int], bad: int) -> None:
+        """Each bad record is in the dead-letter topic, once."""
+        counted = sum(store.folder(number).report()["counts"]["bad"] for number in numbers)
+        letters = read_all(self.project.servers, f"{self.project.topic}.dead-letters")
+        names = ("millstream.topic", "millstream.partition", "millstream.offset")
+        identities = {tuple(dict(letter.headers)[name] for name in names) for letter in letters}
+        assert len(identities) == len(letters) == counted == bad
+
+    def restart_broker(self) -> None:
+        """Start the broker again on its own data, and give everyone a moment to find it."""
+        self.broker.stop()
+        self.broker.start()
+        time.sleep(1.0)
+
+
+def rank_of(pid: int) -> int | None:
+    """The rank of a worker, by its environment; None if the process is none, or gone."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    for variable in variables:
+        if variable.startswith(b"TF_CONFIG="):
+            return int(json.loads(variable.partition(b"=")[2])["task"]["index"])
+    return None
