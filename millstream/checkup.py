@@ -17,7 +17,7 @@ from millstream.augmenting import make_steps, tell_steps
 from millstream.checkup_format import check_format, schema_ids, tell_ids
 from millstream.config import Config
 from millstream.decoding import make_decoder
-from millstream.fitting import make_model
+from millstream.fitting import make_callbacks, prepare, tell
 from millstream.local import open_kafka, open_registry, require_broker
 from millstream.pipeline import make_registry, make_schema, source_options
 from millstream.sampling import make_sample_settings
@@ -131,11 +131,14 @@ def check_model(config: Config) -> str:
 
     schema = make_schema(config)
     check_trainable(schema)
-    model = make_model(config)
+    made = prepare(config)
+    model, told = made.model, tell(made)
+    make_callbacks(config)
     check_fits(model, schema)
     if config.sample.importance:
         trainer.check_score(model, config.sample.importance.score)
-    return f"{config.train.model}: {model.count_params():,} parameters, inputs fit the schema"
+    found = f"{config.train.model}: {model.count_params():,} parameters, inputs fit the schema"
+    return f"{found}; {told}" if told else found
 
 
 def check_augment(config: Config) -> str:

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
     import trainer
 
-__all__ = ["exportable", "make_callbacks", "make_model", "make_options", "train_settings"]
+__all__ = [
+    "exportable",
+    "make_callbacks",
+    "make_model",
+    "make_options",
+    "prepare",
+    "tell",
+    "train_settings",
+]
 
 log = logging.getLogger("millstream")
 
@@ -36,18 +44,27 @@ def make_options(config: Config) -> trainer.ModelOptions:
     )
 
 
-def make_model(config: Config, seed: int | None = None) -> keras.Model:
-    """The untrained model, ready to be trained; the same seed gives the same one.
+def prepare(config: Config, seed: int | None = None) -> trainer.Prepared:
+    """The untrained model, ready to be trained, and what was done to it.
 
     Raises:
         trainer.ModelError: the model file, the model, or what is done to it cannot be used.
     """
     import trainer
 
-    section = config.train
-    made = trainer.prepare_model(section.model, config.directory, make_options(config), seed=seed)
+    options = make_options(config)
+    return trainer.prepare_model(config.train.model, config.directory, options, seed=seed)
+
+
+def make_model(config: Config, seed: int | None = None) -> keras.Model:
+    """The untrained model, ready to be trained; the same seed gives the same one.
+
+    Raises:
+        trainer.ModelError: as `prepare`.
+    """
+    made = prepare(config, seed)
     if note := tell(made):
-        log.info("%s: %s", section.model, note)
+        log.info("%s: %s", config.train.model, note)
     return made.model
 
 

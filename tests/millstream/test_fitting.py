@@ -67,13 +67,13 @@ def test_rounds_of_a_tuned_model_are_replayed_bit_for_bit(
         project.directory / "base.keras"
     )
     (project.directory / "callbacks.py").write_text(CALLBACKS)
-    path.write_text(path.read_text().replace('task = "binary"\n', TUNED))
+    text = path.read_text().replace("[trigger]", "[trigger]\nmax_records = 500")
+    path.write_text(text.replace('task = "binary"\n', TUNED))
     create_topic(kafka.bootstrap_servers, topic)
     config = load_config(path)
-    for part in range(2):
-        project.produce(make_rows(500, seed=part))
-        options, board = RunOptions(stop_when_idle_s=1.0), Board(tmp_path / "status.json")
-        run_service(config, options, board, threading.Event())
+    project.produce(make_rows(1000, seed=1))
+    options, board = RunOptions(stop_when_idle_s=1.0), Board(tmp_path / "status.json")
+    run_service(config, options, board, threading.Event())
     folders = RoundStore(project.state_dir / "rounds").complete()
     assert [folder.number for folder in folders] == [0, 1, 2]
     reports = [folder.report()["training"] for folder in folders[1:]]

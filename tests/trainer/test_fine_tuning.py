@@ -1,6 +1,7 @@
 """Models that begin from a file, are frozen in part, or train adapters of low rank."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -69,10 +70,40 @@ def make(project: Path, options: ModelOptions, spec: str = "model:build") -> tra
     return trainer.prepare_model(spec, project, options, seed=3)
 
 
-def train(model: keras.Model, epochs: int = 2) -> trainer.TrainReport:
-    dataset, steps = rows(epochs)
-    settings = TrainSettings(epochs, unmonitored_epochs=epochs)
-    return trainer.Learner(model).train(dataset, steps, None, settings)
+class Tuned(NamedTuple):
+    """A model of the options below, with its variables before and its checkpoints after rounds."""
+
+    model: keras.Model
+    before: dict[str, np.ndarray]
+    folder: Path
+
+
+def options(project: Path) -> ModelOptions:
+    return ModelOptions(
+        start_from=project / "base.keras",
+        freeze=("encoder", "places"),
+        lora_rank=2,
+        lora_layers=("encoder/*", "body"),
+        global_clip_norm=1.0,
+        accumulate=3,
+    )
+
+
+def train(learner: trainer.Learner) -> None:
+    dataset, steps = rows(1)
+    learner.train(dataset, steps, None, TrainSettings(1))
+
+
+@pytest.fixture(scope="module")
+def tuned(project: Path) -> Tuned:
+    """Trained for two rounds."""
+    made = make(project, options(project))
+    before = {v.path: v.numpy() for v in made.model.variables}
+    learner = trainer.Learner(made.model)
+    for number in (1, 2):
+        train(learner)
+        trainer.save(made.model, project / f"{number}.npz")
+    return Tuned(made.model, before, project)
 
 
 def base(project: Path) -> list[np.ndarray]:
@@ -158,13 +189,7 @@ def test_patterns_choose_what_is_frozen(
     assert {v.path.split("/")[0] for v in made.model.trainable_variables} == rest
 
 
-def test_frozen_layers_stay_as_they_are(project: Path) -> None:
-    made = make(project, ModelOptions(freeze=("encoder", "b*y")))
-    rest = {"places", "head"}
-    before = {v.path: v.numpy() for v in made.model.variables}
-    train(made.model, 1)
-    moved = {v.path for v in made.model.variables if (v.numpy() != before[v.path]).any()}
-    assert {path.split("/")[0] for path in moved if "seed" not in path} == rest
+def test_a_model_that_is_all_frozen_is_refused(project: Path) -> None:
     with pytest.raises(trainer.ModelError, match=r"train.freeze: expected something that is left"):
         make(project, ModelOptions(freeze=("*",)))
 
@@ -176,57 +201,45 @@ def test_patterns_that_choose_nothing_are_refused(project: Path) -> None:
         make(project, ModelOptions(lora_rank=2, lora_layers=("drop",)))
 
 
-LORA = ModelOptions(freeze=("encoder", "places"), lora_rank=2, lora_layers=("encoder/*", "places"))
+def test_only_adapters_and_free_layers_are_trained(tuned: Tuned) -> None:
+    moved = {v.path for v in tuned.model.variables if (v.numpy() != tuned.before[v.path]).any()}
+    adapters = {f"{n}/lora_kernel_{side}" for n in ("up", "mix", "body") for side in "ab"}
+    free = {"body/bias", "head/kernel", "head/bias"}
+    assert {path for path in moved if "seed" not in path} == adapters | free
 
 
-def test_adapters_are_trained_instead_of_kernels(project: Path) -> None:
-    made = make(project, LORA)
+def test_embeddings_have_adapters_too(project: Path) -> None:
+    made = make(project, ModelOptions(lora_rank=2, lora_layers=("places",)))
     assert made.tuning is not None
-    assert made.tuning.adapted == ("encoder/mix", "encoder/up", "places")
-    before = {v.path: v.numpy() for v in made.model.variables}
-    train(made.model, 1)
-    moved = {v.path for v in made.model.variables if (v.numpy() != before[v.path]).any()}
-    assert {path for path in moved if path.startswith(("up", "mix", "places"))} == {
-        f"{name}/lora_{kind}_{side}"
-        for name, kind in (("up", "kernel"), ("mix", "kernel"), ("places", "embeddings"))
-        for side in "ab"
-    }
-    assert {"body/kernel", "head/kernel"} < moved
-
-
-def test_an_adapted_model_is_exported_as_a_plain_one(project: Path) -> None:
-    made = make(project, ModelOptions(lora_rank=2, start_from=project / "base.keras"))
-    train(made.model)
+    assert made.tuning.adapted == ("places",)
+    place = made.model.get_layer("places")
+    place.lora_embeddings_b.assign(np.ones((2, 4)))
     twin = trainer.float32_model(made.model, "model:build", project)
+    np.testing.assert_allclose(
+        twin.get_layer("places").embeddings.numpy(), np.asarray(place.embeddings), rtol=1e-6
+    )
+
+
+def test_an_adapted_model_is_exported_as_a_plain_one(tuned: Tuned) -> None:
+    twin = trainer.float32_model(tuned.model, "model:build", tuned.folder)
     given = features(32, seed=9)
-    wanted = trainer.Learner(made.model).predict(given)
-    np.testing.assert_allclose(trainer.Learner(twin).predict(given), wanted, atol=1e-5)
-    plain = trainer.build_model("model:build", project)
-    rng = np.random.default_rng(1)
-    plain.set_weights([v + rng.uniform(0.1, 0.2, v.shape) for v in plain.get_weights()])
+    wanted = trainer.Learner(tuned.model).predict(given)
+    plain = trainer.build_model("model:build", tuned.folder)
+    plain.set_weights([1.01 * value for value in twin.get_weights()])
     exported, usual = export_float32(twin), export_float32(plain)
     assert op_names(exported) == op_names(usual)
     assert len(exported) == len(usual)
     np.testing.assert_allclose(LiteModel(exported).predict(given), wanted, atol=1e-5)
 
 
-def test_a_round_of_a_tuned_model_is_replayed_bit_for_bit(project: Path, tmp_path: Path) -> None:
-    options = ModelOptions(
-        start_from=project / "base.keras",
-        freeze=LORA.freeze,
-        lora_rank=2,
-        lora_layers=("encoder/*", "body"),
-        global_clip_norm=1.0,
-        accumulate=3,
-    )
-    first = make(project, options).model
-    train(first)
-    trainer.save(first, tmp_path / "one.npz")
-    train(first)
-    again = trainer.prepare_model("model:build", project, options, seed=4).model
-    trainer.load(again, tmp_path / "one.npz")
-    train(again)
-    assert trainer.digest(again) == trainer.digest(first)
-    plain = trainer.build_model("model:build", project)
+def test_a_round_of_a_tuned_model_is_replayed_bit_for_bit(tuned: Tuned) -> None:
+    made = trainer.prepare_model("model:build", tuned.folder, options(tuned.folder), seed=4)
+    trainer.load(made.model, tuned.folder / "1.npz")
+    train(trainer.Learner(made.model))
+    assert trainer.digest(made.model) == trainer.digest(tuned.folder / "2.npz")
+
+
+def test_checkpoints_of_adapted_and_plain_models_do_not_mix(tuned: Tuned) -> None:
+    plain = trainer.build_model("model:build", tuned.folder)
     with pytest.raises(trainer.CheckpointError, match="of the model now"):
-        trainer.load(plain, tmp_path / "one.npz")
+        trainer.load(plain, tuned.folder / "1.npz")

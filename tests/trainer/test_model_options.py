@@ -36,14 +36,9 @@ def make(project: Path, options: ModelOptions, seed: int = 3) -> keras.Model:
     return trainer.prepare_model("model:build", project, options, seed=seed).model
 
 
-def train(
-    model: keras.Model, rows: int = 300, rounds: int = 1, xla: bool | None = None
-) -> trainer.TrainReport:
-    learner = trainer.Learner(model, xla=xla)
-    for number in range(rounds):
-        dataset, steps = make_dataset(make_data(rows, seed=number), 1)
-        report = learner.train(dataset, steps, None, TrainSettings(1), round_seed=number)
-    return report
+def train(model: keras.Model, xla: bool | None = None) -> trainer.TrainReport:
+    dataset, steps = make_dataset(make_data(256), 1)
+    return trainer.Learner(model, xla=xla).train(dataset, steps, None, TrainSettings(1))
 
 
 def test_without_options_the_model_is_as_it_was_built(project: Path) -> None:
@@ -59,9 +54,7 @@ def test_mixed_precision_trains_and_exports_in_float32(project: Path, precision:
     assert computed == {precision.removeprefix("mixed_"), "float32"}
     assert {v.dtype for v in model.trainable_variables} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
-    before = [v.numpy() for v in model.variables]
     assert train(model).diverged is None
-    assert any((v.numpy() != old).any() for v, old in zip(model.variables, before, strict=True))
     given = make_data(64, seed=5).features
     wanted = trainer.Learner(model).predict(given)
     assert (wanted.astype(np.float16).astype(np.float32) != wanted).any()
@@ -77,15 +70,13 @@ def test_mixed_precision_trains_and_exports_in_float32(project: Path, precision:
 
 def test_a_mixed_round_is_replayed_bit_for_bit(project: Path) -> None:
     options = ModelOptions(precision="mixed_float16")
-    digests = set()
-    for _ in range(2):
-        model = make(project, options)
-        train(model)
-        digests.add(trainer.digest(model))
-    assert len(digests) == 1
+    model, other = make(project, options), make(project, options, seed=4)
+    trainer.save(model, project / "zero.npz")
+    train(model)
     saved = trainer.save(model, project / "one.npz")
-    other = make(project, options, seed=4)
-    assert trainer.load(other, project / "one.npz") == saved == trainer.digest(other)
+    trainer.load(other, project / "zero.npz")
+    train(other)
+    assert trainer.digest(other) == saved == trainer.digest(project / "one.npz")
 
 
 def test_twins_of_other_builds_are_refused(project: Path) -> None:
@@ -109,20 +100,20 @@ def test_accumulated_batches_are_one_step_of_their_rows(project: Path) -> None:
 
 
 def test_gradients_that_wait_go_on_in_the_next_round(project: Path) -> None:
-    options = ModelOptions(accumulate=4)
-    unbroken = make(project, options)
-    train(unbroken, rounds=2)
-    first = make(project, options)
-    train(first)
-    waiting = [v for v in first.optimizer.variables if "accumulator" in v.path]
-    assert any(np.any(v.numpy()) for v in waiting)
-    trainer.save(first, project / "one.npz")
-    second = make(project, options, seed=4)
-    trainer.load(second, project / "one.npz")
-    dataset, steps = make_dataset(make_data(300, seed=1), 1)
-    trainer.Learner(second).train(dataset, steps, None, TrainSettings(1), round_seed=1)
+    model, other = (make(project, ModelOptions(accumulate=4), seed) for seed in (3, 4))
+    learner = trainer.Learner(model)
+    dataset, steps = make_dataset(make_data(300), 1)
+    learner.train(dataset, steps, None, TrainSettings(1))
+    waiting = [v for v in model.optimizer.variables if "accumulator" in v.path]
     assert steps % 4
-    assert trainer.digest(second) == trainer.digest(unbroken)
+    assert any(np.any(v.numpy()) for v in waiting)
+    trainer.save(model, project / "one.npz")
+    trainer.load(other, project / "one.npz")
+    for each in (learner, trainer.Learner(other)):
+        each.train(dataset, steps, None, TrainSettings(1))
+    assert trainer.digest(other) == trainer.digest(model)
+    waiting[0].assign(waiting[0] + 1)
+    assert trainer.digest(other) != trainer.digest(model)
 
 
 @pytest.mark.parametrize("name", ["clip_norm", "clip_value", "global_clip_norm"])
@@ -147,6 +138,7 @@ def test_clipping_bounds_the_step(project: Path, name: str) -> None:
 
 
 def test_xla_trains_the_same_bits_again(project: Path) -> None:
+    (project / "model.py").write_text(SOURCE.replace("layers.Dropout(0.2)(", "("))
     digests, reports = set(), []
     for _ in range(2):
         model = make(project, ModelOptions())
@@ -157,7 +149,8 @@ def test_xla_trains_the_same_bits_again(project: Path) -> None:
     without = train(plain)
     assert trainer.digest(plain) not in digests
     assert reports[0].compile_seconds > without.compile_seconds
-    assert reports[0].history["loss"][0] == pytest.approx(without.history["loss"][0], rel=0.2)
+    for mine, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize(
