@@ -63,7 +63,7 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
     try:
         with seconds.part("export"):
             measured, skipped = measure_rungs(pipeline, rows)
-    except (LiteModelError, ExportError, trainer.MetricError) as error:
+    except (LiteModelError, ExportError, trainer.MetricError, trainer.ModelError) as error:
         reason = f"the export cannot be measured: {error}"
         log.warning("round %d has no version: %s", folder.number, reason)
         folder.write_published({"version": None, "promoted": False, "reason": reason})
