@@ -129,13 +129,14 @@ def gathering() -> keras.optimizers.Optimizer:
 # Name: determinism, float type, the model.
 CASES: dict[str, tuple[str, str, Callable[[], keras.Model]]] = {
     "numeric": ("numeric", "float64", lambda: make_model(lambda hidden: noise(dropout(hidden)))),
-    "normalized": ("numeric", "float64", lambda: make_model(normalization)),
-    "by_weight": ("numeric", "float64", lambda: make_model(dropout, False, sgd, by_weight())),
-    "by_sum": ("numeric", "float64", lambda: make_model(dropout, False, loss=by_sum())),
-    "gathered": ("numeric", "float64", lambda: make_model(dropout, True, gathering)),
+    "normalized": ("numeric", "float64", lambda: make_model(normalization, False, sgd, by_sum())),
+    "gathered": ("numeric", "float64", lambda: make_model(dropout, True, gathering, by_weight())),
     "bitwise": ("bitwise", "float32", lambda: make_model(frozen)),
-    "bitwise_sum": ("bitwise", "float32", lambda: make_model(dropout, True, sgd, by_sum())),
-    "bitwise_gathered": ("bitwise", "float32", lambda: make_model(dropout, True, gathering)),
+    "bitwise_gathered": (
+        "bitwise",
+        "float32",
+        lambda: make_model(dropout, True, gathering, by_sum()),
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+PATIENCE_S = 280
 
 
 def free_ports(count: int) -> list[int]:
@@ -46,12 +47,22 @@ def start_workers(
     return started
 
 
-def run_workers(size: int, folder: Path, *cases: str, timeout: float = 280) -> list[dict[str, Any]]:
-    """Run the cases on `size` workers and return what each worker found, by case."""
-    processes = start_workers(size, folder, *cases)
+def run_workers(
+    size: int, folder: Path, *cases: str, falls: bool = False, **more: str
+) -> list[dict[str, Any]]:
+    """Run the cases on `size` workers and return what each worker found, by case.
+
+    Args:
+        size: Number of processes.
+        folder: Of their files.
+        cases: See elastic_worker.py.
+        falls: Whether the last worker is killed or stopped in the last case.
+        more: Environment variables.
+    """
+    processes = start_workers(size, folder, *cases, **more)
     try:
-        for rank, process in enumerate(processes):
-            code = process.wait(timeout)
+        for rank, process in enumerate(processes[: size - falls]):
+            code = process.wait(PATIENCE_S)
             assert code == 0, (folder / f"log.{size}.{rank}").read_text()[-4000:]
     finally:
         for process in processes:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from trainer.communicator import Communicator
-from trainer.errors import TrainingAborted, TrainingError, one_line
+from trainer.errors import TrainingAborted, TrainingError
 from trainer.watch import Diverged
 
 __all__ = ["Agreement", "Together"]
@@ -75,21 +75,23 @@ class Agreement:
         self._raise(said)
         return _together(said, size)
 
-    def same(self, place: str, value: str) -> None:
-        """Check that all workers have the same value.
+    def same(self, place: str, values: Mapping[str, Any]) -> None:
+        """Check that all workers have the same values, plain JSON types by name.
 
         Raises:
-            TrainingError: They have not.
+            TrainingError: They have not; it names the first that differs.
         """
-        said = [part.decode() for part in self._communicator.gather(value.encode())]
-        for rank, other in enumerate(said):
-            if other != said[0]:
-                raise TrainingError(
-                    place,
-                    expected=f"the same on all workers; worker 0 has {one_line(said[0], 100)}",
-                    got=f"worker {rank} with {one_line(other, 100)}",
-                    mend="start all workers with the same code, configuration and checkpoint",
-                )
+        said = self._communicator.gather(json.dumps(dict(values)).encode())
+        first, *others = [json.loads(part) for part in said]
+        for rank, other in enumerate(others, 1):
+            for name in first:
+                if other.get(name) != first[name]:
+                    raise TrainingError(
+                        place,
+                        expected=f"the same {name} on all workers; worker 0 has {first[name]}",
+                        got=f"{other.get(name)} on worker {rank}",
+                        mend="start all workers with the same code, settings and checkpoint",
+                    )
 
     def _raise(self, said: list[bytes]) -> None:
         error, self._error = self._error, None

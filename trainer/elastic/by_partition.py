@@ -48,7 +48,7 @@ class ByPartition:
         more = tf.maximum(needed - tf.shape(states)[0], 0)
         return tf.pad(states, [[0, more], [0, 0]])
 
-    def rows_of(self, batch: Batch, replica: int, replicas: int) -> Batch:
+    def rows_of(self, batch: Batch, replica: Any, replicas: int) -> Batch:
         """Return the rows of one of this worker's replicas: whole partitions."""
         if replicas > 1:
             own = tf.unique(tf.sort(batch.share))[0]
@@ -56,7 +56,7 @@ class ByPartition:
         return batch.ordered()
 
     def gradients(
-        self, batch: Batch, states: tf.Tensor, _: int
+        self, batch: Batch, states: tf.Tensor, _: Any
     ) -> tuple[list[Any], tf.Tensor, Changes]:
         """Return sums int64 to be summed, new states, and new values of variables that layers set.
 

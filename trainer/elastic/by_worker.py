@@ -30,7 +30,7 @@ class ByWorker:
         """Return the states float64[slots, size]: one slot for each of this worker's replicas."""
         return states
 
-    def rows_of(self, batch: Batch, replica: int, replicas: int) -> Batch:
+    def rows_of(self, batch: Batch, replica: Any, replicas: int) -> Batch:
         """Return the rows of one of this worker's replicas."""
         if replicas == 1:
             return batch
@@ -38,7 +38,7 @@ class ByWorker:
         return batch.cut(begin, end)
 
     def gradients(
-        self, batch: Batch, states: tf.Tensor, replica: int
+        self, batch: Batch, states: tf.Tensor, replica: Any
     ) -> tuple[list[Any], tf.Tensor, Changes]:
         """Return gradients to be summed, new states, and new values of variables that layers set.
 

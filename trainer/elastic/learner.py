@@ -160,8 +160,9 @@ class ElasticLearner:
             PeerLost: A worker is gone, or hangs; this process is of no use any more.
         """
         clock = PartClock()
-        told = [steps_per_epoch, asdict(settings), round_seed, self._bitwise, digest(self.model)]
-        self._agreement.same("the round to train", json.dumps(told))
+        told = {"steps_per_epoch": steps_per_epoch, **asdict(settings), "round_seed": round_seed}
+        told |= {"bitwise": self._bitwise, "weights": digest(self.model)}
+        self._agreement.same("the round to train", told)
         if steps_per_epoch < 1:
             return skipped("there is no row to train on")
         work, monitored = self._work(dataset, steps_per_epoch, validation, settings, clock)
@@ -234,7 +235,7 @@ class ElasticLearner:
         with named_faults(watch), self._named_losses():
             fit.run([own, watch, *([stopping] if monitored else [])], group)
             keep_callback_state(self.model, own.state())
-            self._agreement.same("the model after training", digest(self.model))
+            self._agreement.same("the model after training", {"weights": digest(self.model)})
         return stopping.best_epoch + 1 if monitored else len(watch.history)
 
     @contextmanager

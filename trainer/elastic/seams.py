@@ -31,7 +31,14 @@ __all__ = [
 ]
 
 _OF_MODEL = ("_compile_loss", "_compile_metrics", "_loss_tracker", "_symbolic_build")
-_OF_OPTIMIZER = ("_all_reduce_sum_gradients", "_iterations")
+_OF_OPTIMIZER = (
+    "_all_reduce_sum_gradients",
+    "_apply_weight_decay",
+    "_backend_apply_gradients",
+    "_backend_update_step",
+    "_clip_gradients",
+    "_iterations",
+)
 _OF_RANDOM = ("draw_seed", "dropout", "normal", "truncated_normal", "uniform")
 
 
@@ -113,12 +120,21 @@ def unscaled_losses() -> Iterator[None]:
 
 @contextmanager
 def stepping_at_once(optimizer: Any) -> Iterator[None]:
-    """Let an optimizer that gathers gradients change weights by what it is given."""
-    steps, optimizer.gradient_accumulation_steps = optimizer.gradient_accumulation_steps, None
+    """Let an optimizer that gathers gradients change weights by what it is given.
+
+    It goes on counting steps, not batches, as its learning rate and Adam's corrections need.
+    """
+
+    def apply(gradients: Any, weights: Any) -> None:
+        clipped = optimizer._clip_gradients(gradients)
+        optimizer._apply_weight_decay(weights)
+        optimizer._backend_update_step(clipped, weights, optimizer.learning_rate)
+
+    optimizer._backend_apply_gradients = apply
     try:
         yield
     finally:
-        optimizer.gradient_accumulation_steps = steps
+        del optimizer._backend_apply_gradients
 
 
 @contextmanager

@@ -26,11 +26,11 @@ class Gradients(Protocol):
         """Return the states with as many slots as the batch needs."""
         ...
 
-    def rows_of(self, batch: Batch, replica: int, replicas: int) -> Batch:
+    def rows_of(self, batch: Batch, replica: Any, replicas: int) -> Batch:
         """Return the rows of one of this worker's replicas."""
         ...
 
-    def gradients(self, batch: Batch, states: tf.Tensor, replica: int) -> tuple[Any, Any, Any]:
+    def gradients(self, batch: Batch, states: tf.Tensor, replica: Any) -> tuple[Any, Any, Any]:
         """Return what is summed over all replicas, new states, and new values of variables."""
         ...
 
@@ -146,7 +146,7 @@ class Steps:
     def _replica(self, element: Any, states: tf.Tensor, factor: Any) -> tuple[Any, ...]:
         """Return new states, faults, and gradients if others are to be waited for."""
         context = tf.distribute.get_replica_context()
-        replica = 0 if self._local == 1 else int(context.replica_id_in_sync_group) % self._local
+        replica = 0 if self._local == 1 else context.replica_id_in_sync_group % self._local
         batch = self._how.rows_of(Batch.of(element), replica, self._local)
         gradients, states, changes = self._how.gradients(batch, states, replica)
         if self._applying.gathers:
