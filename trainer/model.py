@@ -20,6 +20,7 @@ from keras import tree
 
 from trainer.errors import ModelError, one_line
 from trainer.hints import did_you_mean
+from trainer.naming import names_from_the_first
 
 Builder = Callable[[], object]
 
@@ -94,7 +95,8 @@ def build_model(spec: str, directory: Path, *, seed: int | None = None) -> keras
             same first weights; None leaves them alone.
 
     Returns:
-        The compiled model, with inputs and weights built.
+        The compiled model, with inputs and weights built. Layers that the function gives no name
+        have the same ones each time, those of a fresh process.
 
     Raises:
         ModelError: As `load_builder`; the function raises; or `check_model` refuses its result.
@@ -103,7 +105,8 @@ def build_model(spec: str, directory: Path, *, seed: int | None = None) -> keras
     builder, function = load_builder(spec, directory), spec.partition(":")[2]
     if seed is not None:
         keras.utils.set_random_seed(seed)
-    model = call_beside(path, builder, f"{function}() to return a model")
+    with names_from_the_first():
+        model = call_beside(path, builder, f"{function}() to return a model")
     return check_model(model, f"{path}, {function}()")
 
 

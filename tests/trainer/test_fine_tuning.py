@@ -167,6 +167,19 @@ def test_digests_of_what_is_begun_from(project: Path, tmp_path: Path) -> None:
     assert trainer.start_digest(project / "base") == before
 
 
+def test_layers_have_the_same_names_each_time(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(
+        SOURCE.replace(', name="body"', "").replace(', name="up"', "")
+    )
+    keras.layers.Dense(1)
+    before = keras.layers.Dense(1).name
+    built = [trainer.build_model("model:build", tmp_path) for _ in range(2)]
+    paths = [list(layers_by_path(model)) for model in built]
+    assert paths[0] == paths[1]
+    assert {"encoder/dense", "dense_1"} < set(paths[0])
+    assert int(keras.layers.Dense(1).name.split("_")[1]) == int(before.split("_")[1]) + 1
+
+
 def test_layers_go_by_their_paths(project: Path) -> None:
     paths = list(layers_by_path(trainer.build_model("model:build", project)))
     assert "encoder" in paths
