@@ -24,15 +24,14 @@ SHARDED = SHARDED.replace("layers.Dense(32, ", "millstream.ShardedDense(32, 4, "
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_rounds_of_a_sharded_model(kafka, topic: str, tmp_path: Path) -> None:
+def test_a_round_of_a_sharded_model(kafka, topic: str, tmp_path: Path) -> None:
     create_topic(kafka.bootstrap_servers, topic)
     project = make_project(tmp_path, kafka.bootstrap_servers, topic, epochs=2)
     (tmp_path / "model.py").write_text(SHARDED)
-    for number in (1, 2):  # each in a process of its own: the second goes on from a checkpoint
-        project.produce(make_rows(500, number))
-        done = project.command("run", "--rounds", "1", timeout=280)
-        assert done.code == 0, done.output
-    replayed = project.command("replay", "2")
+    project.produce(make_rows(500, 1))
+    done = project.command("run", "--rounds", "1", timeout=280)
+    assert done.code == 0, done.output
+    replayed = project.command("replay", "1", timeout=280)  # in another process
     assert "bit for bit the same" in replayed.output, replayed.output
 
     folder = RoundStore(project.state_dir / "rounds").complete()[-1]
@@ -43,7 +42,7 @@ def test_rounds_of_a_sharded_model(kafka, topic: str, tmp_path: Path) -> None:
     registry = make_registry(config, open_registry(config))
     champion = registry.champion()
     assert champion is not None
-    assert champion.version == 2
+    assert champion.version == 1
     exported = registry.tflite(champion)
     assert ("GATHER", 4 * 3) in [(weight.op, weight.values.size) for weight in weights(exported)]
     rows = {"a": np.zeros(3), "b": np.zeros(3), "kind": np.arange(3)}
