@@ -17,12 +17,14 @@ from mlflow import MlflowClient
 
 from ingest import Rows
 from millstream.board import Board
-from millstream.champion import Champion
+from millstream.champion import Champion, ask_champion
 from millstream.config import load_config
+from millstream.config_gate import GateConfig, GuardSpec
 from millstream.evidence import make_evidence
+from millstream.gate import make_gate
 from millstream.local import open_registry
 from millstream.pipeline import open_pipeline
-from millstream.publish import choose, measure_rungs, publish_round
+from millstream.publish import champion_before, choose, measure_rungs, publish_round
 from millstream.round_store import RoundStore
 from millstream.summary import summaries
 from registry import LiteModel, ModelRegistry
@@ -132,6 +134,15 @@ def test_a_verdict_is_the_same_again(finished: Project) -> None:
     chosen, verdict = choose(replace(pipeline, gate=held), measured, evidence)
     assert verdict.reason == f"burn-in: round {folder.number} of 100 that are not promoted"
     assert chosen.artifact.rung == before["rung"]
+    guarded = config.model_copy(
+        update={"gate": GateConfig(guards=(GuardSpec(max_loss=1.0, slice="kind", min_rows=1),))}
+    )
+    pipeline = replace(pipeline, config=guarded, gate=make_gate(guarded))
+    champion = ask_champion(pipeline, champion_before(pipeline, folder), rows, pipeline.schema)
+    evidence = make_evidence(pipeline, folder, rows, measured, champion)
+    judged = pipeline.gate.guards[0].judge(evidence(chosen).answers, pipeline.gate.test, 0).judged
+    assert {part["value"] for part in judged} >= {"p", "q", "r"}
+    assert sum(part["rows"] for part in judged) <= len(rows)
 
 
 def test_it_learns(finished: Project) -> None:
