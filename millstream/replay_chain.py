@@ -49,6 +49,8 @@ __all__ = ["leftovers", "replay_chain"]
 
 log = logging.getLogger("millstream")
 
+HISTORY_FILE = "history.json"
+
 
 def replay_chain(
     pipeline: Pipeline, servers: str, last: int, tolerance: float = TOLERANCE
@@ -190,17 +192,30 @@ def again_after(
     then = replace(again, registry=cast(ModelRegistry, champion))
     turn = plan(then, again.store.folder(number - 1), window, made.reason)
     carry_out(then, turn, should_stop=lambda: False)
-    exact = is_exact(pipeline, made)
     differing = [
         *differing_plans(made, turn.folder.plan()),
-        *differing_reports(report, turn.folder.report(), exact=exact),
+        *differing_reports(report, turn.folder.report(), exact=is_exact(pipeline, made)),
+        *differing_state(pipeline, again, recorded, turn.folder),
     ]
-    if exact and recorded.files() is not None:
-        differing += differing_files(recorded, turn.folder)
-    else:
-        differing += differing_pasts((pipeline.past, recorded), (again.past, turn.folder))
-        differing += differing_contents(recorded, turn.folder) if exact else []
     return compare_weights(pipeline, recorded, window.counts.seen, tolerance, differing)
+
+
+def differing_state(
+    pipeline: Pipeline, again: Pipeline, recorded: RoundFolder, replayed: RoundFolder
+) -> list[str]:
+    """What differs beside plan, report and weights."""
+    rounds = pipeline.store.complete()[: recorded.number + 1]
+    alone = all(folder.plan().workers == 1 for folder in rounds)
+    digests = recorded.files() is not None
+    found: list[str] = []
+    if is_exact(pipeline, recorded.plan()):
+        compare = differing_files if digests else differing_contents
+        found = compare(recorded, replayed)
+    # Several workers have files of their own for the rows of the past, which are the same rows.
+    if alone and digests:
+        return found
+    found = [text for text in found if not text.startswith(HISTORY_FILE)]
+    return found + differing_pasts((pipeline.past, recorded), (again.past, replayed))
 
 
 def forget(again: Pipeline, number: int, needed: set[int | None]) -> None:

@@ -82,17 +82,18 @@ def run_replay(config: Config, servers: str, options: ReplayOptions) -> Replayed
         version = find_version(registry, Reference.parse(options.what))
         number = check_round(store, version)
     board = Board(config.state_dir / "replay.json")
-    several = any(folder.plan().workers > 1 for folder in store.complete()[: number + 1])
+    rounds = store.complete()[0 if options.from_scratch else number : number + 1]
+    several = any(folder.plan().workers > 1 for folder in rounds)
     pipeline = open_pipeline(config, tracking_uri, board, one_place(config, several))
     if options.from_scratch:
-        rounds = replay_chain(pipeline, servers, number, options.tolerance)
+        found = replay_chain(pipeline, servers, number, options.tolerance)
     else:
-        rounds = [replay_round(pipeline, servers, number, options.tolerance)]
-    if version is None or rounds[-1].likeness is Likeness.OTHER:
-        return Replayed(tuple(rounds))
+        found = [replay_round(pipeline, servers, number, options.tolerance)]
+    if version is None or found[-1].likeness is Likeness.OTHER:
+        return Replayed(tuple(found))
     exact = is_exact(pipeline, store.folder(number).plan())
     artifact = export_again(pipeline, version, 0.0 if exact else options.tolerance)
-    return Replayed(tuple(rounds), artifact)
+    return Replayed(tuple(found), artifact)
 
 
 def last_round(store: RoundStore) -> int:

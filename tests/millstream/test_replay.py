@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
-from millstream.replay_chain import leftovers
+from millstream.replay_chain import leftovers, replay_chain
 from millstream.round_store import RoundStore
 
+from .old_state import TOPIC, copied, opened, records
 from .project import CONFIG, MODEL, Project, create_topic
 
 ROUNDS = 3
@@ -130,6 +131,23 @@ def test_offsets_that_are_gone_are_named_and_what_is_left(project: Project) -> N
     assert alone.code == 7, alone.output
     assert gone in " ".join(alone.output.split())
     assert "rounds that can still be replayed: 2 to 3" in " ".join(alone.output.split())
+
+
+@pytest.mark.slow
+def test_rounds_of_format_1_are_replayed_by_this_version(kafka, tmp_path: Path) -> None:
+    """To the bit on the machine that made them, up to rounding on another one."""
+    config = copied(tmp_path, kafka.bootstrap_servers)
+    create_topic(kafka.bootstrap_servers, TOPIC)
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
+    for record in records():
+        place = {"partition": record.partition, "timestamp_ms": record.timestamp}
+        producer.send(TOPIC, record.value, **place)
+    producer.close()
+    replays = replay_chain(opened(config), kafka.bootstrap_servers, 2)
+    assert [replay.records for replay in replays][:2] == [0, 120]
+    for replay in replays:
+        near = replay.distance is not None and replay.distance.within(1e-3)
+        assert replay.identical or near, replay.tell()
 
 
 def delete_before(project: Project, offsets: dict[int, int]) -> None:
