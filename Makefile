@@ -99,7 +99,7 @@ bench-sampling: $(STAMP)  ## measure samplers, and a history of a million rows (
 bench-prequential: $(STAMP)  ## streams of river's, millstream beside river's models (a quarter of an hour)
 	$(VENV)/bin/python -m bench.prequential $(ARGS)
 
-bench-drift: $(STAMP)  ## drift: delays, false alarms, what reactions give (two minutes)
+bench-drift: $(STAMP)  ## drift: delays, false alarms, what reactions give (some minutes)
 	$(VENV)/bin/python -m bench.drift $(ARGS)
 
 examples: $(STAMP)  ## run the examples of sampling and augmentation (some minutes)
