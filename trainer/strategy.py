@@ -16,12 +16,8 @@ HEARTBEAT_S = 10.0  # a worker that is silent for longer counts as hung
 START_S = 600.0  # how long the first worker waits for the last one
 
 # Where a TPU says that it is there: Cloud TPU VMs, GKE, and Colab's and Kubeflow's older way.
-TPU_SIGNS = (
-    "TPU_NAME",
-    "TPU_WORKER_HOSTNAMES",
-    "COLAB_TPU_ADDR",
-    "KUBE_GOOGLE_CLOUD_TPU_ENDPOINTS",
-)
+TPU_ELSEWHERE = ("TPU_NAME", "COLAB_TPU_ADDR", "KUBE_GOOGLE_CLOUD_TPU_ENDPOINTS")
+TPU_SIGNS = ("TPU_WORKER_HOSTNAMES", *TPU_ELSEWHERE)
 
 
 def open_strategy(
@@ -79,13 +75,14 @@ def _local_devices() -> list[str]:
 
 
 def _open_tpu() -> tf.distribute.Strategy:
+    elsewhere = any(os.environ.get(sign) for sign in TPU_ELSEWHERE)
     try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(None if elsewhere else "local")
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
-    except (ValueError, tf.errors.OpError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
         raise _refused(
-            "a TPU", one_line(error, 160), "run on a TPU machine, or choose another strategy"
+            "a TPU", one_line(error, 100), "run on a TPU machine, or choose another strategy"
         ) from error
     return tf.distribute.TPUStrategy(resolver)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import elastic_cases as cases
+import elastic_refusals as refusals
 import keras
 import numpy as np
 import tensorflow as tf
@@ -94,13 +95,14 @@ def conform(worker: Worker, _: str) -> Found:
 def stop_early(worker: Worker, name: str) -> Found:
     """Overfit, stop, and judge all validation rows with the weights that are left."""
     learner = worker.learner(name)
-    learner.model.optimizer.learning_rate = 0.1
+    learner.model.optimizer.learning_rate = 0.05
     report = worker.train(learner, 25, settings=TrainSettings(epochs=25, patience=2))
     judged = cases.make_rows(cases.VALIDATION, 2).of(0, 1)
     log = keras.losses.BinaryCrossentropy()(
         judged[1][:, None], learner.predict(judged[0])[:, None], sample_weight=judged[2]
     )
-    return {"report": told(report), "log_loss": float(log), **state_of(learner.model)}
+    loss = float(log) + float(sum(learner.model.losses))
+    return {"report": told(report), "loss": loss, **state_of(learner.model)}
 
 
 def go_on(worker: Worker, name: str) -> Found:
@@ -172,12 +174,29 @@ def lose(worker: Worker, name: str) -> Found:
     return {"error": None}
 
 
+def refuse(worker: Worker, _: str) -> Found:
+    """What models are told that several replicas cannot train."""
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    found: Found = {}
+    for name, (determinism, build) in refusals.MODELS.items():
+        try:
+            learner = trainer.ElasticLearner(build, worker.strategy, worker.line, 1, determinism)
+            before = trainer.digest(learner.model)
+            worker.train(learner, 1)
+        except trainer.ModelError as error:
+            found[name] = str(error)
+            found[f"{name} unchanged"] = trainer.digest(learner.model) == before
+    return found
+
+
 FUNCTIONS: dict[str, Callable[[Worker, str], Found]] = {
     "break_off": break_off,
     "conform": conform,
     "go_on": go_on,
     "go_through": go_through,
     "lose": lose,
+    "refuse": refuse,
     "stop_early": stop_early,
     "train": train,
 }
