@@ -1,6 +1,6 @@
-"""Commands as processes that have TensorFlow already: forked from one that imported it.
+"""Commands as processes that have the large libraries already: forked from one with them.
 
-A command spends most of its time on that import, and a test of kills starts dozens. Each is a
+A command spends most of its time on imports, and a test of kills starts dozens. Each is a
 process of its own all the same. `Project.start` starts one from nothing, as a user does.
 """
 
@@ -14,6 +14,14 @@ from pathlib import Path
 
 __all__ = ["call"]
 
+PRELOADED = [
+    "trainer",
+    "millstream.replay",
+    "millstream.service",
+    "mlflow.pyfunc",
+    "mlflow.store.tracking.sqlalchemy_store",
+]
+
 
 def call(
     arguments: Sequence[str],
@@ -24,7 +32,7 @@ def call(
 ) -> int | None:
     """Run a command; its exit code as of `Popen`, or None if it had to be killed for its time."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["trainer"])
+    context.set_forkserver_preload(PRELOADED)
     process = context.Process(target=main, args=(arguments, directory, environment, output))
     process.start()
     process.join(timeout_s)
