@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from millstream.drift_state import DriftState
 from millstream.errors import ConfigError, RoundStoreError
 from millstream.holdout_sample import HoldoutSample
 from millstream.prequential_rows import Tested as Holdout
+from millstream.reacting import sample_of_all
 from millstream.reaction import Reaction
+from trainer import run_workers
 
 from .project import make_project
 
@@ -228,3 +231,22 @@ def test_reactions_for_short_and_as_a_table(tmp_path) -> None:
     assert short == table
     assert short.recent.rounds == 3
     assert config_of(tmp_path, "reaction = []").drift.reaction.recent is None
+
+
+def test_workers_compare_the_same_rows_as_one_would(tmp_path) -> None:
+    config = config_of(tmp_path, 'feature_test = { kind = "ks", rows = 60 }')
+    rows = rows_of(200, 1)
+
+    def work(workers):
+        own = rows.take(np.flatnonzero(np.arange(200) % workers.size == workers.rank))
+        half = np.arange(len(own)) < 30
+        window = SimpleNamespace(validation=own.take(half), test=own.take(~half))
+        turn = SimpleNamespace(window=window, plan=SimpleNamespace(seed=3))
+        pipeline = SimpleNamespace(config=config, workers=workers)
+        return sample_of_all(pipeline, turn, SCHEMA)
+
+    (alone,) = run_workers(1, work)
+    assert len(alone) == 60
+    for found in run_workers(3, work):
+        assert found.keys.tolist() == alone.keys.tolist()
+        np.testing.assert_array_equal(found.numbers["a"], alone.numbers["a"])
