@@ -14,6 +14,7 @@ from millstream.config_schema import make_field
 from millstream.decoding import make_decoder
 from millstream.drift import check_watching
 from millstream.durable import make_folder, write_json
+from millstream.errors import ConfigError
 from millstream.fitting import make_callbacks, make_model
 from millstream.gate import make_gate
 from millstream.past import Past
@@ -176,11 +177,15 @@ def open_pipeline(
 
 
 def make_learner(config: Config, place: Place) -> trainer.Learner | trainer.ElasticLearner:
-    """The learner, with the model that the configuration names."""
+    """The learner, with the model that the configuration names.
+
+    Raises:
+        trainer.ModelError: model or callbacks cannot be used.
+        ConfigError: a setting is for one worker alone.
+    """
     import trainer
 
     seed = round_seed(config.sample.seed, 0)
-
     callbacks = make_callbacks(config)
 
     def build() -> keras.Model:
@@ -188,6 +193,11 @@ def make_learner(config: Config, place: Place) -> trainer.Learner | trainer.Elas
 
     if not place.is_shared:
         return trainer.Learner(build(), seed, callbacks, config.train.xla)
+    if config.train.xla:
+        raise ConfigError(
+            "train.xla: the step of several workers, and that of determinism ="
+            ' "bitwise", is not compiled by XLA; remove it'
+        )
     return trainer.ElasticLearner(
         build, place.strategy, place.workers, seed, config.train.determinism, callbacks
     )

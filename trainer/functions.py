@@ -100,10 +100,11 @@ class Functions:
                 raise _too_eager()
             return None
         if warms_up not in self._train:
-            self._train[warms_up] = GroupedSteps(self._model, bool(self._xla), warms_up)
+            xla = bool(self._xla)
+            self._train[warms_up] = GroupedSteps(self._model, self.meter, xla, warms_up)
         steps = self._train[warms_up]
         group = 1 if loan.each_batch else GROUP
-        steps.begin_fit(loan.steps_per_epoch, group, loan.warm_up, loan.clock, self.meter)
+        steps.begin_fit(loan.steps_per_epoch, group, loan.warm_up, loan.clock)
         return steps
 
 

@@ -26,18 +26,23 @@ class GroupedSteps:
     with XLA also the first step of an epoch's last batch, which may be a shorter one.
     """
 
-    def __init__(self, model: keras.Model, xla: bool, warms_up: bool) -> None:
-        """Make the function; with `warms_up` its learning rate grows in each fit."""
+    def __init__(self, model: keras.Model, meter: InputMeter, xla: bool, warms_up: bool) -> None:
+        """Make the function.
+
+        Args:
+            model: The compiled model.
+            meter: Knows how long the steps of each fit wait for their batches.
+            xla: Whether a step is compiled by XLA.
+            warms_up: Whether the learning rate grows in each fit.
+        """
         self._run = _looped(model, xla, warms_up)
         self._cold = {"first", "last"} if xla else {"first"}
         self._steps = self._left = self._done = self._warm_up = 0
         self._group = GROUP
-        self._clock, self._meter = PartClock(), InputMeter()
+        self._clock, self._meter = PartClock(), meter
         self._seconds = 0.0
 
-    def begin_fit(
-        self, steps_per_epoch: int, group: int, warm_up: int, clock: PartClock, meter: InputMeter
-    ) -> None:
+    def begin_fit(self, steps_per_epoch: int, group: int, warm_up: int, clock: PartClock) -> None:
         """Say how a fit goes; one that was broken off is forgotten.
 
         Args:
@@ -45,18 +50,19 @@ class GroupedSteps:
             group: The most batches of a call.
             warm_up: Batches until the learning rate is its own.
             clock: Is told what the steps cost.
-            meter: Knows how long they wait for batches.
         """
         self._steps = self._left = steps_per_epoch
         self._group, self._warm_up, self._done = group, max(warm_up, 1), 0
-        self._clock, self._meter, self._seconds = clock, meter, 0.0
-        meter.read()
+        self._clock, self._seconds = clock, 0.0
+        self._meter.read()
 
     def __call__(self, iterator: Any) -> Any:
         """Train on the next batches and return the logs after the last of them."""
         count = min(self._group, self._left)
         logs = None
         for part, size in self._pieces(count):
+            if part == "compile":
+                self._tell("step")
             begun = time.perf_counter()
             numbers = (tf.constant(size), tf.constant(self._done), tf.constant(self._warm_up))
             logs = self._run(iterator, *numbers)

@@ -156,6 +156,16 @@ def test_rounds_warm_up_after_a_drift_or_always(tmp_path: Path) -> None:
     assert steps('warm_up_steps = 9\nwarm_up = "round"', None) == 9
 
 
+def test_xla_is_for_one_worker(tmp_path: Path) -> None:
+    project = make_project(tmp_path, "127.0.0.1:1", "t")
+    path = project.directory / "millstream.toml"
+    path.write_text(
+        path.read_text().replace("[train]", '[train]\nxla = true\ndeterminism = "bitwise"')
+    )
+    with pytest.raises(ConfigError, match=r"train\.xla: the step of several workers"):
+        open_pipeline(load_config(path), f"sqlite:///{tmp_path}/m.db", Board(tmp_path / "s.json"))
+
+
 def test_people_are_told_what_is_trained(tmp_path: Path) -> None:
     project = make_project(tmp_path, "127.0.0.1:1", "t")
     path = project.directory / "millstream.toml"
