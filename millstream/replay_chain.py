@@ -71,6 +71,8 @@ def replay_chain(
         ReplayError: a round was trained with other settings, or Kafka no longer has all records.
     """
     rounds = pipeline.store.complete()[: last + 1]
+    if len(rounds) <= last:
+        raise ReplayError(f"round {last}: expected a complete round up to {len(rounds) - 1}")
     pipeline.store.check_chain()
     check_settings(pipeline, rounds)
     check_records(pipeline, servers, last)
