@@ -10,7 +10,7 @@ ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
+.PHONY: help install demo test test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -48,6 +48,10 @@ fuzz-json: $(STAMP)  ## the same with records for the compiled JSON parser
 
 test-bad-million: $(STAMP)  ## a million bad records in a row: counts, letters, memory
 	MILLSTREAM_BAD_RECORDS=1000000 $(VENV)/bin/python -m pytest -s tests/ingest/test_bad_million.py
+
+test-workers: $(STAMP)  ## several workers, more of them and more models than make test has (some minutes)
+	MILLSTREAM_ALL_WORKERS=1 $(VENV)/bin/python -m pytest -s tests/trainer/test_elastic_workers.py \
+		tests/trainer/test_elastic_mirrored.py $(ARGS)
 
 test-torch:  ## run PyTorch's tests with Debian's python3-torch (CPU), by its own Python
 	@$(TORCH_PYTHON) -c 'import torch' || \

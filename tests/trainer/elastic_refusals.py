@@ -56,12 +56,18 @@ def whole_batch(labels: Any, outputs: Any) -> Any:
     return keras.ops.mean(keras.ops.square(outputs - keras.ops.cast(labels, outputs.dtype)))
 
 
-def with_layer(layer: Callable[[], keras.layers.Layer]) -> Callable[[], keras.Model]:
-    return lambda: cases.make_model(lambda hidden: layer()(hidden), False, cases.sgd)
+def with_layer(layer: Callable[[], keras.layers.Layer], loss: Any = "mse") -> Any:
+    def build() -> keras.Model:
+        inputs = keras.Input((1,), name="amount")
+        model = keras.Model(inputs, keras.layers.Dense(1)(layer()(inputs)))
+        model.compile("sgd", loss)
+        return model
+
+    return build
 
 
 def with_loss(loss: Any) -> Callable[[], keras.Model]:
-    return lambda: cases.make_model(loss=loss)
+    return with_layer(lambda: keras.layers.Dense(1), loss)
 
 
 def averaging() -> keras.optimizers.Optimizer:
@@ -72,19 +78,16 @@ def scaling() -> keras.optimizers.Optimizer:
     return keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())
 
 
-MODELS: dict[str, tuple[str, Callable[[], keras.Model]]] = {
-    "activity": (
-        numeric,
-        with_layer(lambda: keras.layers.Dense(4, activity_regularizer="l2")),
-    ),
-    "counting": (numeric, with_layer(Counting)),
-    "shuffling": (numeric, with_layer(Shuffling)),
-    "unseeded": (numeric, with_layer(Unseeded)),
-    "tensorflow": (numeric, with_layer(OfTensorFlow)),
-    "whole batch": (numeric, with_loss(whole_batch)),
-    "no reduction": (numeric, with_loss(keras.losses.BinaryCrossentropy(reduction=None))),
-    "by weight": (bitwise, with_loss(cases.by_weight())),
-    "normalization": (bitwise, with_layer(keras.layers.BatchNormalization)),
+MODELS: dict[str, Callable[[], keras.Model]] = {
+    "activity": with_layer(lambda: keras.layers.Dense(4, activity_regularizer="l2")),
+    "counting": with_layer(Counting),
+    "shuffling": with_layer(Shuffling),
+    "unseeded": with_layer(Unseeded),
+    "tensorflow": with_layer(OfTensorFlow),
+    "whole batch": with_loss(whole_batch),
+    "no reduction": with_loss(keras.losses.BinaryCrossentropy(reduction=None)),
+    "by weight": with_loss(cases.by_weight()),
+    "normalization": with_layer(keras.layers.BatchNormalization),
 }
 AT_ONCE: dict[str, tuple[str, Callable[[], keras.Model]]] = {
     "own step": (numeric, own_step),

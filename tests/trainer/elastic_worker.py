@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import elastic_cases as cases
-import elastic_refusals as refusals
 import keras
 import numpy as np
 import tensorflow as tf
@@ -42,7 +41,12 @@ class Worker:
             self.line: trainer.Communicator = trainer.Alone()
         else:
             self.line = trainer.CollectiveCommunicator(self.strategy, self.rank, self.size)
+        self.found: dict[str, Found] = {}
         self._learners: dict[str, trainer.ElasticLearner] = {}
+
+    def write(self) -> None:
+        path = self.folder / f"found.{self.size}.{self.rank}.json"
+        path.write_text(json.dumps(self.found))
 
     def learner(self, name: str) -> trainer.ElasticLearner:
         """The learner of that name with its first weights."""
@@ -102,7 +106,8 @@ def stop_early(worker: Worker, name: str) -> Found:
         judged[1][:, None], learner.predict(judged[0])[:, None], sample_weight=judged[2]
     )
     loss = float(log) + float(sum(learner.model.losses))
-    return {"report": told(report), "loss": loss, **state_of(learner.model)}
+    scores = learner.scores(judged[0], judged[1], "gradient_norm").tolist()
+    return {"report": told(report), "loss": loss, "scores": scores, **state_of(learner.model)}
 
 
 def go_on(worker: Worker, name: str) -> Found:
@@ -111,7 +116,7 @@ def go_on(worker: Worker, name: str) -> Found:
     learner, done = worker.learner(name), int(number)
     if done:
         trainer.load(learner.model, worker.folder / f"{name}.{done}.npz")
-    worker.train(learner, 2, seed=done, settings=TrainSettings(epochs=2, warm_up_steps=4 * done))
+    worker.train(learner, 2, seed=done, settings=TrainSettings(epochs=2))
     if worker.rank == 0:
         trainer.save(learner.model, worker.folder / f"{name}.{done + 1}.npz")
     return state_of(learner.model)
@@ -121,8 +126,7 @@ def go_through(worker: Worker, name: str) -> Found:
     """Train three rounds without a break."""
     learner = worker.learner(name)
     for done in range(3):
-        settings = TrainSettings(epochs=2, warm_up_steps=4 * done)
-        worker.train(learner, 2, seed=done, settings=settings)
+        worker.train(learner, 2, seed=done, settings=TrainSettings(epochs=2))
     return state_of(learner.model)
 
 
@@ -174,46 +178,28 @@ def lose(worker: Worker, name: str) -> Found:
     return {"error": None}
 
 
-def refuse(worker: Worker, _: str) -> Found:
-    """What models are told that several replicas cannot train."""
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
-    found: Found = {}
-    for name, (determinism, build) in refusals.MODELS.items():
-        try:
-            learner = trainer.ElasticLearner(build, worker.strategy, worker.line, 1, determinism)
-            before = trainer.digest(learner.model)
-            worker.train(learner, 1)
-        except trainer.ModelError as error:
-            found[name] = str(error)
-            found[f"{name} unchanged"] = trainer.digest(learner.model) == before
-    return found
-
-
 FUNCTIONS: dict[str, Callable[[Worker, str], Found]] = {
     "break_off": break_off,
     "conform": conform,
     "go_on": go_on,
     "go_through": go_through,
     "lose": lose,
-    "refuse": refuse,
     "stop_early": stop_early,
     "train": train,
 }
 
 
-def main() -> None:
-    worker = Worker(Path(sys.argv[1]))
-    found: dict[str, Found] = {}
-    path = worker.folder / f"found.{worker.size}.{worker.rank}.json"
-    worker.write = lambda: path.write_text(json.dumps(found))  # type: ignore[attr-defined]
-    for case in sys.argv[2:]:
+def find(folder: Path, cases: list[str]) -> dict[str, Found]:
+    """Do the cases one after another and return what was found; it is also written to a file."""
+    worker = Worker(folder)
+    for case in cases:
         function, _, name = case.rpartition(":")
-        begun = time.perf_counter()
-        found[case] = FUNCTIONS[function or "train"](worker, name)
-        found[case]["case_s"] = time.perf_counter() - begun
-    worker.write()  # type: ignore[attr-defined]
+        begun = time.process_time()
+        worker.found[case] = FUNCTIONS[function or "train"](worker, name)
+        worker.found[case]["cpu_s"] = time.process_time() - begun
+    worker.write()
+    return worker.found
 
 
 if __name__ == "__main__":
-    main()
+    find(Path(sys.argv[1]), sys.argv[2:])

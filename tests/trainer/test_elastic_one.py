@@ -88,6 +88,18 @@ def test_what_it_cannot_train_is_refused_at_once(name: str) -> None:
     assert refusals.TOLD[name] in str(caught.value)
 
 
+@pytest.mark.parametrize("name", refusals.MODELS)
+def test_what_cannot_be_split_is_refused_untouched(name: str) -> None:
+    learner = elastic(refusals.MODELS[name], "bitwise")
+    rows = cases.make_rows(8, 1)
+    dataset, steps = cases.own_batches(rows, 1, 0, 1)
+    before = trainer.digest(learner.model)
+    with pytest.raises(trainer.ModelError) as caught:
+        learner.train(dataset, steps, rows.of(0, 1), TrainSettings(epochs=1))
+    assert refusals.TOLD[name] in str(caught.value)
+    assert trainer.digest(learner.model) == before
+
+
 def test_wrong_arguments_are_told() -> None:
     with pytest.raises(trainer.SettingsError, match="numeric or bitwise"):
         elastic(cases.make_model, "exact")

@@ -28,7 +28,7 @@ from trainer.elastic.fit import Fit, Machine, Work
 from trainer.elastic.machine import make_machine
 from trainer.elastic.rows import OwnValidation, check_length, own_batches
 from trainer.elastic.seams import check_seams
-from trainer.errors import SettingsError
+from trainer.errors import PeerLost, SettingsError, one_line
 from trainer.fitting import early_stopping, make_report, named_faults, skipped
 from trainer.grouped_steps import GROUP
 from trainer.learner import Learner
@@ -157,7 +157,8 @@ class ElasticLearner:
             TrainingError: As of `Learner`; another worker's functions raised; or workers do not
                 have the same to begin with. Model and optimizer are as they were after every
                 error but the next one.
-            PeerLost: A worker is gone, or hangs; this process is of no use any more.
+            PeerLost: A worker is gone, hangs, or failed in a step (this one, too: such as by an
+                index outside of a table); end this process.
         """
         clock = PartClock()
         told = {"steps_per_epoch": steps_per_epoch, **asdict(settings), "round_seed": round_seed}
@@ -240,13 +241,21 @@ class ElasticLearner:
 
     @contextmanager
     def _named_losses(self) -> Iterator[None]:
-        """Tell of lost peers as such."""
+        """Tell of lost peers, and of a step that failed on this worker while the others wait."""
         try:
             yield
-        except LOST as error:
-            if self._line.size == 1:
+        except tf.errors.OpError as error:
+            rank, size = self._line.rank, self._line.size
+            if size == 1:
                 raise
-            raise peer_lost(self._line.rank, self._line.size, error) from error
+            if isinstance(error, LOST):
+                raise peer_lost(rank, size, error) from error
+            raise PeerLost(
+                f"worker {rank} of {size}",
+                expected="a step that all workers finish",
+                got=f"{type(error).__name__} on this one: {one_line(error.message, 160)}",
+                mend="end this process, as the others wait for it; see what the model cannot take",
+            ) from error
 
     def _of_chief(self, report: TrainReport) -> TrainReport:
         """The report with the chief's times."""

@@ -14,6 +14,7 @@ from trainer.elastic.by_worker import ByWorker
 from trainer.elastic.draws import draws_by_batch
 from trainer.elastic.reducing import sum_over_replicas
 from trainer.elastic.seams import layers_of, summed_gradients, unscaled_losses
+from trainer.errors import ModelError
 from trainer.schedule import warm_up_factor
 
 __all__ = ["Gradients", "Steps"]
@@ -73,7 +74,7 @@ class Steps:
             whole = tf.TensorSpec((), tf.int32)
             states = tf.TensorSpec((None, size), tf.float64)
             run = tf.function(partial(self._group, warms_up), autograph=False)
-            with self._lent():
+            with self._lent(), _own_refusals():
                 self._traced[key] = run.get_concrete_function(iterator, states, whole, whole, whole)
         return self._traced[key]
 
@@ -185,3 +186,15 @@ class Steps:
                 stack.callback(setattr, norm, "synchronized", norm.synchronized)
                 norm.synchronized = True
             yield
+
+
+@contextmanager
+def _own_refusals() -> Iterator[None]:
+    """Raise what was refused inside of a layer: Keras makes a RuntimeError of it."""
+    try:
+        yield
+    except RuntimeError as error:
+        met: BaseException | None = error
+        while met is not None and not isinstance(met, ModelError):
+            met = met.__cause__ or met.__context__
+        raise met or error from None
