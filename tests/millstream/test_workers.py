@@ -132,6 +132,8 @@ def test_a_run_stops_with_two_workers_and_goes_on_with_one_then_three(
         for key in ("epochs", "best_epoch", "stopped_early"):
             assert seen["training"][key] == same["training"][key], key
         assert seen["history"]["recalled"] > 0 or stage == 0
+    replayed = together.command("replay", "--from-scratch", timeout=240)
+    assert "bit for bit the same" in replayed.output, replayed.output
 
 
 @pytest.mark.slow
