@@ -1,3 +1,4 @@
+import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,7 @@ from conftest import make_data, make_dataset, make_model
 
 import trainer
 from trainer import checkpoint
+from trainer.callback_state import callback_state, keep_callback_state
 
 
 @pytest.fixture
@@ -195,3 +197,30 @@ def test_save_replaces_an_older_checkpoint(trained: keras.Model, tmp_path: Path)
     first = trainer.save(trained, path)
     trained.variables[0].assign(trained.variables[0] + 1)
     assert trainer.save(trained, path) == trainer.digest(path) != first
+
+
+def test_the_state_of_callbacks_makes_it_format_2(trained: keras.Model, tmp_path: Path) -> None:
+    def header() -> dict[str, object]:
+        with np.load(path, allow_pickle=False) as file:
+            return json.loads(file["header"].tobytes())
+
+    path, text = tmp_path / "model.npz", '[{"callback":"A","state":{"wait":2}}]'
+    plain = trainer.save(trained, path)
+    assert header()["format"] == 1
+    keep_callback_state(trained, text)
+    saved = trainer.save(trained, path)
+    assert header()["format"] == 2
+    assert trainer.digest(trained) == saved != plain
+    other = make_model()
+    assert trainer.load(other, path) == saved == trainer.digest(other)
+    assert callback_state(other) == text
+    with np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    damaged = json.dumps({**header(), "callbacks": text.replace("2", "3")}).encode()
+    np.savez(path, **{**arrays, "header": np.frombuffer(damaged, np.uint8)})
+    with pytest.raises(trainer.CheckpointError, match="a whole millstream checkpoint"):
+        trainer.load(other, path)
+    keep_callback_state(trained, "")
+    trainer.save(trained, path)
+    assert trainer.load(other, path) == plain
+    assert callback_state(other) == ""
