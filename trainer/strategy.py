@@ -1,6 +1,8 @@
 """Where a model's steps run: one device, several of one machine, several machines, a TPU."""
 
 import os
+import socket
+import time
 from typing import Literal, get_args
 
 import tensorflow as tf
@@ -91,6 +93,8 @@ def _open_multi_worker(workers: Topology, start_s: float) -> tf.distribute.Strat
     if workers.size == 1:
         mend = "set TF_CONFIG for each worker, or choose another strategy"
         raise _refused("TF_CONFIG with several workers", "one worker", mend)
+    if workers.rank == 0:
+        _await_others(workers, start_s)
     _configure_heartbeat(workers, start_s)
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": list(workers.addresses)}),
@@ -109,19 +113,51 @@ def _open_multi_worker(workers: Topology, start_s: float) -> tf.distribute.Strat
         ) from error
 
 
-def _configure_heartbeat(workers: Topology, start_s: float) -> None:
-    """Say how soon a silent worker counts as lost; TensorFlow has no public way to."""
-    from tensorflow.python.distribute.collective_all_reduce_strategy import coordination_config_pb2
-    from tensorflow.python.eager import context
+def _await_others(workers: Topology, start_s: float) -> None:
+    """Wait until all others listen; the strategy itself would make its chief wait for hours."""
+    deadline = time.monotonic() + start_s
+    for rank, address in enumerate(workers.addresses[1:], 1):
+        host, _, port = address.rpartition(":")
+        while not _listens(host.strip("[]"), int(port)):
+            if time.monotonic() > deadline:
+                raise PeerLost(
+                    "worker 0",
+                    expected=f"all {workers.size} workers to start within {start_s:g} s",
+                    got=f"nothing that listens at {address}, worker {rank}",
+                    mend="see its log, and the addresses and ports in TF_CONFIG",
+                )
+            time.sleep(0.1)
 
-    jobs = [coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=workers.size)]
-    context.context().configure_coordination_service(
-        "standalone",
-        service_leader="/job:worker/replica:0/task:0",
-        heartbeat_timeout_in_ms=int(HEARTBEAT_S * 1000),
-        cluster_register_timeout_in_ms=int(start_s * 1000),
-        coordinated_jobs=jobs,
-    )
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+def _configure_heartbeat(workers: Topology, start_s: float) -> None:
+    """Say how soon a silent worker counts as lost; TensorFlow has no public way to.
+
+    Where its inside is another one, its own choice stays, which is 10 s as well (2.21).
+    """
+    try:
+        from tensorflow.python.distribute.collective_all_reduce_strategy import (
+            coordination_config_pb2,
+        )
+        from tensorflow.python.eager import context
+
+        jobs = [coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=workers.size)]
+        context.context().configure_coordination_service(
+            "standalone",
+            service_leader="/job:worker/replica:0/task:0",
+            heartbeat_timeout_in_ms=int(HEARTBEAT_S * 1000),
+            cluster_register_timeout_in_ms=int(start_s * 1000),
+            coordinated_jobs=jobs,
+        )
+    except (ImportError, AttributeError, TypeError):
+        return
 
 
 def _refused(expected: str, got: str, mend: str) -> SettingsError:

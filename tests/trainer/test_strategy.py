@@ -1,7 +1,9 @@
+import socket
+
 import pytest
 import tensorflow as tf
 
-from trainer import SettingsError, Topology, open_strategy
+from trainer import PeerLost, SettingsError, Topology, open_strategy
 from trainer.strategy import TPU_SIGNS
 
 TWO = Topology(("127.0.0.1:1", "127.0.0.1:2"), 0)
@@ -48,3 +50,18 @@ def test_auto_believes_signs_of_a_tpu(monkeypatch: pytest.MonkeyPatch, sign: str
 def test_what_does_not_go_together_is_refused(name: str, topology: Topology, told: str) -> None:
     with pytest.raises(SettingsError, match=told):
         open_strategy(name, topology)
+
+
+def test_a_chief_tells_whom_it_waited_for() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as there,
+        socket.create_server(("127.0.0.1", 0)) as gone,
+    ):
+        listens, silent = (f"127.0.0.1:{one.getsockname()[1]}" for one in (there, gone))
+        gone.close()
+        topology = Topology(("127.0.0.1:1", listens, silent), 0)
+        told = (
+            f"all 3 workers to start within 0.3 s, got nothing that listens at {silent}, worker 2"
+        )
+        with pytest.raises(PeerLost, match=told):
+            open_strategy("multi_worker", topology, start_s=0.3)
