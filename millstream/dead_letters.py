@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ingest import KafkaDeadLetters, Position, end_of_topics
 from millstream.config import Config
@@ -27,12 +27,23 @@ def end_of_letters(config: Config, connection: Mapping[str, object]) -> Position
 
 
 def open_dead_letters(
-    config: Config, connection: Mapping[str, object], store: RoundStore, latest: RoundFolder
+    config: Config,
+    connection: Mapping[str, object],
+    store: RoundStore,
+    latest: RoundFolder,
+    takes: Callable[[int], bool],
 ) -> KafkaDeadLetters:
     """Dead letters for the records after a round, none of which is delivered twice.
 
     The letters of this lineage that a killed process has delivered lie behind the position that
     the round recorded. A round of an older millstream has recorded none: nothing is looked for.
+
+    Args:
+        config: names the topics.
+        connection: options for Kafka.
+        store: of the rounds.
+        latest: the round.
+        takes: whether the records of partitions of this number are read here.
 
     Raises:
         ingest.SourceError: the broker cannot be reached.
@@ -43,4 +54,5 @@ def open_dead_letters(
         config.kafka.dead_letter_topic,
         writer=store.folder(0).report()["lineage"],
         since=None if recorded is None else Position.from_json(recorded),
+        takes=takes,
     )

@@ -68,7 +68,9 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         for folder in pipeline.store.complete() if pipeline.is_chief else ():
             if folder.published() is None:
                 finish_round(pipeline, committer, folder)
-        dead_letters = open_dead_letters(config, connection, pipeline.store, latest)
+        dead_letters = open_dead_letters(
+            config, connection, pipeline.store, latest, takes=owns(workers)
+        )
         stack.callback(dead_letters.close)
         builder = make_builder(pipeline, dead_letters, own_part(latest.plan().end, workers))
         intake = make_intake(config, source, builder, workers.size)

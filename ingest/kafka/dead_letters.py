@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kafka.errors import KafkaTimeoutError
 
@@ -39,6 +39,8 @@ class KafkaDeadLetters:
         answer_s: seconds that a flush waits for all the letters together.
         writer: names who writes, for itself and for ever; letters of others do not count.
         since: the `position` that was told for the records that come now.
+        takes: whether records of partitions of this number come at all; another writer of the same
+            name has the others.
 
     Raises:
         SourceError: the broker cannot be reached.
@@ -52,12 +54,14 @@ class KafkaDeadLetters:
         *,
         writer: str = "",
         since: Position | None = None,
+        takes: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self._options = options
         self._topic = topic
         self._answer_s = answer_s
         self._writer = writer
         self._since = since
+        self._takes = takes
         self._delivered: dict[str, Delivered] = {}
         self._reached = {(t, p): offset for t, p, offset in (since or Position()).items()}
         self._waiting: deque[Sent] = deque()
@@ -116,7 +120,7 @@ class KafkaDeadLetters:
         if self._since is None:
             return bad
         if target not in self._delivered:
-            found = Delivered(self._options, [target], self._since, self._writer)
+            found = Delivered(self._options, [target], self._since, self._writer, self._takes)
             self._delivered[target] = found
             self._reached |= {(t, p): offset for t, p, offset in found.end.items()}
         return self._delivered[target].without(batch, bad)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from kafka import KafkaConsumer
@@ -32,13 +32,19 @@ class Delivered:
         topics: the dead-letter topics; those that do not exist hold nothing.
         since: where to begin to look; partitions that it does not name are read from their start.
         writer: whose letters count.
+        takes: whether the records of a partition of this number are asked for.
 
     Raises:
         SourceError: the broker cannot be reached, or refuses.
     """
 
     def __init__(
-        self, options: Mapping[str, object], topics: Sequence[str], since: Position, writer: str
+        self,
+        options: Mapping[str, object],
+        topics: Sequence[str],
+        since: Position,
+        writer: str,
+        takes: Callable[[int], bool] = lambda _: True,
     ) -> None:
         # A transaction of someone else's that hangs must not hide what comes after it.
         options = {**options, "isolation_level": "read_uncommitted"}
@@ -47,7 +53,7 @@ class Delivered:
         for batch in read_range(options, since, self.end):
             for told in read_headers(batch):
                 named = identity_of(told, writer)
-                if named is not None:
+                if named is not None and takes(named[1]):
                     found.setdefault(named[:2], []).append(named[2])
         self._offsets = {part: np.unique(np.array(list_)) for part, list_ in found.items()}
 

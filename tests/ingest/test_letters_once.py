@@ -98,6 +98,19 @@ def test_a_position_moves_on_when_all_of_an_earlier_writer_was_met(kafka, server
     assert identities(servers, topic) == [(0, n) for n in range(130)]
 
 
+def test_letters_of_another_workers_records_are_none_to_wait_for(kafka, servers, topic, opened):
+    letters_topic = f"{topic}.dead-letters"
+    kafka.create_topic(letters_topic)
+    killed = opened(writer="me", since=Position())
+    for partition in (0, 1):
+        killed.send(*bad_records(topic, partition, range(10)))
+    killed.flush()
+    again = opened(writer="me", since=Position(), takes=lambda partition: partition == 1)
+    again.send(*bad_records(topic, 1, range(12)))
+    again.flush()
+    assert again.position(Position({topic: {1: 12}})) == Position({letters_topic: {0: 22}})
+
+
 def test_letters_of_others_do_not_count(kafka, servers, topic, opened):
     kafka.create_topic(f"{topic}.dead-letters")
     for writer in ("me", "you", ""):
