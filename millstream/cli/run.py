@@ -24,7 +24,7 @@ from millstream.native_log import native_log
 from millstream.processes import is_alive
 from millstream.round_store import RoundFolder, RoundStore
 from millstream.summary import RoundSummary, summaries
-from millstream.workers.environment import is_supervised, worker_count
+from millstream.workers.environment import supervisor_of, worker_count
 
 if TYPE_CHECKING:
     from millstream.service import RunOptions
@@ -54,8 +54,8 @@ def run(
     from millstream.service import RunOptions
 
     settings, options = load_config(config), RunOptions(stop_when_idle, rounds)
-    if is_supervised():
-        run_as_worker(settings, options)
+    if (supervisor := supervisor_of()) is not None:
+        run_as_worker(settings, options, supervisor)
     elif workers > 1 or worker_count() > 1:
         supervise_workers(settings, options, config, workers)
     else:

@@ -90,15 +90,15 @@ def command_of(options: RunOptions, config_file: Path) -> list[str]:
     return command
 
 
-def run_as_worker(config: Config, options: RunOptions) -> None:
-    """Be one of the workers; the first one shows what happens."""
+def run_as_worker(config: Config, options: RunOptions, supervisor: int) -> None:
+    """Be one of the workers that another process looks after; the first one shows what happens."""
     from millstream.cli.run import run_with_view
     from millstream.service import run_service
 
     rank, folder = own_rank(), config.state_dir / "workers"
     make_folder(folder)
     with (
-        beating(folder / f"{rank}.beat", folder / f"{rank}.log"),
+        beating(folder / f"{rank}.beat", folder / f"{rank}.log", supervisor),
         stop_on_signals() as stop,
     ):
         if rank == 0:

@@ -13,25 +13,33 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from millstream.errors import WorkersError
 
 __all__ = ["Beat", "beating", "end_with_stacks"]
 
 INTERVAL_S = 0.5
+MOST_BETWEEN_LOOKS_S = 1.0
+"""Who has not looked for longer was stopped, and perhaps all that it looks at."""
 PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
-def beating(path: Path, log: Path) -> Iterator[None]:
+def beating(path: Path, log: Path, parent: int) -> Iterator[None]:
     """Touch a file twice a second while the body runs, and end with the process that began us.
 
     Args:
         path: of the file.
         log: where the stacks of all threads go if the process is aborted.
+        parent: the process that began us.
+
+    Raises:
+        WorkersError: it is gone already.
     """
-    ended, parent = threading.Event(), os.getppid()
+    ended = threading.Event()
     _die_with_parent(parent)
 
     def run() -> None:
@@ -56,26 +64,40 @@ def beating(path: Path, log: Path) -> Iterator[None]:
 
 
 class Beat:
-    """Tells for how long a file was not touched, by a clock that never jumps.
+    """Tells for how long a file was not touched.
+
+    Time counts only while somebody looks: a pause of both processes, as when a terminal's job or a
+    whole machine is stopped for a while, is no silence.
 
     Args:
-        path: of the file; before the first beat of all, nothing is amiss.
+        path: of the file, which is there from the first beat to the last.
+        clock: one that never jumps.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path, self._clock = path, clock
         self._last: int | None = None
-        self._since = time.monotonic()
+        self._looked = clock()
+        self._silence = 0.0
 
     def silence(self) -> float:
-        """Seconds since the last beat; 0 while there is none."""
+        """Seconds since the last beat; since the first look, if there was none."""
+        now, last = self._clock(), self._read()
+        passed = min(now - self._looked, MOST_BETWEEN_LOOKS_S)
+        beats = last is not None and last != self._last
+        self._silence = 0.0 if beats else self._silence + passed
+        self._looked, self._last = now, self._last if last is None else last
+        return self._silence
+
+    def is_there(self) -> bool:
+        """Whether the process beats at all: it has begun to, and has not ended it."""
+        return self._read() is not None
+
+    def _read(self) -> int | None:
         try:
-            last = self._path.stat().st_mtime_ns
-        except FileNotFoundError:
-            return 0.0
-        if last != self._last:
-            self._last, self._since = last, time.monotonic()
-        return time.monotonic() - self._since
+            return self._path.stat().st_mtime_ns
+        except OSError:
+            return None
 
 
 def end_with_stacks(pid: int) -> None:
@@ -89,5 +111,7 @@ def _die_with_parent(parent: int) -> None:
     """Ask Linux to end this process with its parent, which may be gone already."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+    if os.getppid() != parent:
+        raise WorkersError(
+            f"process {parent}, which looks after this worker, is gone; start that one again"
+        )

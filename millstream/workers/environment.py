@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from millstream.errors import UsageError
 from millstream.stack.ports import choose_ports
 
-__all__ = ["is_supervised", "local_environments", "own_rank", "supervised", "worker_count"]
+__all__ = ["local_environments", "own_rank", "supervised", "supervisor_of", "worker_count"]
 
 HOST = "127.0.0.1"
 SUPERVISED = "MILLSTREAM_SUPERVISED"
@@ -38,9 +38,10 @@ def supervised() -> dict[str, str]:
     return {SUPERVISED: str(os.getpid())}
 
 
-def is_supervised(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process is a worker that another process looks after."""
-    return bool(environment.get(SUPERVISED))
+def supervisor_of(environment: Mapping[str, str] = os.environ) -> int | None:
+    """The process that looks after this one; None if none does."""
+    pid = environment.get(SUPERVISED, "")
+    return int(pid) if pid.isdecimal() else None
 
 
 def worker_count(environment: Mapping[str, str] = os.environ) -> int:

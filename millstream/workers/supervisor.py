@@ -30,12 +30,16 @@ LOST_PEER = 9
 """Exit code of a worker that has lost another one."""
 LOOK_EVERY_S = 0.1
 MOST_SILENCE_S = 10.0
+MOST_ABSENCE_S = 120.0
+"""Without a beat at all: for a process to begin, and to end."""
 GRACE_S = 3.0
 """For the others to end by themselves, and say why, once one has ended."""
 STOP_S = 600.0
 """For a stop that was asked for: what trains ends soon, what is published is waited for."""
 MOST_FAILURES = 3
 """In a row, without a round in between."""
+MOST_LOG_BYTES = 16 << 20
+"""After which a worker begins a new log; the one before is kept."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class Member:
 def supervise(crew: Crew, stop: threading.Event) -> int:
     """Keep the workers running until they end by themselves or `stop` is set; their exit code.
 
+    They die with the thread that calls it, however that ends.
+
     Raises:
         WorkersError: they die again and again without completing a round.
     """
@@ -86,6 +92,9 @@ def supervise(crew: Crew, stop: threading.Event) -> int:
         code = exit_code([member.process.returncode for member in members])
         if code is not None:
             return code
+        if stop.is_set():
+            log.warning("%s; the rounds that are complete stay as they are", reason)
+            return 0
         failures = 1 if crew.rounds() > done else failures + 1
         done = crew.rounds()
         if failures > MOST_FAILURES:
@@ -105,6 +114,8 @@ def start(crew: Crew, count: int) -> list[Member]:
     for rank, variables in enumerate(crew.environments(count), crew.first_rank):
         path = crew.folder / f"{rank}.log"
         (crew.folder / f"{rank}.beat").unlink(missing_ok=True)
+        if path.exists() and path.stat().st_size > MOST_LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as output:
             process = subprocess.Popen(
                 crew.command,
@@ -129,12 +140,13 @@ def watch(members: Sequence[Member], stop: threading.Event) -> str:
         if lost or len(ended) == len(members):
             return told(lost)
         for member in members:
-            if member.process.poll() is None and member.beat.silence() > MOST_SILENCE_S:
+            most = MOST_SILENCE_S if member.beat.is_there() else MOST_ABSENCE_S
+            if member.beat.silence() > most and member.process.poll() is None:
                 end_with_stacks(member.process.pid)
                 wait_for(member.process, GRACE_S)
                 return (
-                    f"worker {member.rank} hung for {MOST_SILENCE_S:.0f} s, the stacks of its"
-                    f" threads are in {member.log}"
+                    f"worker {member.rank} hung for {most:.0f} s, the stacks of its threads are in"
+                    f" {member.log}"
                 )
         if deadline is not None and time.monotonic() > deadline:
             return f"the workers did not stop within {STOP_S:.0f} s"

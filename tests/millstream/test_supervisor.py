@@ -14,8 +14,8 @@ import pytest
 
 from millstream.errors import UsageError, WorkersError
 from millstream.workers import supervisor
-from millstream.workers.beat import Beat
-from millstream.workers.environment import local_environments, own_rank, worker_count
+from millstream.workers.beat import Beat, beating
+from millstream.workers.environment import local_environments, own_rank, supervisor_of, worker_count
 from millstream.workers.supervisor import LOST_PEER, Crew, supervise
 
 # A worker that notes its start, then does what its rank and its start number are told to do.
@@ -23,6 +23,7 @@ WORKER = """
 import json, os, signal, sys, time
 from pathlib import Path
 from millstream.workers.beat import beating
+from millstream.workers.environment import supervisor_of
 
 folder, acts = Path(sys.argv[1]), json.loads(sys.argv[2])
 rank = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
@@ -30,9 +31,11 @@ starts = folder / f"{rank}.starts"
 starts.write_text(starts.read_text() + "x" if starts.exists() else "x")
 number = len(starts.read_text()) - 1
 act = acts[rank][min(number, len(acts[rank]) - 1)]
-with beating(folder / f"{rank}.beat", folder / f"{rank}.log"):
-    if act == "stop":
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+with beating(folder / f"{rank}.beat", folder / f"{rank}.log", supervisor_of()):
+    if act in ("stop", "stop badly"):
+        die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        signal.signal(signal.SIGTERM, die if act == "stop badly" else lambda *_: sys.exit(0))
+        (folder / f"{rank}.up").touch()
         time.sleep(60)
     elif act == "freeze":
         os.kill(os.getpid(), signal.SIGSTOP)
@@ -40,9 +43,11 @@ with beating(folder / f"{rank}.beat", folder / f"{rank}.log"):
         os.kill(os.getpid(), signal.SIGKILL)
     elif act == "wait":
         time.sleep(60)
-    else:
+    elif act != "leave":
         time.sleep(float(act[1]))
         sys.exit(act[0])
+if act == "leave":
+    time.sleep(60)
 """
 DONE, LOST, REFUSED = [0, 0.3], [LOST_PEER, 0.1], [2, 0.1]
 
@@ -56,6 +61,19 @@ def crew(folder: Path, *acts: list, rounds=lambda: 0) -> Crew:
 
 def starts(folder: Path, rank: int) -> int:
     return len((folder / f"{rank}.starts").read_text())
+
+
+def stop_when_all_beat(folder: Path) -> threading.Event:
+    """Set once two workers have begun."""
+    stop = threading.Event()
+
+    def wait() -> None:
+        while not all((folder / f"{rank}.up").exists() for rank in (0, 1)):
+            time.sleep(0.05)
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    return stop
 
 
 def test_all_end_well(tmp_path):
@@ -110,9 +128,57 @@ def test_deaths_with_rounds_in_between_are_not_counted(tmp_path, monkeypatch):
 
 
 def test_a_stop_is_passed_on(tmp_path):
-    stop = threading.Event()
-    threading.Timer(1.5, stop.set).start()
-    assert supervise(crew(tmp_path, ["stop"], ["stop"]), stop) == 0
+    assert supervise(crew(tmp_path, ["stop"], ["stop"]), stop_when_all_beat(tmp_path)) == 0
+
+
+def test_after_a_stop_nothing_begins_again(tmp_path, caplog):
+    made = crew(tmp_path, ["stop badly", DONE], ["stop", DONE])
+    assert supervise(made, stop_when_all_beat(tmp_path)) == 0
+    assert (starts(tmp_path, 0), starts(tmp_path, 1)) == (1, 1)
+    assert "worker 0 was ended by SIGKILL; the rounds that are complete" in caplog.text
+
+
+def test_one_that_does_not_come_to_its_end_is_ended(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(supervisor, "MOST_ABSENCE_S", 3.0)
+    monkeypatch.setattr(supervisor, "GRACE_S", 0.2)
+    assert supervise(crew(tmp_path, ["wait", DONE], ["leave", DONE]), threading.Event()) == 0
+    assert "worker 1 hung for 3 s" in caplog.text
+
+
+def test_a_long_log_gives_way_to_a_new_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "MOST_LOG_BYTES", 9)
+    (tmp_path / "0.log").write_text("0123456789")
+    (tmp_path / "1.log").write_text("012345678")
+    assert supervise(crew(tmp_path, [DONE], [DONE]), threading.Event()) == 0
+    assert (tmp_path / "0.log.1").read_text() == "0123456789"
+    assert (tmp_path / "1.log").read_text() == "012345678"
+
+
+def test_a_pause_of_all_is_no_silence(tmp_path):
+    now = [0.0]
+    file = tmp_path / "beat"
+    beat = Beat(file, lambda: now[0])
+    assert not beat.is_there()
+    file.touch()
+    assert beat.silence() == 0.0
+    assert beat.is_there()
+    now[0] = 1_000.0
+    assert beat.silence() == 1.0, "nobody looked in between"
+    for _ in range(20):
+        now[0] += 0.5
+        beat.silence()
+    assert beat.silence() == 11.0
+    os.utime(file, ns=(1, 1))
+    assert beat.silence() == 0.0, "any other time is a beat, an earlier one, too"
+
+
+def test_a_worker_whose_supervisor_is_gone_does_not_begin(tmp_path):
+    with (
+        pytest.raises(WorkersError, match="process 1, which looks after this worker, is gone"),
+        beating(tmp_path / "beat", tmp_path / "log", parent=1),
+    ):
+        raise AssertionError("it began")
+    assert not (tmp_path / "beat").exists()
 
 
 def test_workers_end_with_their_supervisor(tmp_path):
@@ -138,7 +204,8 @@ def test_local_workers_know_their_ranks():
     assert [own_rank(each) for each in made] == [0, 1, 2]
     assert {worker_count(each) for each in made} == {3}
     assert len({each["TF_CONFIG"].split('"task"')[0] for each in made}) == 1
-    assert (worker_count({}), own_rank({})) == (1, 0)
+    assert (worker_count({}), own_rank({}), supervisor_of({})) == (1, 0, None)
+    assert {supervisor_of(each) for each in made} == {os.getpid()}
     with_chief = {"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]}}
     for task, rank in (("chief", 0), 0), (("worker", 0), 1), (("worker", 1), 2):
         text = json.dumps({**with_chief, "task": {"type": task[0], "index": str(task[1])}})
