@@ -100,7 +100,7 @@ bench-json: $(STAMP)  ## measure engines that parse JSON (a minute)
 bench-sampling: $(STAMP)  ## measure samplers, and a history of a million rows (two minutes)
 	$(VENV)/bin/python -m bench.sampling $(ARGS)
 
-bench-prequential: $(STAMP)  ## streams of river's, millstream beside river's models (a quarter of an hour)
+bench-prequential: $(STAMP)  ## streams of river's, millstream beside river's models (half an hour)
 	$(VENV)/bin/python -m bench.prequential $(ARGS)
 
 bench-drift: $(STAMP)  ## drift: delays, false alarms, what reactions give (some minutes)
