@@ -1,9 +1,6 @@
 """Conformance checks for those who write their own parts: call one in a test."""
 
 import hashlib
-import itertools
-import math
-from collections.abc import Sequence
 
 from trainer.communicator import Communicator
 
