@@ -1,0 +1,1 @@
+"""The trainer: what feeding, workers and rounds cost: `make bench-train`; docs/benchmarks.md."""

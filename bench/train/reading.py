@@ -1,0 +1,131 @@
+"""Two workers over one where reading bounds them: each has one core, all records are decoded.
+
+Counted is what the live status says between 10 % and 90 % of the records, so neither the start nor
+the round at the end. The broker has no core of its own where there are no more than the workers'.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from bench.train.project import Project, cpu_seconds, make_project, running, serving, wait_until
+
+__all__ = ["Read", "Sample", "reading", "summed_up"]
+
+PINNED = Path(__file__).with_name("pinned")
+FROM, TO = 0.1, 0.9
+ENOUGH = 0.95
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look.
+
+    Attributes:
+        time: in seconds.
+        records: read so far.
+        cpu: seconds that all workers used so far.
+        broker: seconds that the broker used so far.
+    """
+
+    time: float
+    records: int
+    cpu: float
+    broker: float
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a run came to: records/s, and microseconds of processor time for each record."""
+
+    rate: float
+    cpu_us: float
+    broker_us: float
+
+
+def reading(data: Path, records: int, pairs: int) -> dict[str, float]:
+    """Measure, print, and give the numbers."""
+    found: dict[int, list[Read]] = {1: [], 2: []}
+    with serving(data, records) as (broker, topic), tempfile.TemporaryDirectory() as place:
+        for pair in range(pairs):
+            for workers, reads in found.items():
+                values = {"records": records, "window": 2000, "model": "tiny"}
+                folder = Path(place) / f"{workers}-{pair}"
+                project = make_project(folder, broker.bootstrap_servers, topic, **values)
+                samples = watch(project, workers, records, psutil.Process(broker.pid))
+                reads.append(summed_up(samples, records))
+    return told(found, records)
+
+
+def told(found: dict[int, list[Read]], records: int) -> dict[str, float]:
+    """Print, and give the numbers."""
+    print(f"\nReading {records:,} records of 208 bytes of JSON, a core for each worker\n")
+    for workers, reads in found.items():
+        rate, cpu, broker = (
+            statistics.median(getattr(read, name) for read in reads)
+            for name in ("rate", "cpu_us", "broker_us")
+        )
+        print(
+            f"| workers: {workers} | {rate:>10,.0f} records/s | {cpu:.2f} us of the workers and"
+            f" {broker:.2f} us of the broker for a record |"
+        )
+    two_over_one = zip(found[2], found[1], strict=True)
+    pairs = [(two.rate / one.rate, two.cpu_us / one.cpu_us) for two, one in two_over_one]
+    return {
+        "workers2_vs_1_input_bound": statistics.median(rate for rate, _ in pairs),
+        "workers2_vs_1_cpu_per_record": statistics.median(cpu for _, cpu in pairs),
+    }
+
+
+def watch(project: Project, workers: int, records: int, broker: psutil.Process) -> Sequence[Sample]:
+    """Look at a run until it has read enough, then end it."""
+    cores = json.dumps(sorted(os.sched_getaffinity(0)))
+    environment = {"PYTHONPATH": f"{PINNED}{os.pathsep}{Path.cwd()}", "BENCH_CORES": cores}
+    samples: list[Sample] = []
+    with running(project, "--workers", str(workers), **environment) as process:
+
+        def look() -> bool:
+            live = project.live()
+            if live is None or live.phase != "running":
+                return False
+            at = live.updated_ms / 1000
+            if not samples or at > samples[-1].time:
+                used = cpu_seconds(process), cpu_seconds(broker)
+                samples.append(Sample(at, live.records, *used))
+            return live.records >= ENOUGH * records
+
+        wait_until(look, process, "records that were read", 0.01)
+    return samples
+
+
+def summed_up(samples: Sequence[Sample], records: int) -> Read:
+    """Between 10 % and 90 % of the records; what lies between two looks is a straight line.
+
+    Raises:
+        RuntimeError: it was all over before there was a second look.
+    """
+    counts = np.array([sample.records for sample in samples])
+    grows = np.flatnonzero(np.diff(counts, prepend=-1) > 0)
+    if len(grows) < 4:
+        raise RuntimeError("the records were read within a second; take more (--records)")
+    marks = FROM * records, TO * records
+
+    def between(values: Sequence[float]) -> float:
+        first, last = np.interp(marks, counts[grows], np.array(values)[grows])
+        return float(last - first)
+
+    count = marks[1] - marks[0]
+    return Read(
+        rate=count / between([sample.time for sample in samples]),
+        cpu_us=between([sample.cpu for sample in samples]) / count * 1e6,
+        broker_us=between([sample.broker for sample in samples]) / count * 1e6,
+    )
