@@ -64,6 +64,8 @@ class Answers:
 def usable(answers: Answers) -> Answers | None:
     """Return the rows that weigh something, predictions as float64 in one form for each task.
 
+    The largest weight is 1.
+
     Binary: [n], the chance of class 1. Multiclass: [n, c], rows that sum to 1. Regression: [n].
     None if there is no champion, no such row, another number of predictions, or one that is not
     finite. That they fit the task is for `score` to say, which saw them before.
@@ -78,8 +80,10 @@ def usable(answers: Answers) -> Answers | None:
         return None
     if not (np.isfinite(kept.candidate).all() and np.isfinite(kept.champion).all()):
         return None
+    weighs = np.asarray(kept.weights)
     return replace(
         kept,
+        weights=weighs / weighs.max(),  # only their ratios count, and squares stay in range
         candidate=one_form(kept.task, kept.candidate),
         champion=one_form(kept.task, kept.champion),
     )

@@ -35,5 +35,6 @@ def score_constant(
     if task != "multiclass":
         mean = float(known.astype(np.float64) @ weighs / total)
         return score(task, known, np.full(len(known), mean), weights)
-    frequencies = np.bincount(known.astype(np.int64), weighs, minlength=classes) / total
+    seen = np.isin(known, np.arange(classes))  # `score` refuses any others
+    frequencies = np.bincount(known[seen].astype(np.int64), weighs[seen], minlength=classes) / total
     return score(task, known, np.tile(frequencies, (len(known), 1)), weights)

@@ -9,7 +9,7 @@ import numpy as np
 
 from trainer.answers import Answers
 from trainer.comparison import Comparison
-from trainer.errors import SettingsError
+from trainer.errors import SettingsError, one_line
 from trainer.metrics import higher_is_better
 from trainer.paired import PairedTest
 
@@ -79,10 +79,12 @@ class Guard:
         """
         if self.slice is not None and self.slice not in answers.groups:
             return GuardResult(f'guard: the test rows have no field "{self.slice}"')
-        found = []
-        for value, part in self._parts(answers):
+        found, parts = [], list(self._parts(answers))
+        # A share of the level has to be told for each value, which takes more resamples.
+        finer = test.among(len(parts)) if self.refuse == "proven" else test
+        for value, part in parts:
             comparison = test.compare(part, self.metric, 0.0 - self.max_loss, seed)
-            harm = test.compare(part.swapped(), self.metric, self.max_loss, seed)
+            harm = finer.compare(part.swapped(), self.metric, self.max_loss, seed)
             if comparison is not None and harm is not None:
                 found.append((value, comparison, harm))
         if self.slice is None and not found:
@@ -121,7 +123,7 @@ class Guard:
         others = f", and {broken - 1} more such" if broken > 1 else ""
         unproven = worst.gain >= -self.max_loss
         what = f"may lose {-worst.low:.4f}" if unproven else f"loses {-worst.gain:.4f}"
-        return (
+        return one_line(
             f"guard: {where}{self.metric} {what} against the champion on {worst.rows} rows "
             f"(at most {self.max_loss:.4g}){others}"
         )

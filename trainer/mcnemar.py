@@ -8,11 +8,12 @@ proportions for the paired-sample design", Statistics in Medicine, 1998].
 
 import math
 
+import numpy as np
 from scipy import special
 
 from trainer.comparison import Comparison
 
-__all__ = ["compare_hits", "score_test"]
+__all__ = ["compare_hits", "compare_weighted_hits", "score_test"]
 
 FEW = 100  # discordant rows up to which the binomial is summed exactly
 
@@ -36,13 +37,31 @@ def compare_hits(
         p = float(special.bdtrc(better - 1, better + worse, 0.5)) if better else 1.0
     else:
         p = float(special.ndtr(-score_test(better, worse, rows, threshold)))
-    wanted = float(special.ndtri(confidence))
-    low = _bound(better, worse, rows, wanted)
-    high = -_bound(worse, better, rows, wanted)
+    low, high = _bounds(better, worse, rows, confidence)
     return Comparison("accuracy", gain, low, high, p, threshold, confidence, "mcnemar", rows)
 
 
-def score_test(better: int, worse: int, rows: int, gain: float) -> float:
+def compare_weighted_hits(
+    gains: np.ndarray, weights: np.ndarray, *, threshold: float, confidence: float
+) -> Comparison:
+    """Compare two weighted accuracies by Tango's test, on Kish's effective number of rows.
+
+    Args:
+        gains: float64[n]: 1 where the candidate alone is right, -1 where the champion alone is.
+        weights: float64[n], positive.
+        threshold: The gain to exceed.
+        confidence: Of each bound.
+    """
+    total = weights.sum()
+    rows = float(total**2 / np.square(weights).sum())
+    better, worse = (float(rows * weights[part].sum() / total) for part in (gains > 0, gains < 0))
+    p = float(special.ndtr(-score_test(better, worse, rows, threshold)))
+    low, high = _bounds(better, worse, rows, confidence)
+    gain = (better - worse) / rows
+    return Comparison("accuracy", gain, low, high, p, threshold, confidence, "mcnemar", len(gains))
+
+
+def score_test(better: float, worse: float, rows: float, gain: float) -> float:
     """Return Tango's statistic: how many standard errors what was seen lies above `gain`.
 
     The error is that of the most likely rates whose difference is `gain`, in (-1, 1).
@@ -58,7 +77,12 @@ def score_test(better: int, worse: int, rows: int, gain: float) -> float:
     return apart / math.sqrt(variance)
 
 
-def _bound(better: int, worse: int, rows: int, wanted: float) -> float:
+def _bounds(better: float, worse: float, rows: float, confidence: float) -> tuple[float, float]:
+    wanted = float(special.ndtri(confidence))
+    return _bound(better, worse, rows, wanted), -_bound(worse, better, rows, wanted)
+
+
+def _bound(better: float, worse: float, rows: float, wanted: float) -> float:
     """The gain that what was seen exceeds by `wanted` errors: the statistic falls as gains grow."""
     low, high = -1.0, (better - worse) / rows
     for _ in range(60):

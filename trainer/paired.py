@@ -1,7 +1,7 @@
 """Candidate against champion on the same rows: which test fits which metric."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -11,7 +11,7 @@ from trainer.bootstrap import compare_resampled
 from trainer.comparison import Comparison, mean_estimate
 from trainer.delong import compare_auc
 from trainer.errors import SettingsError
-from trainer.mcnemar import compare_hits
+from trainer.mcnemar import compare_hits, compare_weighted_hits
 from trainer.metrics import higher_is_better
 
 __all__ = ["PairedTest", "TestKind", "usual_margin"]
@@ -34,8 +34,8 @@ class PairedTest:
         confidence: Of the lower bound of the gain that must exceed -margin.
         test: "auto": DeLong's for auc, McNemar's and Tango's for accuracy, the paired t for
             log_loss and mae, the bootstrap for rmse and r2, and for accuracy of weighted rows the
-            t. "bootstrap": for all.
-        resamples: Of the bootstrap.
+            t. "bootstrap": for all. Accuracies are never surer than Tango's test is of them.
+        resamples: Of the bootstrap, enough for a chance of 1 - confidence to be told.
     """
 
     margin: float | None = None
@@ -54,7 +54,13 @@ class PairedTest:
         _check("margin", fine, "a number of at least 0", margin)
         _check("confidence", 0.5 < self.confidence < 1, "above 0.5 and below 1", self.confidence)
         _check("test", self.test in get_args(TestKind), '"auto" or "bootstrap"', self.test)
-        _check("resamples", self.resamples >= 100, "at least 100", self.resamples)
+        least = max(100, fewest_resamples(self.confidence))
+        _check("resamples", self.resamples >= least, f"at least {least}", self.resamples)
+
+    def among(self, count: int) -> "PairedTest":
+        """Return the test with resamples enough to tell a chance of (1 - confidence) / count."""
+        least = 4 * fewest_resamples(1 - (1 - self.confidence) / max(count, 1))
+        return replace(self, resamples=max(self.resamples, least))
 
     def compare(
         self, answers: Answers, metric: str, threshold: float, seed: int
@@ -79,7 +85,7 @@ class PairedTest:
         if rows is None:
             return None
         if self.test == "bootstrap" or metric in {"rmse", "r2"}:
-            return compare_resampled(
+            resampled = compare_resampled(
                 rows,
                 metric,
                 threshold=threshold,
@@ -87,6 +93,7 @@ class PairedTest:
                 resamples=self.resamples,
                 seed=seed,
             )
+            return self._less_sure(rows, resampled) if metric == "accuracy" else resampled
         if metric == "auc":
             estimate = compare_auc(rows)
             if estimate is None:
@@ -106,7 +113,31 @@ class PairedTest:
         estimate = mean_estimate(gains, weights)
         if estimate is None:
             return None
-        return estimate.compare(metric, threshold, self.confidence, "t", len(gains))
+        found = estimate.compare(metric, threshold, self.confidence, "t", len(gains))
+        return self._less_sure(rows, found) if metric == "accuracy" else found
+
+    def _less_sure(self, rows: Answers, found: Comparison | None) -> Comparison | None:
+        """Return what was found of accuracies, no surer than Tango's test is.
+
+        Where hardly a row differs, neither the spread of the differences nor that of resamples
+        says how many might have: of none that differ, both would be certain.
+        """
+        if found is None:
+            return None
+        ours = losses(rows.task, "accuracy", rows.labels, rows.candidate)
+        theirs = losses(rows.task, "accuracy", rows.labels, np.asarray(rows.champion))
+        other = compare_weighted_hits(
+            theirs - ours,
+            np.asarray(rows.weights),
+            threshold=found.threshold,
+            confidence=self.confidence,
+        )
+        return replace(
+            found,
+            low=min(found.low, other.low),
+            high=max(found.high, other.high),
+            p=max(found.p, other.p),
+        )
 
 
 def usual_margin(metric: str, champion: float) -> float:
@@ -117,6 +148,11 @@ def usual_margin(metric: str, champion: float) -> float:
         champion: The champion's score.
     """
     return USUAL_MARGIN if higher_is_better(metric) else USUAL_MARGIN * abs(champion)
+
+
+def fewest_resamples(confidence: float) -> int:
+    """Return how many a bootstrap needs whose smallest p-value is less than 1 - confidence."""
+    return math.floor(1 / (1 - confidence) + 1e-6)
 
 
 def _check(name: str, fine: bool, expected: str, got: object) -> None:

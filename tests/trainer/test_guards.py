@@ -111,6 +111,19 @@ def test_many_slices_refuse_no_more_often_by_chance() -> None:
     assert refused / pairs <= 0.05 + 0.038
 
 
+@pytest.mark.parametrize("test", ["auto", "bootstrap"])
+def test_one_of_many_slices_is_seen_whatever_the_test(test: str) -> None:
+    rng, rows = np.random.default_rng(6), 60 * 60
+    groups = np.repeat([f"line\n{n}" for n in range(60)], 60)
+    labels = rng.integers(0, 2, rows)
+    good = labels * 0.6 + 0.2 + rng.normal(0, 0.01, rows)
+    bad = np.where(groups == "line\n7", 1 - good, good)
+    answers = Answers("binary", labels, bad, good, groups={"g": groups})
+    result = Guard("log_loss", 0.01, "g").judge(answers, PairedTest(test=test), 0)
+    assert result.reason is not None
+    assert result.reason.startswith('guard: g "line 7": log_loss loses')
+
+
 def test_a_field_that_is_not_there_refuses() -> None:
     reason = judge(Guard("accuracy", 0.02, slice="carrier")).reason
     assert reason == 'guard: the test rows have no field "carrier"'

@@ -14,7 +14,8 @@ from sklearn.metrics import roc_auc_score
 
 import trainer
 from trainer import METRICS, Answers, Comparison, PairedTest, score
-from trainer.bootstrap import draw
+from trainer.answers import usable
+from trainer.bootstrap import compare_resampled, draw
 from trainer.delong import placements
 from trainer.mcnemar import compare_hits, score_test
 from trainer.paired import usual_margin
@@ -65,7 +66,9 @@ def test_swapping_the_models_turns_the_interval_round(task: str, metric: str) ->
     answers = make_answers(task, 200, weights=True)
     one, other = compare(answers, metric), compare(answers.swapped(), metric)
     assert (one.gain, one.low, one.high) == pytest.approx((-other.gain, -other.high, -other.low))
-    if metric not in {"rmse", "r2"}:
+    if metric == "accuracy":  # the less sure of two tests, in both directions
+        assert 1 - 1e-9 <= one.p + other.p <= 1.01
+    elif metric not in {"rmse", "r2"}:
         assert one.p + other.p == pytest.approx(1)
 
 
@@ -176,10 +179,12 @@ def test_resamples_score_as_the_scores_do(task: str, metric: str) -> None:
             score(task, kept.labels, kept.candidate, weights)[metric]
             - score(task, kept.labels, kept.champion, weights)[metric]
         )
-        for part in draw(np.asarray(kept.weights), 100, 5)
+        for part in draw(kept.weights / kept.weights.max(), 100, 5)
         for weights in part
     ]
-    found = compare(answers, metric, test="bootstrap", resamples=100)
+    found = compare_resampled(
+        usable(answers), metric, threshold=0.0, confidence=0.95, resamples=100, seed=5
+    )
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(gains, [0.05, 0.95])))
 
 
@@ -216,6 +221,19 @@ def test_rows_of_no_weight_do_not_count() -> None:
     assert compare(strange, "auc") == compare(answers, "auc")
 
 
+@pytest.mark.parametrize("metric", ["auc", "accuracy", "log_loss"])
+@pytest.mark.parametrize("test", ["auto", "bootstrap"])
+def test_only_the_ratios_of_weights_count(metric: str, test: str) -> None:
+    plain = make_answers("binary", 200, weights=True)
+    known = compare(plain, metric, test=test)
+    for unit in (1e-200, 1e300):
+        other = compare(
+            replace(plain, weights=plain.weights.astype(np.float64) * unit), metric, test=test
+        )
+        for name in ("gain", "low", "high", "p"):
+            assert getattr(other, name) == pytest.approx(getattr(known, name), rel=1e-6)
+
+
 def test_forms_of_predictions_are_the_same() -> None:
     plain = make_answers("binary", 200)
     column = replace(plain, candidate=plain.candidate[:, None])
@@ -237,6 +255,7 @@ def test_usual_margins() -> None:
         {"confidence": 1.0},
         {"test": "z"},
         {"resamples": 10},
+        {"resamples": 1000, "confidence": 0.9995},
     ],
 )
 def test_settings_out_of_range(changes: dict[str, object]) -> None:

@@ -77,6 +77,25 @@ def test_where_few_rows_differ_the_counts_keep_their_level(better: bool, below: 
     assert passed / PAIRS <= ALPHA + SLACK
 
 
+@pytest.mark.parametrize("test", ["auto", "bootstrap"])
+@pytest.mark.parametrize("loses", [0.01, 0.015])
+def test_few_rows_that_differ_prove_little_however_rows_weigh(test: str, loses: float) -> None:
+    """The candidate alone is wrong in hardly a row, and loses just what it may not lose."""
+    rng, passed = np.random.default_rng(4), 0
+    settings = PairedTest(test=test, resamples=200)
+    for seed in range(PAIRS):
+        alone, labels = rng.random(200), rng.integers(0, 2, 200)
+        made = [
+            np.where(right, labels, 1 - labels) * 0.8 + 0.1
+            for right in (alone >= loses, alone < 1 - (loses - 0.01))
+        ]
+        answers = weighed(Answers("binary", labels, *made), rng)
+        comparison = settings.compare(answers, "accuracy", -0.01, seed)
+        assert comparison is not None
+        passed += comparison.proven
+    assert passed / PAIRS <= ALPHA + SLACK, passed / PAIRS
+
+
 @pytest.mark.parametrize(
     ("metric", "below"),
     [

@@ -206,6 +206,9 @@ def test_the_constant_knows_the_rows_that_it_is_scored_on() -> None:
     assert constant("regression", np.array([1.0, 3.0]))["rmse"] == 1.0
     assert constant("regression", np.array([1.0, 3.0]))["r2"] == 0.0
     assert constant("binary", labels, np.zeros(4)) == {}
+    for foreign in (-1, 2):
+        with pytest.raises(trainer.MetricError, match="class indices 0 to 1"):
+            constant("multiclass", np.array([0, foreign]))
 
 
 @pytest.mark.parametrize("name", ["burn_in_rounds", "burn_in_rows"])
