@@ -89,16 +89,14 @@ def watch_errors(config: Config, before: DriftState, tested: Tested) -> Watched:
     if section.detector.kind == "none" or tested.learner is None or not len(tested):
         return Watched(before)
     scale = before.scale or error_scale(tested.labels)
-    detector = make_detector(section, config.sample.seed)
+    detector = restored(config, before)
     try:
-        if before.detector is not None:
-            detector.set_state(before.detector)
         errors = row_errors(config.train.task, tested.labels, tested.learner, section.error, scale)
         state = detector.get_state()
         found = detector.update(errors)
     except trainer.DriftError as error:
         log.warning("drift cannot be looked for: %s", error)
-        return Watched(replace(before, detector=None))
+        return Watched(before)
     if not found:
         return Watched(replace(before, detector=detector.get_state(), scale=scale))
     read = state["rows"] + len(state["rest"])
@@ -119,6 +117,19 @@ def watch_features(section: DriftConfig, found: Watched, sample: HoldoutSample) 
     parts = [sample] if any(shift.shifted for shift in shifts) else [before, sample]
     reference = HoldoutSample.merge(parts, test.rows)
     return replace(found, state=replace(found.state, reference=reference), shifts=shifts)
+
+
+def restored(config: Config, before: DriftState) -> trainer.drift.ErrorDetector:
+    """The detector as the parent left it; a new one if that one had another seed or defaults."""
+    import trainer
+
+    detector = make_detector(config.drift, config.sample.seed)
+    try:
+        if before.detector is not None:
+            detector.set_state(before.detector)
+    except trainer.DriftError as error:
+        log.warning("the drift detector begins anew: %s", error)
+    return detector
 
 
 def make_detector(section: DriftConfig, seed: int) -> trainer.drift.ErrorDetector:

@@ -121,6 +121,9 @@ class HoldoutSample:
         )
         if keys.dtype != np.uint64 or any(array.shape != keys.shape for array in arrays.values()):
             raise ValueError("expected columns of one length, with keys")
+        for columns, dtype in ((found.numbers, np.float64), (found.codes, np.int64)):
+            if any(column.dtype != dtype for column in columns.values()):
+                raise ValueError(f"expected columns of {np.dtype(dtype)}")
         return found
 
 

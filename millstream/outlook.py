@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Outlook", "past_rounds"]
 
+FARTHEST = 20
+"""Rounds that are read for each one that is wanted, however few of them can be compared."""
+
 
 class Outlook:
     """The numbers that this process knows of its part of the records.
@@ -46,7 +49,8 @@ class Outlook:
             records=records,
             seconds=seconds,
             drift=self._look.found(latest),
-            by_hand=self._requests.is_open(),
+            # One looks for all: a file that two remove could be the next request for one of them.
+            by_hand=self._pipeline.is_chief and self._requests.is_open(),
             past=self._past,
         )
 
@@ -58,11 +62,14 @@ class Outlook:
 def past_rounds(
     store: RoundStore, latest: RoundFolder, count: int, metric: str
 ) -> tuple[trainer.PastRound, ...]:
-    """The last `count` rounds that have a score and were trained, oldest first."""
+    """The last `count` rounds that have a score and were trained, oldest first.
+
+    A chain of rounds without any is not read to its beginning.
+    """
     import trainer
 
     found: list[trainer.PastRound] = []
-    for number in range(latest.number, 0, -1):
+    for number in range(latest.number, max(0, latest.number - FARTHEST * count), -1):
         report = store.folder(number).report()
         score = report["prequential"].get("learner", {}).get(metric)
         if score is not None and report["training"]["epochs"] > 0:

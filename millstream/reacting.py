@@ -107,8 +107,9 @@ def decide(pipeline: Pipeline, turn: Turn, watched: Watched, tested: Tested) -> 
 def better_champion(pipeline: Pipeline, tested: Tested) -> int | None:
     """The round that the champion was made in, if it errs less than the learner; else None.
 
-    None also if the champion is not of this state folder.
+    None also if the champion is not of this state folder, or its predictions do not fit the labels.
     """
+    import trainer
     from trainer.drift import error_scale, row_errors
 
     if tested.learner is None or tested.champion is None or not len(tested):
@@ -118,10 +119,14 @@ def better_champion(pipeline: Pipeline, tested: Tested) -> int | None:
         return None
     task, scale = pipeline.config.train.task, error_scale(tested.labels)
     kind = pipeline.config.drift.error
-    errors = [
-        float(np.mean(row_errors(task, tested.labels, output, kind, scale)))
-        for output in (tested.champion, tested.learner)
-    ]
+    try:
+        errors = [
+            float(np.mean(row_errors(task, tested.labels, output, kind, scale)))
+            for output in (tested.champion, tested.learner)
+        ]
+    except trainer.DriftError as error:
+        log.warning("learner and champion cannot be compared: %s", error)
+        return None
     return version.round if errors[0] < errors[1] and is_ours(pipeline, version) else None
 
 

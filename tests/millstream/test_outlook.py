@@ -41,6 +41,12 @@ def test_past_rounds_are_the_last_that_can_be_compared() -> None:
     assert past_rounds(Rounds(), Rounds(), 2, "auc") == ()
 
 
+def test_a_long_past_without_scores_is_not_read_to_its_beginning() -> None:
+    silent = Rounds((100, 0.5, 3), *[(100, None, 3)] * 20)
+    assert past_rounds(silent, silent, 1, "auc") == ()
+    assert len(past_rounds(silent, silent, 2, "auc")) == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "waiting", "reason"),
     [

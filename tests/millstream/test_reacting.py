@@ -96,6 +96,13 @@ def test_only_a_better_champion_of_our_own_is_begun_from(tmp_path, stage, tested
     assert reaction.start_round == start
 
 
+def test_a_champion_that_does_not_fit_the_labels_is_not_begun_from(tmp_path, caplog) -> None:
+    pipeline = Stage(CHAMPION).pipeline(tmp_path, '["from_champion"]')
+    odd = replace(holdout(0.6, 0.8), champion=np.full((100, 3), 0.3, np.float32))
+    assert decide(pipeline, turn_of(), FOUND, odd).start == "parent"
+    assert "cannot be compared" in caplog.text
+
+
 def test_what_is_configured_is_decided(tmp_path) -> None:
     text = "{ recent = { half_life = 0.5 }, reset_learning_rate = true, reset_slots = true }"
     pipeline = Stage(None).pipeline(tmp_path, text)

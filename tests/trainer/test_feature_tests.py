@@ -146,5 +146,9 @@ def test_what_does_not_fit_is_refused() -> None:
         FeatureSample({"a": np.zeros(2), "b": np.zeros(3)}, {})
     with pytest.raises(SettingsError, match="permutations: expected at least 1 / alpha - 1"):
         Mmd(alpha=0.01, permutations=50)
+    with pytest.raises(SettingsError, match="rows: expected from 1 to 2000, got 2001"):
+        Mmd(rows=2001)
+    with pytest.raises(SettingsError, match="seed: expected at least 0"):
+        Mmd(seed=-1)
     with pytest.raises(SettingsError, match="alpha"):
         ByFeature(alpha=1.0)

@@ -9,7 +9,12 @@ from trainer.errors import DriftError
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.0, 1.0, 0.0]], np.float32)
 CASES = [
     ("binary", [1, 0, 1, 0], [0.9, 0.9, 0.5, 0.1], "absolute", [0.1, 0.9, 0.5, 0.1]),
-    ("binary", [1, 0, 1, 0], [0.9, 0.9, 0.5, 0.1], "zero_one", [0, 1, 0, 0]),
+    ("binary", [1, 0, 1, 0], [0.9, 0.9, 0.5, 0.1], "zero_one", [0, 1, 1, 0]),
+    ("binary", [1, 0], [[0.1, 0.9], [0.2, 0.8]], "absolute", [0.1, 0.8]),
+    ("binary", [1, 0], [[0.1, 0.9], [0.2, 0.8]], "zero_one", [0, 1]),
+    ("binary", [1, 0], [[0.9], [0.8]], "absolute", [0.1, 0.8]),
+    ("binary", [0, 0], [np.nan, 0.1], "zero_one", [1, 0]),
+    ("multiclass", [0], [[np.nan, 0.5, 0.5]], "zero_one", [1]),
     ("multiclass", [0, 1, 2], PROBABILITIES, "absolute", [0.3, 0.7, 1.0]),
     ("multiclass", [0, 1, 2], PROBABILITIES, "zero_one", [0, 1, 1]),
     ("regression", [1.0, 5.0, -2.0], [1.0, 3.0, 4.0], "absolute", [0.0, 0.5, 0.75]),
@@ -32,8 +37,11 @@ def test_errors(task, labels, output, kind, expected) -> None:
     [
         ("regression", [1.0], [1.0], "zero_one"),
         ("binary", [1, 0], [0.5], "absolute"),
-        ("binary", [1], [[0.5]], "absolute"),
+        ("binary", [1], [[0.5, 0.3, 0.2]], "absolute"),
+        ("binary", [2], [0.5], "absolute"),
         ("multiclass", [1], [0.5], "zero_one"),
+        ("multiclass", [3], [[0.5, 0.3, 0.2]], "absolute"),
+        ("multiclass", [-1], [[0.5, 0.3, 0.2]], "zero_one"),
     ],
 )
 def test_what_does_not_fit_is_refused(task, labels, output, kind) -> None:

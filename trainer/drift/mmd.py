@@ -8,6 +8,8 @@ from trainer.drift.by_feature import check_share
 from trainer.drift.feature_test import FeatureShift
 from trainer.drift.sample import FeatureSample, check_alike
 
+MOST_ROWS = 2000
+"""Of each sample: the kernel of both takes 128 MiB then."""
 EQUAL = 1e-12
 """Statistics that differ by less are equal but for the order of summing."""
 
@@ -24,9 +26,9 @@ class Mmd:
 
     Attributes:
         alpha: The chance of a false alarm, in (0, 1).
-        rows: Of each sample that are enough.
+        rows: Of each sample that are enough, at most 2,000.
         permutations: At least 1 / alpha - 1, or nothing could ever be found.
-        seed: Of the permutations.
+        seed: Of the permutations, at least 0.
     """
 
     alpha: float = 0.01
@@ -41,7 +43,8 @@ class Mmd:
             SettingsError: One is out of its range.
         """
         check_share("alpha", 0.0 < self.alpha < 1.0, "more than 0 and less than 1", self.alpha)
-        check_share("rows", self.rows >= 1, "at least 1", self.rows)
+        check_share("rows", 1 <= self.rows <= MOST_ROWS, f"from 1 to {MOST_ROWS}", self.rows)
+        check_share("seed", self.seed >= 0, "at least 0", self.seed)
         fine = self.permutations + 1 >= 1.0 / self.alpha
         check_share("permutations", fine, "at least 1 / alpha - 1", self.permutations)
 

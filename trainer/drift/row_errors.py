@@ -4,6 +4,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from trainer.answers import one_form
 from trainer.errors import DriftError
 from trainer.metrics import Task
 
@@ -22,36 +23,59 @@ def row_errors(
     Args:
         task: "binary", "multiclass" or "regression"; the last has no "zero_one".
         labels: [n], classes counted from 0, or numbers.
-        output: Predictions, [n], for several classes [n, c].
+        output: Predictions, as `trainer.score` takes them: [n], [n, 1], for classes [n, c].
         kind: Of the error.
         scale: For regression: the distance that counts half, more than 0; see `error_scale`.
 
     Returns:
-        float64 [n]. A prediction that is not a number has the error 1.
+        float64 [n]. A prediction that is not finite has the error 1.
 
     Raises:
         DriftError: Labels and predictions do not fit each other or the task.
     """
+    _check_kind(task, kind)
+    truth, given = np.asarray(labels, np.float64), np.asarray(output, np.float64)
+    _check_fit(task, truth, given)
+    known = given if given.ndim == 2 else given[:, None]
+    if task == "regression":
+        away = np.abs(truth - one_form(task, given))
+        found = 1.0 - scale / (away + scale)
+    else:
+        wide = known if known.shape[1] > 1 else np.concatenate([1.0 - known, known], axis=1)
+        found = _class_errors(truth.astype(np.int64), wide, kind)
+    broken = ~np.isfinite(known).all(axis=1)
+    return np.where(broken | ~np.isfinite(found), 1.0, np.clip(found, 0.0, 1.0))
+
+
+def _class_errors(classes: np.ndarray, chances: np.ndarray, kind: ErrorKind) -> np.ndarray:
+    """float64 [n], of class indices [n] and probabilities [n, c]; the first of equal ones wins."""
+    if kind == "zero_one":
+        return (chances.argmax(axis=1) != classes) * 1.0
+    return 1.0 - chances[np.arange(len(classes)), classes]
+
+
+def _check_kind(task: Task, kind: ErrorKind) -> None:
     if kind not in get_args(ErrorKind) or (task == "regression" and kind == "zero_one"):
         expected = "absolute" if task == "regression" else "absolute or zero_one"
         raise DriftError("drift.error", expected=expected, got=repr(kind), mend="change it")
-    truth, given = np.asarray(labels, np.float64), np.asarray(output, np.float64)
-    if truth.ndim != 1 or len(given) != len(truth) or (given.ndim == 2) != (task == "multiclass"):
-        got = f"{list(truth.shape)} and {list(given.shape)}"
+
+
+def _check_fit(task: Task, labels: np.ndarray, output: np.ndarray) -> None:
+    many = output.ndim == 2 and output.shape[1] > 1
+    wide = {"multiclass": many, "regression": not many, "binary": not many or output.shape[1] == 2}
+    fits = labels.ndim == 1 and len(output) == len(labels) and output.ndim in {1, 2} and wide[task]
+    if not fits:
+        got = f"{list(labels.shape)} and {list(output.shape)}"
         expected = f"labels and predictions of one {task} output"
         raise DriftError("errors", expected=expected, got=got, mend="compare model and schema")
     if task == "regression":
-        away = np.abs(truth - given)
-        found = 1.0 - scale / (away + scale)
-    elif task == "binary":
-        right = np.where(truth > 0.5, given, 1.0 - given)
-        found = 1.0 - right if kind == "absolute" else ((given >= 0.5) != (truth > 0.5)) * 1.0
-    else:
-        classes = truth.astype(np.int64)
-        chosen = given.argmax(axis=1) if len(given) else classes
-        right = given[np.arange(len(classes)), classes]
-        found = 1.0 - right if kind == "absolute" else (chosen != classes) * 1.0
-    return np.where(np.isfinite(found), np.clip(found, 0.0, 1.0), 1.0)
+        return
+    classes = output.shape[1] if many else 2
+    strange = labels[~np.isin(labels, np.arange(classes))]
+    if len(strange):
+        expected = f"class indices 0 to {classes - 1}"
+        mend = "give the model as many outputs as there are classes"
+        raise DriftError("labels", expected=expected, got=f"{strange[0]:g}", mend=mend)
 
 
 def error_scale(labels: np.ndarray) -> float:
