@@ -153,6 +153,7 @@ class Config(Section):
             self.gate,
             metrics=METRICS[self.train.task],
             features=self.schema_.features,
+            bins=self.prequential.slice_bins,
             has_min_gain="min_gain" in self.registry.model_fields_set,
         )
         return self

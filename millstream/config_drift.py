@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from millstream.config import Config
 
 __all__ = [
+    "PARAMETERS",
     "DetectorSpec",
     "DriftConfig",
     "FeatureTestSpec",
@@ -22,6 +24,15 @@ __all__ = [
     "drift_recipe",
 ]
 
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "adwin": ("delta", "clock", "max_buckets", "min_window_length", "grace_period"),
+    "page_hinkley": ("delta", "threshold", "min_instances", "alpha"),
+    "kswin": ("alpha", "window_size", "stat_size"),
+    "ks": ("alpha", "least_distance", "rows"),
+    "mmd": ("alpha", "rows", "permutations", "seed"),
+}
+"""Of each kind. Their ranges are checked before the service begins: `drift.check_watching`."""
 REACTIONS = ("recent", "reset_learning_rate", "from_champion", "from_scratch")
 
 
@@ -37,10 +48,27 @@ class Kind(Section):
     def _short_form(cls, value: object) -> object:
         return {"kind": value} if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _parameters_are_known(self) -> Kind:
+        known = PARAMETERS[self.kind]
+        for key, value in self.parameters.items():
+            if key not in known:
+                raise ValueError(f"unknown key {key} of kind {self.kind!r}{hint(key, known)}")
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{key}: expected a number, got {value!r}")
+        return self
+
     @property
     def parameters(self) -> Mapping[str, Any]:
         """What the table has beside the kind."""
         return self.model_extra or {}
+
+
+def hint(key: str, known: tuple[str, ...]) -> str:
+    """What was meant by a key, or what there is."""
+    if close := difflib.get_close_matches(key, known, n=1):
+        return f'; did you mean "{close[0]}"?'
+    return f"; known: {', '.join(known)}" if known else "; it has none"
 
 
 class DetectorSpec(Kind):
@@ -79,7 +107,11 @@ class ReactionSpec(Section):
             value = [value]
         if isinstance(value, list | tuple):
             if unknown := [name for name in value if name not in REACTIONS]:
-                raise ValueError(f"expected some of {', '.join(REACTIONS)}; got {unknown[0]!r}")
+                close = difflib.get_close_matches(str(unknown[0]), REACTIONS, n=1)
+                meant = f'; did you mean "{close[0]}"?' if close else ""
+                raise ValueError(
+                    f"expected some of {', '.join(REACTIONS)}; got {unknown[0]!r}{meant}"
+                )
             value = dict.fromkeys(value, True)
         if isinstance(value, dict) and isinstance(value.get("recent"), bool):
             value = {**value, "recent": RecentSpec() if value["recent"] else None}
@@ -113,9 +145,14 @@ def check_drift(config: Config) -> None:
     """Check what the section must have in common with others.
 
     Raises:
-        ValueError: a trigger needs a detector, or the task has no such error.
+        ValueError: a trigger or a reaction needs what is watched, or the task has no such error.
     """
     section = config.drift
+    if section.reaction != ReactionSpec() and not section.is_watching:
+        raise ValueError(
+            "drift.reaction: nothing is watched that it would react to; set drift.detector, such as"
+            ' "adwin", or drift.feature_test'
+        )
     if config.trigger.drift and section.detector.kind == "none":
         raise ValueError('trigger.drift: needs a drift.detector, such as "adwin"')
     if config.train.task == "regression" and section.error == "zero_one":

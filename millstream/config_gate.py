@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
@@ -15,6 +16,8 @@ __all__ = ["Compare", "GateConfig", "GuardSpec", "check_gate"]
 Compare = Literal["non_inferior", "superior", "score"]
 Loss = Annotated[float, Field(ge=0.0)]
 SLICED = {"category", "bool", "float32", "float64", "int32", "int64"}
+TOLD = 20  # values that an error tells of
+UNKNOWN = "(unknown)"  # the slice of what is not in a vocabulary
 
 
 class GuardSpec(Section):
@@ -63,12 +66,23 @@ class GateConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _resamples_are_enough(self) -> GateConfig:
+        least = math.floor(1 / (1 - self.confidence) + 1e-6)
+        if self.resamples < least:
+            raise ValueError(
+                f"resamples: expected at least {least} for a confidence of {self.confidence:g}, got"
+                f" {self.resamples}; with fewer, no chance so small can be told"
+            )
+        return self
+
 
 def check_gate(
     section: GateConfig,
     metrics: Collection[str],
     features: Mapping[str, FieldSpec],
     *,
+    bins: int,
     has_min_gain: bool,
 ) -> None:
     """Check the section against those that it must fit.
@@ -77,6 +91,7 @@ def check_gate(
         section: `[gate]`.
         metrics: of the task.
         features: by name.
+        bins: of a number, that slices are made of.
         has_min_gain: whether `registry.min_gain` is set, which is for scores alone.
 
     Raises:
@@ -95,10 +110,10 @@ def check_gate(
                 f'{place}.metric: expected one of {", ".join(metrics)}, got "{guard.metric}"'
             )
         if guard.slice is not None:
-            check_slice(place, guard, features)
+            check_slice(place, guard, features, bins)
 
 
-def check_slice(place: str, guard: GuardSpec, features: Mapping[str, FieldSpec]) -> None:
+def check_slice(place: str, guard: GuardSpec, features: Mapping[str, FieldSpec], bins: int) -> None:
     """Check that a guard looks at a feature, and at a value, that there may be.
 
     Raises:
@@ -115,9 +130,30 @@ def check_slice(place: str, guard: GuardSpec, features: Mapping[str, FieldSpec])
             f'{place}.slice: expected a category, a bool or a number, got "{name}", which is'
             f" {'a list' if spec.length is not None else spec.type}"
         )
-    known = spec.vocabulary if not spec.grow else ()
+    known = values_of(spec, bins)
     if guard.text is not None and known and guard.text not in known:
+        told = known if len(known) <= TOLD else (*known[:TOLD], "...")
         raise ValueError(
-            f'{place}.value: expected a word of the vocabulary of "{name}", got "{guard.text}";'
-            f" there are {', '.join(known[:20])}"
+            f'{place}.value: expected {kind_of(spec, name)}, got "{guard.text}"; there are'
+            f" {', '.join(told)}"
         )
+
+
+def values_of(spec: FieldSpec, bins: int) -> tuple[str, ...]:
+    """The names of a feature's slices; none if they are not known yet, as its vocabulary grows."""
+    if spec.type == "bool":
+        return ("true", "false")
+    if spec.type != "category":
+        return tuple(f"q{number}" for number in range(1, bins + 1))
+    if spec.grow:
+        return ()
+    if spec.buckets:
+        return (*(f"bucket {number}" for number in range(1, spec.buckets + 1)), UNKNOWN)
+    return (*spec.vocabulary, UNKNOWN)
+
+
+def kind_of(spec: FieldSpec, name: str) -> str:
+    """What the value of a guard is expected to be."""
+    if spec.type != "category":
+        return "true or false" if spec.type == "bool" else f'one of the bins of the number "{name}"'
+    return f'a word of the vocabulary of "{name}"' if spec.vocabulary else f'a bucket of "{name}"'

@@ -15,6 +15,8 @@ from .test_config import GOOD, write
 
 FIELDS = """hour = "int32"
 moment = "timestamp"
+sure = "bool"
+zip = { type = "category", buckets = 30 }
 grown = { type = "category", vocabulary = ["a"], grow = 9 }
 [train]"""
 
@@ -79,11 +81,19 @@ max_loss = 0.1
 
 def test_a_value_is_a_text_a_number_or_a_truth(tmp_path: Path) -> None:
     guards = "".join(
-        f'[[gate.guards]]\nmax_loss = 0.1\nslice = "hour"\nvalue = {value}\n'
-        for value in ("true", "false", "7", '"q1"')
+        f'[[gate.guards]]\nmax_loss = 0.1\nslice = "{name}"\nvalue = {value}\n'
+        for name, value in (
+            ("sure", "true"),
+            ("sure", "false"),
+            ("grown", "7"),
+            ("hour", '"q1"'),
+            ("country", '"(unknown)"'),
+            ("zip", '"bucket 30"'),
+        )
     )
     found = make_gate(load(tmp_path, guards)).guards
-    assert [guard.value for guard in found] == ["true", "false", "7", "q1"]
+    values = [guard.value for guard in found]
+    assert values == ["true", "false", "7", "q1", "(unknown)", "bucket 30"]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +122,22 @@ def test_a_value_is_a_text_a_number_or_a_truth(tmp_path: Path) -> None:
         (
             '[[gate.guards]]\nmax_loss = 0.1\nslice = "country"\nvalue = "US"',
             'a word of the vocabulary of "country", got "US"; there are DE, FR',
+        ),
+        (
+            '[[gate.guards]]\nmax_loss = 0.1\nslice = "hour"\nvalue = 7',
+            'guards.0.value: expected one of the bins of the number "hour", got "7"; there are q1',
+        ),
+        (
+            '[[gate.guards]]\nmax_loss = 0.1\nslice = "sure"\nvalue = "yes"',
+            'expected true or false, got "yes"',
+        ),
+        (
+            '[[gate.guards]]\nmax_loss = 0.1\nslice = "zip"\nvalue = "80331"',
+            'expected a bucket of "zip", got "80331"; there are bucket 1, bucket 2,',
+        ),
+        (
+            "confidence = 0.9995",
+            "resamples: expected at least 2000 for a confidence of 0.9995, got 1000",
         ),
     ],
 )

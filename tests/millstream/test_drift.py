@@ -11,7 +11,7 @@ import pytest
 
 from ingest import Field, Rows, Schema
 from millstream.config import Config, load_config
-from millstream.config_drift import DriftConfig
+from millstream.config_drift import PARAMETERS, DriftConfig
 from millstream.drift import watch
 from millstream.drift_state import DriftState
 from millstream.errors import ConfigError, RoundStoreError
@@ -20,6 +20,7 @@ from millstream.prequential_rows import Tested as Holdout
 from millstream.reacting import sample_of_all
 from millstream.reaction import Reaction
 from trainer import run_workers
+from trainer.drift import KINDS, TESTS
 
 from .project import make_project
 
@@ -211,7 +212,13 @@ def test_rows_weigh_by_their_age() -> None:
     ("drift", "said"),
     [
         ('detector = "ddm"', "drift.detector.kind"),
+        ('detector = { kind = "adwin", dleta = 0.1 }', 'unknown key dleta .* mean "delta"'),
+        ('detector = { kind = "adwin", delta = "small" }', "delta: expected a number, got 'small'"),
+        ('detector = { kind = "none", delta = 0.1 }', "unknown key delta of kind 'none'; it has"),
+        ('feature_test = { kind = "ks", permutations = 9 }', "known: alpha, least_distance, rows"),
         ('reaction = ["panic"]', "expected some of recent"),
+        ('reaction = ["recnt"]', 'did you mean "recent"'),
+        ('reaction = ["recent"]', "nothing is watched that it would react to"),
         ('reaction = ["from_scratch", "from_champion"]', "got both"),
         ("reaction = { reset_slots = true }", "goes with reset_learning_rate"),
         ('detector = "adwin"\nerror = "rank"', "drift.error"),
@@ -223,10 +230,32 @@ def test_what_does_not_fit_is_refused(tmp_path, drift: str, said: str) -> None:
         config_of(tmp_path, drift)
 
 
+def test_the_parameters_are_those_of_the_detectors_and_tests() -> None:
+    kinds = {**KINDS, **TESTS}
+    assert {name: tuple(kind.__dataclass_fields__) for name, kind in kinds.items()} == {
+        name: known for name, known in PARAMETERS.items() if name != "none"
+    }
+
+
+def test_a_detector_of_another_seed_begins_anew_with_this_round(tmp_path, caplog) -> None:
+    config = config_of(tmp_path, 'detector = "adwin"')
+    text = (tmp_path / "millstream.toml").read_text()
+    wrong = holdout_of(errors(500, 0.1, 0.1))
+    before = watch(config, DriftState(), wrong, None).state
+    (tmp_path / "millstream.toml").write_text(text.replace("seed = 11", "seed = 77"))
+    other = load_config(tmp_path / "millstream.toml")
+    assert other.sample.seed != config.sample.seed
+    assert watch(other, before, wrong, None).state.detector["rows"] == 500
+    assert "begins anew" in caplog.text
+
+
 def test_reactions_for_short_and_as_a_table(tmp_path) -> None:
-    short = config_of(tmp_path, 'reaction = ["recent", "reset_learning_rate"]').drift.reaction
+    watching = 'detector = "adwin"\n'
+    short = config_of(
+        tmp_path, f'{watching}reaction = ["recent", "reset_learning_rate"]'
+    ).drift.reaction
     table = config_of(
-        tmp_path, "reaction = { recent = true, reset_learning_rate = true }"
+        tmp_path, f"{watching}reaction = {{ recent = true, reset_learning_rate = true }}"
     ).drift.reaction
     assert short == table
     assert short.recent.rounds == 3
