@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trainer
@@ -70,6 +70,7 @@ def test_no_rows_change_nothing(task: trainer.Task) -> None:
     assert scores == {"majority_class": {}, "no_change": {}}
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["binary", "multiclass", "regression"]),
     st.lists(st.lists(st.integers(0, 1), max_size=9), max_size=4),
