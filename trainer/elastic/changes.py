@@ -52,6 +52,21 @@ def changes_of(
         )
     if alone:
         return changed
+    _check_added(scope, outputs)
+    _check_states(model, changed, exact)
+    own = {id(seed.state) for seed in drew if isinstance(seed, keras.random.SeedGenerator)}
+    astray = [v for v, _ in changed if str(v.path).endswith(_SEED) and id(v) not in own]
+    if astray:
+        raise _refused(
+            "seeds that random numbers of rows are drawn with",
+            f'a layer that moves "{astray[0].path}" by itself',
+            "pass the SeedGenerator to keras.random.uniform, normal or dropout",
+        )
+    return changed
+
+
+def _check_added(scope: keras.StatelessScope, outputs: Any) -> None:
+    """Check that nothing of the rows of one part is a mean over them."""
     if scope.losses:
         raise _refused(
             "no loss that depends on the rows of one worker alone",
@@ -64,16 +79,6 @@ def changes_of(
             "a masked one",
             "weigh the rows instead, or reduce the output over the masked axis",
         )
-    _check_states(model, changed, exact)
-    own = {id(seed.state) for seed in drew if isinstance(seed, keras.random.SeedGenerator)}
-    astray = [v for v, _ in changed if str(v.path).endswith(_SEED) and id(v) not in own]
-    if astray:
-        raise _refused(
-            "seeds that random numbers of rows are drawn with",
-            f'a layer that moves "{astray[0].path}" by itself',
-            "pass the SeedGenerator to keras.random.uniform, normal or dropout",
-        )
-    return changed
 
 
 def _check_states(model: keras.Model, changed: Changes, exact: bool) -> None:
