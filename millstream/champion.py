@@ -10,6 +10,7 @@ from ingest import Rows, Schema, SchemaError
 from millstream.growing import recoded
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
+from millstream.predicting import predict_alike
 from registry import LiteModel, ModelVersion, RegistryError
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ def predict_version(
         theirs = Schema.from_json(pipeline.registry.schema(version))
         if theirs.label.vocabulary != schema.label.vocabulary:
             raise SchemaError("the words of its label are others")
-        return model.predict(recoded(rows, schema, theirs).features(schema)), ""
+        coded = recoded(rows, schema, theirs)
+        return predict_alike(
+            pipeline.config, coded, lambda some: model.predict(some.features(schema))
+        ), ""
     except (RegistryError, SchemaError) as error:
         return None, cannot_be_scored(version, error)
 

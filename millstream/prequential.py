@@ -10,8 +10,6 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ingest import Rows, Schema, Window
 from millstream.champion import predict_version
 from millstream.config import Config
@@ -19,6 +17,7 @@ from millstream.feature_statistics import statistics_of
 from millstream.growing import recoded, schema_of, vocabularies_of
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
+from millstream.predicting import predict_alike
 from millstream.prequential_river import in_time_order
 from millstream.prequential_rows import Tested
 from millstream.prequential_scores import score_rows
@@ -27,6 +26,7 @@ from millstream.rehearsal import Rehearsal
 from millstream.round_store import RoundFolder
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -139,20 +139,12 @@ def named_rows(pipeline: Pipeline, rows: Rows) -> Tested:
 def predict(pipeline: Pipeline, rows: Rows, schema: Schema) -> NDArray[np.float32]:
     """What the learner predicts for rows.
 
-    A row beside others may differ in its last bits. Where the bits must not depend on the number of
-    workers, the rows of each partition are predicted by themselves.
-
     Raises:
         trainer.TrainingError: it cannot take them.
     """
-    if pipeline.config.train.determinism != "bitwise" or len(rows) == 0:
-        return pipeline.learner.predict(rows.features(schema))
-    _, share = np.unique(np.stack([rows.topic, rows.partition]), axis=1, return_inverse=True)
-    share = share.reshape(-1)
-    places = [np.flatnonzero(share == number) for number in range(share.max() + 1)]
-    outputs = [pipeline.learner.predict(rows.take(at).features(schema)) for at in places]
-    found: NDArray[np.float32] = np.concatenate(outputs)[np.argsort(np.concatenate(places))]
-    return found
+    return predict_alike(
+        pipeline.config, rows, lambda some: pipeline.learner.predict(some.features(schema))
+    )
 
 
 def test_past(pipeline: Pipeline, parent: RoundFolder) -> Rehearsal:

@@ -72,13 +72,16 @@ class Tested:
         """The rows of all workers, in the order of time.
 
         What one of them could not predict nobody has predicted, as scores of some rows are not
-        those of all.
+        those of all. Neither has the champion if it was another one for some of them, as when a
+        person promotes a version meanwhile.
 
         Args:
             parts: of the workers, in the order of ranks; at least one.
         """
         filled = [part for part in parts if len(part)] or list(parts[:1])
         names = set.intersection(*(set(part._arrays()) for part in filled))
+        if len({part.champion_version for part in filled}) > 1:
+            names -= {"champion"}
         arrays = {
             name: np.concatenate([part._arrays()[name] for part in filled])
             for name in sorted(names)
