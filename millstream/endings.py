@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from millstream.errors import NoProgressError, StackError
 from millstream.round_store import RoundStore
 
@@ -12,34 +9,34 @@ __all__ = ["Idleness", "Silence", "check_progress"]
 
 MOST_FAILURES = 3
 MOST_SILENCE_S = 60.0
-Clock = Callable[[], float]
 
 
 class Idleness:
-    """Tells when all records have been read and none has come for a while."""
+    """Tells when all records have been read and none has come for a while.
 
-    def __init__(self, seconds: float | None, clock: Clock = time.monotonic) -> None:
+    It has no clock of its own, as several workers are to end at the same time.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
-        self._clock = clock
         self._count = -1
-        self._since = clock()
+        self._since = 0.0
 
-    def reached(self, count: int, lag: int | None) -> bool:
+    def reached(self, count: int, lag: int | None, now: float) -> bool:
         """Whether `count` has stayed the same, with nothing left to read, for so many seconds."""
         if count != self._count or lag != 0:
-            self._count, self._since = count, self._clock()
-        return self._seconds is not None and self._clock() - self._since >= self._seconds
+            self._count, self._since = count, now
+        return self._seconds is not None and now - self._since >= self._seconds
 
 
 class Silence:
-    """Ends the service when the broker has not answered for long."""
+    """Ends the service when the broker has not answered for long; without a clock of its own."""
 
-    def __init__(self, servers: str, clock: Clock = time.monotonic) -> None:
+    def __init__(self, servers: str) -> None:
         self._servers = servers
-        self._clock = clock
         self._since: float | None = None
 
-    def check(self, lag: int | None) -> None:
+    def check(self, lag: int | None, now: float) -> None:
         """Take note of whether the broker told the lag.
 
         Raises:
@@ -48,8 +45,8 @@ class Silence:
         if lag is not None:
             self._since = None
         elif self._since is None:
-            self._since = self._clock()
-        elif self._clock() - self._since > MOST_SILENCE_S:
+            self._since = now
+        elif now - self._since > MOST_SILENCE_S:
             raise StackError(
                 f"the broker at {self._servers} has not answered for {MOST_SILENCE_S:.0f} s;"
                 " start it again, then this; no record is lost"

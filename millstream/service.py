@@ -6,7 +6,7 @@ import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from ingest import agree_on_window
@@ -24,8 +24,10 @@ from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
 from millstream.state_lock import state_lock
 from millstream.triggers import make_trigger
-from millstream.workers.place import open_place
+from millstream.workers.place import Place, open_place
 from millstream.workers.signals import agree_on_signals, signals_of
+from millstream.workers.together import wait_for_all
+from millstream.workers.told_alike import check_told_alike
 
 __all__ = ["RunOptions", "run_service"]
 
@@ -72,6 +74,7 @@ def run_service(
         stack.enter_context(telling_the_end(board))
         board.update(note="loading TensorFlow and the model")
         place = open_place(config)
+        check_told_alike(config, repr(options), place.workers)
         if place.workers.rank == 0:
             stack.enter_context(state_lock(config.state_dir))
         tracking_uri = open_registry(config)
@@ -79,10 +82,18 @@ def run_service(
         board.update(note="reaching Kafka", registry=public_uri(tracking_uri))
         servers = stack.enter_context(open_broker(config))
         board.update(kafka=servers)
-        running = stack.enter_context(open_parts(pipeline, servers, stop))
-        stack.enter_context(ticking(running))
-        board.update(phase="running", step=1, note="")
-        loop(running, options, on_round)
+        with open_parts(pipeline, servers, stop) as running, ticking(running):
+            board.update(phase="running", step=1, note="")
+            loop(running, options, on_round)
+        part_together(place)
+
+
+def part_together(place: Place) -> None:
+    """Stay until all are done: TensorFlow counts one that leaves early as lost."""
+    import trainer
+
+    with suppress(trainer.PeerLost):  # nothing is left to be done with it
+        wait_for_all(place.workers)
 
 
 @contextmanager
@@ -117,9 +128,9 @@ def loop(
         running.others.learn(own, now)
         if now.stop:
             break
-        silence.check(now.lag)
+        silence.check(now.lag, now.now)
         records = now.waiting.records
-        is_idle = idle.reached(now.records, now.lag)
+        is_idle = idle.reached(now.records, now.lag, now.now)
         full = f"{records} records, no more fit" if now.full else None
         reason = trigger.due(now.waiting) or full or ("idle" if is_idle and records else None)
         if reason is None:

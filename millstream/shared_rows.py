@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,8 @@ from millstream.turn import Turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    import trainer
 
 __all__ = ["shared_rows"]
 
@@ -57,7 +60,7 @@ def important(pipeline: Pipeline, turn: Turn, workers: Workers) -> tuple[Rows, N
     rows, weights = turn.window.train, turn.window.train_weights
     if settings is None:
         return rows, weights
-    scores = pipeline.learner.scores(rows.features(schema), rows.labels(schema), settings.score)
+    scores = scores_of(pipeline, rows, settings.score, workers)
     own = rows.weights(schema)
     everyone = Roster.of(rows, scores if own is None else scores * own, workers)
     plan: Plan = turn.plan
@@ -76,3 +79,26 @@ def important(pipeline: Pipeline, turn: Turn, workers: Workers) -> tuple[Rows, N
     mine = everyone.place[chosen] >= 0
     places = everyone.place[chosen[mine]]
     return rows.take(places), weights[places] * stand_for[mine]
+
+
+def scores_of(
+    pipeline: Pipeline, rows: Rows, kind: trainer.Score, workers: Workers
+) -> NDArray[np.float64]:
+    """float64[n]: how much there is to learn from a worker's rows.
+
+    Raises:
+        trainer.TrainingError: rows of some worker cannot be scored; all of them raise it.
+    """
+    import trainer
+
+    schema, scores, failed = pipeline.schema, np.zeros(0), []
+    try:
+        if len(rows):
+            scores = pipeline.learner.scores(rows.features(schema), rows.labels(schema), kind)
+    except trainer.TrainingError as error:
+        failed = [error.place, error.expected, error.got, error.mend]
+    for told in map(json.loads, workers.gather(json.dumps(failed).encode())):
+        if told:
+            place, expected, got, mend = told
+            raise trainer.TrainingError(place, expected=expected, got=got, mend=mend)
+    return scores

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ class Signals:
         records: read since the start; `bad` of them were dead-lettered, `unchecked` not decoded.
         lag: records in the topics that were not read yet; None when unknown.
         stop: whether the service is to end.
+        now: seconds of a clock that never jumps. All go by the first worker's, as what one finds
+            due all must.
     """
 
     waiting: trainer.Waiting
@@ -34,6 +37,7 @@ class Signals:
     unchecked: int
     lag: int | None
     stop: bool
+    now: float
 
     def to_json(self) -> dict[str, Any]:
         """A plain form."""
@@ -58,6 +62,7 @@ def signals_of(intake: Intake, waiting: trainer.Waiting, *, stop: bool) -> Signa
         unchecked=totals.unchecked,
         lag=intake.lag(),
         stop=stop,
+        now=time.monotonic(),
     )
 
 
