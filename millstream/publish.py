@@ -22,6 +22,8 @@ from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
+from millstream.workers.beat import unhurried
+from millstream.workers.place import beat_of
 from registry import (
     Artifact,
     ExportError,
@@ -61,7 +63,7 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
     trainer.load(pipeline.learner.model, folder.weights)
     rows = Rows.load(folder.test_rows).sorted_by_identity()
     try:
-        with seconds.part("export"):
+        with seconds.part("export"), unhurried(beat_of(pipeline.config, 0)):
             measured, skipped = measure_rungs(pipeline, rows)
     except (LiteModelError, ExportError, trainer.MetricError, trainer.ModelError) as error:
         reason = f"the export cannot be measured: {error}"

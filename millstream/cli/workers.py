@@ -19,6 +19,7 @@ from millstream.local import open_broker, open_registry
 from millstream.round_store import RoundStore
 from millstream.workers.beat import beating
 from millstream.workers.environment import local_environments, own_rank, supervised, worker_count
+from millstream.workers.place import beat_of
 from millstream.workers.supervisor import Crew, supervise
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def run_as_worker(config: Config, options: RunOptions, supervisor: int) -> None:
     rank, folder = own_rank(), config.state_dir / "workers"
     make_folder(folder)
     with (
-        beating(folder / f"{rank}.beat", folder / f"{rank}.log", supervisor),
+        beating(beat_of(config, rank), folder / f"{rank}.log", supervisor),
         stop_on_signals() as stop,
     ):
         if rank == 0:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from millstream.errors import WorkersError
 
-__all__ = ["Beat", "beating", "end_with_stacks"]
+__all__ = ["Beat", "beating", "end_with_stacks", "unhurried"]
 
 INTERVAL_S = 0.5
 MOST_BETWEEN_LOOKS_S = 1.0
@@ -63,6 +63,23 @@ def beating(path: Path, log: Path, parent: int) -> Iterator[None]:
             faulthandler.disable()
 
 
+@contextmanager
+def unhurried(path: Path) -> Iterator[None]:
+    """Say that the body may hold the interpreter for long, as TensorFlow's converter does.
+
+    Args:
+        path: of the file; if there is none, nobody looks.
+    """
+    if not path.exists():
+        yield
+        return
+    path.write_bytes(b"unhurried")
+    try:
+        yield
+    finally:
+        path.write_bytes(b"")
+
+
 class Beat:
     """Tells for how long a file was not touched.
 
@@ -92,6 +109,13 @@ class Beat:
     def is_there(self) -> bool:
         """Whether the process beats at all: it has begun to, and has not ended it."""
         return self._read() is not None
+
+    def is_unhurried(self) -> bool:
+        """Whether the process has said that it may be silent for long."""
+        try:
+            return self._path.stat().st_size > 0
+        except OSError:
+            return False
 
     def _read(self) -> int | None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millstream.config import Config
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     import trainer
 
-__all__ = ["Place", "open_place"]
+__all__ = ["Place", "beat_of", "open_place"]
 
 PARTNERED = ("mixup", "cutmix", "smote")
 
@@ -60,6 +61,11 @@ def open_place(config: Config) -> Place:
         return Place(strategy, trainer.Alone(), is_shared)
     workers = trainer.CollectiveCommunicator(strategy, topology.rank, topology.size)
     return Place(strategy, workers, is_shared)
+
+
+def beat_of(config: Config, rank: int) -> Path:
+    """The file that says that a worker lives; see `millstream.workers.beat`."""
+    return config.state_dir / "workers" / f"{rank}.beat"
 
 
 def check_shareable(config: Config) -> None:

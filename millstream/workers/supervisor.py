@@ -30,6 +30,8 @@ LOST_PEER = 9
 """Exit code of a worker that has lost another one."""
 LOOK_EVERY_S = 0.1
 MOST_SILENCE_S = 10.0
+MOST_UNHURRIED_S = 600.0
+"""For a call that is known to hold the interpreter."""
 MOST_ABSENCE_S = 120.0
 """Without a beat at all: for a process to begin, and to end."""
 GRACE_S = 3.0
@@ -105,7 +107,8 @@ def supervise(crew: Crew, stop: threading.Event) -> int:
                 )
             count, failures = count - 1, 0
             log.warning("going on with %d workers", count)
-        log.warning("%s; all workers begin again after round %d", reason, done - 1)
+        where = f"after round {done - 1}" if done else "from the beginning"
+        log.warning("%s; all workers begin again %s", reason, where)
 
 
 def start(crew: Crew, count: int) -> list[Member]:
@@ -140,7 +143,7 @@ def watch(members: Sequence[Member], stop: threading.Event) -> str:
         if lost or len(ended) == len(members):
             return told(lost)
         for member in members:
-            most = MOST_SILENCE_S if member.beat.is_there() else MOST_ABSENCE_S
+            most = most_silence(member.beat)
             if member.beat.silence() > most and member.process.poll() is None:
                 end_with_stacks(member.process.pid)
                 wait_for(member.process, GRACE_S)
@@ -151,6 +154,13 @@ def watch(members: Sequence[Member], stop: threading.Event) -> str:
         if deadline is not None and time.monotonic() > deadline:
             return f"the workers did not stop within {STOP_S:.0f} s"
         time.sleep(LOOK_EVERY_S)
+
+
+def most_silence(beat: Beat) -> float:
+    """For how many seconds a worker may be silent."""
+    if not beat.is_there():
+        return MOST_ABSENCE_S
+    return MOST_UNHURRIED_S if beat.is_unhurried() else MOST_SILENCE_S
 
 
 def told(lost: Sequence[Member]) -> str:

@@ -22,7 +22,7 @@ from millstream.workers.supervisor import LOST_PEER, Crew, supervise
 WORKER = """
 import json, os, signal, sys, time
 from pathlib import Path
-from millstream.workers.beat import beating
+from millstream.workers.beat import beating, unhurried
 from millstream.workers.environment import supervisor_of
 
 folder, acts = Path(sys.argv[1]), json.loads(sys.argv[2])
@@ -37,6 +37,9 @@ with beating(folder / f"{rank}.beat", folder / f"{rank}.log", supervisor_of()):
         signal.signal(signal.SIGTERM, die if act == "stop badly" else lambda *_: sys.exit(0))
         (folder / f"{rank}.up").touch()
         time.sleep(60)
+    elif act == "convert":
+        with unhurried(folder / f"{rank}.beat"):
+            os.kill(os.getpid(), signal.SIGSTOP)
     elif act == "freeze":
         os.kill(os.getpid(), signal.SIGSTOP)
     elif act == "kill":
@@ -99,6 +102,14 @@ def test_one_that_hangs_leaves_its_stacks(tmp_path, monkeypatch, caplog):
     assert supervise(crew(tmp_path, ["wait", DONE], ["freeze", DONE]), threading.Event()) == 0
     assert "worker 1 hung for 2 s" in caplog.text
     assert "worker.py" in (tmp_path / "1.log").read_text()
+
+
+def test_one_that_has_said_so_may_be_silent_for_longer(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(supervisor, "MOST_SILENCE_S", 1.5)
+    monkeypatch.setattr(supervisor, "MOST_UNHURRIED_S", 3.0)
+    monkeypatch.setattr(supervisor, "GRACE_S", 0.2)
+    assert supervise(crew(tmp_path, ["convert", DONE]), threading.Event()) == 0
+    assert "worker 0 hung for 3 s" in caplog.text
 
 
 def test_a_worker_that_gives_up_ends_all(tmp_path):
