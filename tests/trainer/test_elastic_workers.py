@@ -53,12 +53,15 @@ def one(folder: Path, two: Found) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def three(folder: Path, one: dict[str, Any]) -> Found:
-    more = ("numeric", "bitwise", "lose:bitwise/SIGSTOP") if EVERYTHING else ()
-    return workers.run_workers(3, folder, "conform:x", *going_on(2), *more, falls=EVERYTHING)
+    """None in the suite: there a chain of services goes on with three workers."""
+    if not EVERYTHING:
+        return []
+    more = ("numeric", "bitwise", "lose:bitwise/SIGSTOP")
+    return workers.run_workers(3, folder, "conform:x", *going_on(2), *more, falls=True)
 
 
 def test_a_line_over_collectives_keeps_what_it_promises(two: Found, three: Found) -> None:
-    for found in (two, three):
+    for found in (two, three) if three else (two,):
         assert [each["conform:x"]["rank"] for each in found] == list(range(len(found)))
 
 
@@ -85,7 +88,8 @@ def test_workers_train_the_same_bits_as_one(
 
 
 def test_all_workers_have_the_same(two: Found, three: Found) -> None:
-    for found, cases in ((two, [*EVERY, *going_on(0)]), (three, going_on(2))):
+    every = [(two, [*EVERY, *going_on(0)]), (three, going_on(2))]
+    for found, cases in every if three else every[:1]:
         for case in cases:
             for other in found[1:]:
                 assert other[case]["bits"] == found[0][case]["bits"]
@@ -112,6 +116,7 @@ def test_early_stopping_stops_all_at_one_epoch_with_the_best_weights(
         assert alone["scores"] == together["scores"]
 
 
+@pytest.mark.skipif(not EVERYTHING, reason="make test-workers")
 @pytest.mark.parametrize("name", GOING_ON)
 def test_a_run_goes_on_with_other_numbers_of_workers(
     one: dict[str, Any], three: Found, name: str
