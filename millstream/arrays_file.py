@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["pack", "unpack"]
 
 TOLD = "told"
+FOREIGN = (
+    OSError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,  # zipfile: encrypted, or NotImplementedError for a newer version
+    zipfile.BadZipFile,
+)
+"""What reading raises where bytes are of another form, beside ValueError."""
 
 
 def pack(told: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -39,5 +49,5 @@ def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             told = json.loads(file[TOLD].tobytes())
             names = told.pop("arrays")
             return told, {name: file[f"array {place}"] for place, name in enumerate(names)}
-    except (OSError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except FOREIGN as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error

@@ -43,17 +43,9 @@ def make_evidence(
     """
     import trainer
 
-    schema, task, plan = pipeline.schema, pipeline.config.train.task, folder.plan()
-    float32, labels, weights = measured[FLOAT32], rows.labels(schema), rows.weights(schema)
-    answers = trainer.Answers(
-        task=task,
-        labels=labels,
-        candidate=float32.output,
-        champion=champion.output,
-        float32=float32.output,
-        weights=weights,
-        groups=guarded_groups(pipeline, folder, rows),
-    )
+    plan, float32 = folder.plan(), measured[FLOAT32]
+    answers = answers_of(pipeline, folder, rows, float32, champion)
+    classes = float32.output.shape[-1]
     evidence = trainer.Evidence(
         candidate=float32.scores,
         float32=float32.scores,
@@ -61,9 +53,9 @@ def make_evidence(
         output_difference=0.0,
         rows=len(rows),
         answers=answers,
-        baseline=trainer.score_constant(task, labels, weights, float32.output.shape[-1]),
+        baseline=trainer.score_constant(answers.task, answers.labels, answers.weights, classes),
         rounds=folder.number,
-        trained_rows=statistics_of(schema, folder).rows,
+        trained_rows=statistics_of(pipeline.schema, folder).rows,
         seed=round_seed(plan.seed, plan.round),
     )
 
@@ -76,6 +68,23 @@ def make_evidence(
         )
 
     return of
+
+
+def answers_of(
+    pipeline: Pipeline, folder: RoundFolder, rows: Rows, float32: Measured, champion: Champion
+) -> trainer.Answers:
+    """What the float32 model and the champion answered to the test rows."""
+    import trainer
+
+    return trainer.Answers(
+        task=pipeline.config.train.task,
+        labels=rows.labels(pipeline.schema),
+        candidate=float32.output,
+        champion=champion.output,
+        float32=float32.output,
+        weights=rows.weights(pipeline.schema),
+        groups=guarded_groups(pipeline, folder, rows),
+    )
 
 
 def guarded_groups(

@@ -68,7 +68,7 @@ def gate_text(reason: str, numbers: Mapping[str, Any], champion: int | None) -> 
     guards = numbers.get("guards", [])
     if guards:
         rows = [
-            f"| {guard['slice'] or 'all rows'} {guard['value']} | {guard['rows']:,} |"
+            f"| {guard['slice'] or 'all rows'} {cell(guard['value'])} | {guard['rows']:,} |"
             f" {guard['metric']} {guard['gain']:+.4f} | {guard['low']:+.4f} |"
             f" {guard['high']:+.4f} | {'yes' if guard['held'] else 'no'} |"
             for guard in guards[:MOST_GUARDS]
@@ -76,6 +76,11 @@ def gate_text(reason: str, numbers: Mapping[str, Any], champion: int | None) -> 
         head = "| guard | rows | gain | at least | at most | held |\n|---|---|---|---|---|---|"
         lines.append("\n".join([head, *rows]))
     return "\n\n".join(lines)
+
+
+def cell(value: str) -> str:
+    """A word of the stream's as a part of a table's cell."""
+    return " ".join(value.split()).replace("|", "\\|")
 
 
 def tell_guard(guard: Mapping[str, Any]) -> str:

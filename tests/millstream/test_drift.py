@@ -151,6 +151,19 @@ def test_a_damaged_state_is_refused(damage: bytes) -> None:
         DriftState.after(Folder(damage), DriftConfig())
 
 
+def test_a_state_with_any_byte_changed_is_read_or_refused() -> None:
+    whole = DriftState(reference=sample(20, 1)).to_bytes(DriftConfig())
+    random, refused = np.random.default_rng(1), 0
+    for _ in range(600):
+        damaged = bytearray(whole)
+        damaged[random.integers(len(whole))] ^= int(random.integers(1, 256))
+        try:
+            DriftState.after(Folder(bytes(damaged)), DriftConfig())
+        except RoundStoreError:
+            refused += 1
+    assert refused > 100
+
+
 def test_a_newer_state_is_refused(monkeypatch) -> None:
     import millstream.drift_state
 

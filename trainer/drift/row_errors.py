@@ -50,8 +50,8 @@ def row_errors(
 def _class_errors(classes: np.ndarray, chances: np.ndarray, kind: ErrorKind) -> np.ndarray:
     """float64 [n], of class indices [n] and probabilities [n, c]; the first of equal ones wins."""
     if kind == "zero_one":
-        return (chances.argmax(axis=1) != classes) * 1.0
-    return 1.0 - chances[np.arange(len(classes)), classes]
+        return np.asarray(chances.argmax(axis=1) != classes, np.float64)
+    return np.asarray(1.0 - chances[np.arange(len(classes)), classes])
 
 
 def _check_kind(task: Task, kind: ErrorKind) -> None:
