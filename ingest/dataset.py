@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["epoch_order", "steps_per_epoch", "training_dataset"]
 
+BLOCK_BYTES = 1 << 20
+"""Of rows that are gathered at once, if a batch has no more."""
+
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:
     """Batches that hold all rows once; the last may be short."""
@@ -30,7 +33,10 @@ def epoch_order(rows: Rows, seed: int, epoch: int) -> NDArray[np.int64]:
     """int64 [n]: places of the rows in the order of an epoch, a function of identities alone."""
     identity = (rows.topics, rows.topic, rows.partition, rows.offset)
     bits = hash64(seed, "shuffle", *identity, epoch=epoch)
-    return np.lexsort((rows.offset, rows.partition, rows.topic, bits))
+    order = np.argsort(bits, kind="stable")
+    if (np.diff(bits[order]) == 0).any():  # hardly ever; else it takes four times as long
+        return np.lexsort((rows.offset, rows.partition, rows.topic, bits))
+    return order
 
 
 def training_dataset(
@@ -73,16 +79,17 @@ def training_dataset(
     tensors = tf.nest.map_structure(tf.constant, parts if weighed is None else (*parts, weighed))
     bound = augment.bind(rows, schema) if augment is not None and augment.steps and count else None
 
-    places = _places(rows, batch_size=batch_size, epochs=epochs, seed=seed, seeds=bound is not None)
-    return (
-        _gathered(places, tensors, bound)
-        .apply(tf.data.experimental.assert_cardinality(epochs * steps_per_epoch(count, batch_size)))
-        .prefetch(8)
-    )
+    batches = epochs * steps_per_epoch(count, batch_size)
+    orders = _orders(rows, epochs=epochs, seed=seed, seeds=bound is not None)
+    if bound is None:
+        made = _gathered(orders, count, batch_size, tensors)
+    else:
+        made = _augmented(orders, count, batch_size, tensors, bound)
+    return made.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(8)
 
 
-def _places(rows: Rows, *, batch_size: int, epochs: int, seed: int, seeds: bool) -> tf.data.Dataset:
-    """The places of the rows of each batch, int64 [b], and their seeds, uint64 [b], if needed."""
+def _orders(rows: Rows, *, epochs: int, seed: int, seeds: bool) -> tf.data.Dataset:
+    """Of each epoch the order, int64 [n], and the seeds of the rows, uint64 [n], if needed."""
     import tensorflow as tf
 
     # TensorFlow keeps a generator until the process ends: this one must not keep the rows.
@@ -93,14 +100,10 @@ def _places(rows: Rows, *, batch_size: int, epochs: int, seed: int, seeds: bool)
         for epoch in range(epochs):
             yield _epoch(kept(), seed, epoch, seeds)
 
-    def cut(*order: tf.Tensor) -> tf.data.Dataset:
-        firsts = tf.data.Dataset.range(0, count, batch_size)
-        return firsts.map(lambda first: tuple(part[first : first + batch_size] for part in order))
-
     specs = tf.TensorSpec((count,), tf.int64), tf.TensorSpec((count,), tf.uint64)
     generated = tf.data.Dataset.from_generator(orders, output_signature=specs[: 1 + seeds])
     generated.rows = rows  # for as long as there is a dataset or an iterator of it
-    return generated.flat_map(cut)
+    return generated.prefetch(1)
 
 
 def _epoch(rows: Rows | None, seed: int, epoch: int, seeds: bool) -> tuple[NDArray[Any], ...]:
@@ -111,18 +114,65 @@ def _epoch(rows: Rows | None, seed: int, epoch: int, seeds: bool) -> tuple[NDArr
     return (order, row_seeds(rows, seed, epoch)[order]) if seeds else (order,)
 
 
-def _gathered(places: tf.data.Dataset, tensors: Any, bound: Bound | None) -> tf.data.Dataset:
-    """The rows at the places of each batch; augmented by several threads, in the same order."""
+def _gathered(
+    orders: tf.data.Dataset, count: int, batch_size: int, tensors: Any
+) -> tf.data.Dataset:
+    """The batches of each epoch.
+
+    Rows of several batches are gathered at once and lie side by side then, so that a batch is a
+    copy of its bytes: a call of a function for each batch would cost as much as a small model's
+    step.
+    """
     import tensorflow as tf
 
-    def gather(at: tf.Tensor) -> Any:
-        return tf.nest.map_structure(lambda column: tf.gather(column, at), tensors)
+    size = sum(column.dtype.size * column.shape.num_elements() for column in _flat(tensors))
+    block = batch_size * max(1, BLOCK_BYTES * count // max(1, size * batch_size))
 
-    if bound is None:
-        return places.map(gather)
+    def gather(order: tf.Tensor) -> tf.data.Dataset:
+        firsts = tf.data.Dataset.range(0, count, block)
+        return firsts.flat_map(lambda first: batches(order[first : first + block]))
+
+    def batches(places: tf.Tensor) -> tf.data.Dataset:
+        gathered = tf.nest.map_structure(lambda column: tf.gather(column, places), tensors)
+        full, short = tf.size(places) // batch_size, tf.size(places) % batch_size
+        whole = _cut(gathered, 0, full, batch_size)
+        last = _cut(gathered, full * batch_size, tf.cast(short > 0, tf.int32), short)
+        return whole.concatenate(last)
+
+    return orders.flat_map(gather)
+
+
+def _cut(columns: Any, first: Any, count: Any, size: Any) -> tf.data.Dataset:
+    """So many batches of one size, from a place on."""
+    import tensorflow as tf
+
+    def cut(column: tf.Tensor) -> tf.Tensor:
+        part = column[first : first + count * size]
+        return tf.reshape(part, [count, size, *column.shape[1:]])
+
+    return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(cut, columns))
+
+
+def _flat(tensors: Any) -> list[tf.Tensor]:
+    import tensorflow as tf
+
+    return list(tf.nest.flatten(tensors))
+
+
+def _augmented(
+    orders: tf.data.Dataset, count: int, batch_size: int, tensors: Any, bound: Bound
+) -> tf.data.Dataset:
+    """The batches of each epoch, augmented by several threads, in the same order."""
+    import tensorflow as tf
+
+    def cut(*order: tf.Tensor) -> tf.data.Dataset:
+        firsts = tf.data.Dataset.range(0, count, batch_size)
+        return firsts.map(lambda first: tuple(part[first : first + batch_size] for part in order))
 
     def augmented(at: tf.Tensor, seeds: tf.Tensor) -> Any:
-        features, label, *weight = gather(at)
+        columns = tf.nest.map_structure(lambda column: tf.gather(column, at), tensors)
+        features, label, *weight = columns
         return (*bound.changed(features, label, seeds, at), *weight)
 
+    places = orders.flat_map(cut)
     return places.map(augmented, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
