@@ -1,7 +1,8 @@
 """A learner fed by the service's dataset, beside the same learner fed the same batches from memory.
 
-Both take turns on one learner, whose functions are traced before; a lap is one round of training,
-timed whole: what begins and ends a round is in both.
+Both take turns on one learner, whose functions are traced before; a lap is one round of training.
+The step rate is that of the epochs: steps and what they wait for their batches, as the round's own
+report tells them. What begins a round, such as making an iterator, is told beside it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,10 +23,18 @@ if TYPE_CHECKING:
 
     import trainer
 
-__all__ = ["Case", "cases", "feeding", "held_in_memory", "race"]
+__all__ = ["Case", "Lap", "cases", "feeding", "held_in_memory", "race"]
 
 BATCH = 256
 READ_AHEAD = 8
+
+
+class Lap(NamedTuple):
+    """Steps/s of the epochs, the share of that time that they wait, and the seconds beside it."""
+
+    rate: float
+    waits: float
+    rest: float
 
 
 @dataclass(frozen=True)
@@ -52,18 +61,20 @@ class Case:
         given = {"batch_size": BATCH, "epochs": self.epochs, "seed": 1, "weights": weights}
         return training_dataset(self.rows, self.schema, **given)
 
-    def seconds(self, dataset: tf.data.Dataset) -> tuple[float, float]:
-        """How long a round takes, and how long its steps wait for their batches."""
+    def lap(self, dataset: tf.data.Dataset) -> Lap:
+        """Train a round."""
         import trainer
 
         settings = trainer.TrainSettings(epochs=self.epochs, unmonitored_epochs=self.epochs)
         steps = steps_per_epoch(len(self.rows), BATCH)
         begun = time.perf_counter()
         told = self.learner.train(dataset, steps, None, settings, 1)
-        passed = time.perf_counter() - begun
+        whole = time.perf_counter() - begun
         if told.epochs != self.epochs:
             raise RuntimeError(f"{self.name}: {told.diverged or told.skipped}")
-        return passed, told.seconds_by_part["input"]
+        parts = told.seconds_by_part
+        steps_s = parts["step"] + parts["input"]
+        return Lap(self.steps / steps_s, parts["input"] / steps_s, whole - steps_s)
 
     @property
     def steps(self) -> int:
@@ -90,20 +101,21 @@ def race(case: Case, repeats: int) -> float:
     """The median over pairs of laps of the step rate, fed over from memory; prints both."""
     kept = held_in_memory(case.fed())
     ways: dict[str, Callable[[], Any]] = {"service": case.fed, "memory": lambda: kept}
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    waits: dict[str, list[float]] = {name: [] for name in ways}
-    for lap in range(repeats + 1):
-        for name in sorted(ways, reverse=lap % 2 == 0):
-            seconds, waited = case.seconds(ways[name]())
-            if lap:  # the first pair traces
-                rates[name].append(case.steps / seconds)
-                waits[name].append(waited / seconds)
-    pairs = zip(rates["service"], rates["memory"], strict=True)
-    ratio = statistics.median(fed / memory for fed, memory in pairs)
+    laps: dict[str, list[Lap]] = {name: [] for name in ways}
+    for number in range(repeats + 1):
+        for name in sorted(ways, reverse=number % 2 == 0):
+            lap = case.lap(ways[name]())
+            if number:  # the first pair traces
+                laps[name].append(lap)
+    pairs = zip(laps["service"], laps["memory"], strict=True)
+    ratio = statistics.median(fed.rate / memory.rate for fed, memory in pairs)
     print(f"\nThe {case.name} model: laps of {case.steps:,} steps of {BATCH} rows\n")
-    for name in ways:
-        rate, wait = statistics.median(rates[name]), statistics.median(waits[name])
-        print(f"| fed by {name:<8} | {rate:>8,.1f} steps/s | waits {wait:.1%} of the time |")
+    for name, done in laps.items():
+        rate, waits, rest = (statistics.median(part) for part in zip(*done, strict=True))
+        print(
+            f"| fed by {name:<8} | {rate:>8,.1f} steps/s | waits {waits:5.1%} of it |"
+            f" beside the steps {rest:.2f} s a round |"
+        )
     print(f"\nservice over memory: {ratio:.3f}", flush=True)
     return ratio
 
