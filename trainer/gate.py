@@ -61,7 +61,7 @@ class ScoreGate:
         compare: "score": the scores themselves; "paired": row by row, by `test`.
         test: The paired test, also that of the guards.
         guards: What else must not get worse.
-        first: What holds the first promotion back.
+        first: What holds the first promotion back; a champion without a score counts as none.
         own: Asked last, about what all others would promote: a function of the user's, from
             evidence to verdict. One that raises, or returns something else, refuses.
     """
@@ -105,10 +105,8 @@ class ScoreGate:
         reason = self.unfaithful(evidence)
         if reason is not None:
             return Verdict(False, reason)
-        if evidence.champion is None:
-            return self._decide_first(evidence)
         if not math.isfinite(_champion_score(self.metric, evidence)):
-            return Verdict(True, _why(self.metric, evidence))
+            return self._decide_first(evidence)
         paired = self.compare == "paired"
         verdict = self._decide_paired(evidence) if paired else self._decide_scores(evidence)
         return self._guarded(verdict, evidence) if verdict.promote else verdict

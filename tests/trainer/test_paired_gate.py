@@ -195,6 +195,15 @@ def test_a_first_version_must_beat_the_best_single_answer() -> None:
     assert not ScoreGate("rmse").decide(error).promote
 
 
+@pytest.mark.parametrize("champion", [{}, {"auc": float("nan")}])
+def test_a_champion_without_a_score_counts_as_none(champion: dict[str, float]) -> None:
+    poor = replace(FIRST, candidate={"auc": 0.5}, float32={"auc": 0.5}, champion=champion)
+    assert "no better than 0.5000" in GATE.decide(poor).reason
+    assert GATE.decide(replace(FIRST, champion=champion)).promote
+    held = replace(GATE, first=FirstVersion(burn_in_rounds=FIRST.rounds))
+    assert held.decide(replace(FIRST, champion=champion)).reason.startswith("burn-in")
+
+
 def test_the_constant_knows_the_rows_that_it_is_scored_on() -> None:
     labels, weights = np.array([0, 0, 0, 1]), np.array([1.0, 1.0, 1.0, 5.0])
     assert constant("binary", labels)["accuracy"] == 0.75
