@@ -17,6 +17,8 @@ def ask(state_dir: Path) -> None:
     """Ask the service of a state folder for a round; asked twice before it began, it is one."""
     make_folder(state_dir)
     write_json(state_dir / NAME, {"id": uuid.uuid4().hex, "requested_ms": int(time.time() * 1000)})
+    # Whoever asks need not be whom the service runs as; a request that it cannot read is none.
+    (state_dir / NAME).chmod(0o644)
 
 
 class Requests:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -45,6 +47,15 @@ def test_without_a_record_the_request_waits(tmp_path: Path) -> None:
     ended = command(tmp_path)
     assert ended.exit_code == 0
     assert Requests(project.state_dir).is_open()
+
+
+def test_a_service_of_another_user_can_read_the_request(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        ask(tmp_path)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()] == [0o644]
 
 
 def test_a_round_answers_what_was_asked_before_it_and_no_more(tmp_path: Path) -> None:
