@@ -11,7 +11,7 @@ from ingest import GroupCommitter, Intake, KafkaSource, WindowBuilder
 from millstream.config import Config
 from millstream.dead_letters import end_of_letters, open_dead_letters
 from millstream.errors import RoundStoreError
-from millstream.pipeline import Pipeline, make_builder, source_options
+from millstream.pipeline import Pipeline, keep_recipe, make_builder, source_options
 from millstream.publish import tell_champion
 from millstream.round import begin_store, finish_round
 from millstream.round_store import RoundFolder
@@ -54,6 +54,8 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
     """Resume from the last complete round, finish what it left unpublished, start ingest."""
     config, workers = pipeline.config, pipeline.workers
     connection = source_options(config, servers)
+    if pipeline.is_chief:
+        keep_recipe(pipeline)
     with ExitStack() as stack:
         latest = latest_of_all(pipeline)
         start = own_part(latest.plan().end, workers) if latest else config.kafka.start
@@ -128,7 +130,7 @@ def check_state(pipeline: Pipeline, latest: RoundFolder) -> None:
         )
     pipeline.store.check_chain()
     tell_missing(pipeline)
-    trainer.load(pipeline.learner.model, latest.weights)
+    latest.check_weights(trainer.load(pipeline.learner.model, latest.weights))
     ratio = latest.report().get("history", {}).get("ratio", 0.0)
     pipeline.board.update(history_rows=pipeline.past.rows(latest), history_ratio=ratio)
     tell_champion(pipeline)

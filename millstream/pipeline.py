@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Pipeline",
+    "keep_recipe",
     "make_builder",
     "make_schema",
     "open_pipeline",
@@ -155,8 +156,6 @@ def open_pipeline(
     steps = make_steps(config, schema)
     check_watching(config)
     make_folder(config.state_dir / "rounds")
-    if place.workers.rank == 0:
-        keep_recipe(config, recipe)
     return Pipeline(
         config=config,
         schema=schema,
@@ -203,11 +202,11 @@ def make_learner(config: Config, place: Place) -> trainer.Learner | trainer.Elas
     )
 
 
-def keep_recipe(config: Config, recipe: dict[str, Any]) -> None:
+def keep_recipe(pipeline: Pipeline) -> None:
     """Store the recipe under its fingerprint, so that a replay can say what has changed since."""
-    folder = config.state_dir / "recipes"
+    folder = pipeline.config.state_dir / "recipes"
     make_folder(folder)
-    write_json(folder / f"{fingerprint(recipe)}.json", recipe)
+    write_json(folder / f"{pipeline.recipe_fingerprint}.json", pipeline.recipe)
 
 
 def make_registry(config: Config, tracking_uri: str) -> registry.ModelRegistry:

@@ -26,6 +26,7 @@ from millstream.turn import Turn
 __all__ = [
     "TOLERANCE",
     "Replay",
+    "check_beginning",
     "check_recipe",
     "compare_weights",
     "is_exact",
@@ -68,8 +69,25 @@ def replay_round(
     log.info("round %d: training on %d records", number, window.counts.seen)
     encoded, vocabularies = grow(pipeline.schema, parent, window, pipeline.shared)
     turn = Turn(folder, parent, plan, encoded, vocabularies)
+    check_beginning(pipeline, parent, plan)
     train_or_restore(pipeline, turn, should_stop=lambda: False)
     return compare_weights(pipeline, folder, window.counts.seen, tolerance)
+
+
+def check_beginning(pipeline: Pipeline, parent: RoundFolder, plan: Plan) -> None:
+    """Check what a round is trained from: all that its parent left, and a champion's weights.
+
+    Raises:
+        RoundStoreError: a file is not as its round left it.
+        trainer.CheckpointError: weights cannot be read.
+    """
+    import trainer
+
+    older = None if plan.reaction is None else plan.reaction.start_round
+    folders = [parent, *([] if older is None else [pipeline.store.folder(older)])]
+    for folder in folders:
+        folder.check()
+        folder.check_weights(trainer.digest(folder.weights))
 
 
 def compare_weights(

@@ -33,7 +33,8 @@ class RoundFolder:
     """The files of one round.
 
     Guarantee: of a round that happened, each file is read as the round left it, or refused with its
-    name (`RoundStoreError`). Rounds of format 1 have no digests: there only the form is checked.
+    name (`RoundStoreError`). Rounds of format 1 have no digests but that of
+    the weights: of other files only the form is checked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -173,6 +174,17 @@ class RoundFolder:
         self.plan()
         self.report()
         self.published()
+
+    def check_weights(self, found: str) -> None:
+        """Check the digest of the weights that were read; markers of all formats have it.
+
+        Raises:
+            RoundStoreError: they are not those that the round left.
+        """
+        if found != self.digest():
+            raise damaged(
+                self.weights, f"weights {self.digest()[:12]}, as DONE has them", found[:12]
+            )
 
     def check_parent(self, parent: RoundFolder) -> None:
         """Check that the round was made after this very parent.

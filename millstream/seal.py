@@ -31,7 +31,11 @@ def unseal(path: Path, content: bytes) -> dict[str, Any]:
     """
     value = parse(path, content)
     saved = value.pop(KEY, None)
-    if content != seal(value):
+    try:
+        same = content == seal(value)
+    except ValueError as error:
+        raise damaged(path, "finite numbers", str(error)) from error
+    if not same:
         found = sealed_digest(value)
         raise damaged(path, f"what has the seal {str(saved)[:12]}", f"what has {found[:12]}")
     return value

@@ -192,7 +192,7 @@ def _json(callback: Any) -> str:
 def _call(callback: Any, hook: str, function: Callable[[], Any]) -> Any:
     try:
         return function()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CallbackError(
             _place(error, f"callback {type(callback).__name__}"),
             expected=f"{type(callback).__name__}.{hook} to run",

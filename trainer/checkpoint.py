@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +31,20 @@ from trainer.variables import plain_path, put, take, trained_variables
 
 FORMATS = (1, 2)
 PLAIN, WITH_CALLBACKS = FORMATS
+# What numpy and zipfile make of bytes that are not as they were: RuntimeError for a bit that says
+# "encrypted" and, as NotImplementedError, for a version or a compression that there is not.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -168,15 +183,16 @@ def _read(path: Path) -> Saved:
             entries = [_entry(item) for item in header["variables"]]
             values = [_value(file[f"v{i:05d}"], entry) for i, entry in enumerate(entries)]
             callbacks = str(header["callbacks"]) if header["format"] == WITH_CALLBACKS else ""
+            expected = str(header["digest"])
     except FileNotFoundError as error:
         raise CheckpointError(
             str(path), expected="a checkpoint", got="no such file", mend="name another round"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
     found = _digest(entries, values, callbacks)
-    if found != header["digest"]:
-        raise _damaged(path, f"digest {found[:12]} where {header['digest'][:12]} was saved")
+    if found != expected:
+        raise _damaged(path, f"digest {found[:12]} where {expected[:12]} was saved")
     return Saved(entries, values, callbacks, found)
 
 

@@ -6,7 +6,7 @@ added to it. They are variables of the model, so checkpoints and replays hold th
 them added up (see `trainer.twin`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -50,7 +50,8 @@ def fine_tune(model: keras.Model, options: ModelOptions) -> FineTuning:
     frozen = chosen(layers, options.freeze, "train.freeze")
     adapted = _adapt(layers, options) if options.lora_rank is not None else []
     for path in frozen:
-        _freeze(layers[path], path in adapted)
+        for layer in layers[path]:
+            _freeze(layer, path in adapted and isinstance(layer, _ADAPTABLE))
     tuning = FineTuning(
         frozen=tuple(frozen),
         adapted=tuple(adapted),
@@ -67,20 +68,28 @@ def fine_tune(model: keras.Model, options: ModelOptions) -> FineTuning:
     return tuning
 
 
-def _adapt(layers: Mapping[str, keras.layers.Layer], options: ModelOptions) -> list[str]:
-    able = {path: layer for path, layer in layers.items() if isinstance(layer, _ADAPTABLE)}
+def _adapt(layers: Mapping[str, Sequence[keras.layers.Layer]], options: ModelOptions) -> list[str]:
+    kinds = {
+        at: [one for one in some if isinstance(one, _ADAPTABLE)] for at, some in layers.items()
+    }
+    able = {path: some for path, some in kinds.items() if some}
     paths = chosen(able, options.lora_layers, "train.lora_layers")
     for path in paths:
-        try:
-            able[path].enable_lora(options.lora_rank)
-        except (ValueError, NotImplementedError) as error:
-            raise ModelError(
-                f'layer "{path}"',
-                expected="a layer that can have an adapter",
-                got=str(error),
-                mend="leave it out of train.lora_layers",
-            ) from error
+        for layer in able[path]:
+            _give_adapter(path, layer, options.lora_rank)
     return paths
+
+
+def _give_adapter(path: str, layer: keras.layers.Layer, rank: int | None) -> None:
+    try:
+        layer.enable_lora(rank)
+    except (ValueError, NotImplementedError) as error:
+        raise ModelError(
+            f'layer "{path}"',
+            expected="a layer that can have an adapter",
+            got=str(error),
+            mend="leave it out of train.lora_layers",
+        ) from error
 
 
 def _freeze(layer: keras.layers.Layer, adapted: bool) -> None:

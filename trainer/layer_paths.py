@@ -9,15 +9,19 @@ from trainer.errors import ModelError
 from trainer.hints import did_you_mean
 
 
-def layers_by_path(model: keras.Model) -> dict[str, keras.layers.Layer]:
+def layers_by_path(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
     """Return every layer of a model, nested ones too, by the names from the outermost on.
 
-    A layer `up` of a nested model `encoder` is "encoder/up". One that is shared is there once.
+    A layer `up` of a nested model `encoder` is "encoder/up". One that is shared is there once; a
+    layer may contain several of one name, which then have one path.
     """
-    found: dict[int, tuple[str, keras.layers.Layer]] = {}
+    found: dict[str, list[keras.layers.Layer]] = {}
+    seen: set[int] = set()
     for path, layer in _walk(model, ""):
-        found.setdefault(id(layer), (path, layer))
-    return dict(sorted(found.values(), key=lambda pair: pair[0]))
+        if id(layer) not in seen:
+            seen.add(id(layer))
+            found.setdefault(path, []).append(layer)
+    return dict(sorted(found.items()))
 
 
 def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

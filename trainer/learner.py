@@ -15,7 +15,7 @@ from trainer.fitting import early_stopping, make_report, named_faults, skipped
 from trainer.forward import Forward
 from trainer.functions import Functions, Loan
 from trainer.model import check_model
-from trainer.randomness import enable_op_determinism
+from trainer.randomness import enable_op_determinism, seed_everything
 from trainer.report import TrainReport
 from trainer.scores import Score, Scores
 from trainer.settings import TrainSettings
@@ -68,6 +68,7 @@ class Learner:
         self.model = check_model(model)
         check_xla(model, xla)
         update_in_place(model)
+        self._seed = seed
         self._make_callbacks = callbacks
         self._functions = Functions(model, seed, xla)
         self._forward = Forward(model)
@@ -132,7 +133,8 @@ class Learner:
                 that needs one, `settings.unmonitored_epochs` are trained instead and nothing
                 stops early. Few rows are used as they are: their noise costs epochs only.
             settings: Epochs, early stopping and warm-up.
-            round_seed: Seeds the draws that the model does not make from its own variables.
+            round_seed: Seeds Python, NumPy and TensorFlow: for callbacks that draw, and for draws
+                that the model does not make from its own variables.
             on_epoch: Called with the number of finished epochs and Keras's logs.
             should_stop: Asked after at most 16 batches.
 
@@ -173,6 +175,7 @@ class Learner:
         watch: Watch,
         clock: PartClock,
     ) -> int:
+        seed_everything(self._seed, round_seed)  # for callbacks that draw
         stopping = early_stopping(settings)
         own = RoundCallbacks(self._make_callbacks(), callback_state(self.model))
         loan = Loan(

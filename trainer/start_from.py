@@ -20,6 +20,7 @@ from trainer.variables import plain_path
 
 KERAS = ".keras"
 SAVED_MODEL = "saved_model.pb"
+_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"  # where a TensorFlow checkpoint says what is in it
 
 
 @dataclass(frozen=True)
@@ -64,19 +65,34 @@ def start_from(model: keras.Model, path: Path) -> Started:
     """Give a model the weights of a file, which stays as it is.
 
     A `.keras` file may name layers of the user's own if they are registered
-    (`keras.saving.register_keras_serializable`); code in it is not run (Keras's safe mode).
+    (`keras.saving.register_keras_serializable`); code in it is not run (Keras's safe mode). Of a
+    SavedModel the variables are read, and nothing else.
 
     Raises:
         ModelError: No such file, one that cannot be read, no variable in common, or one of the same
-            name and another shape.
+            name and another shape or kind of number.
     """
     given = _exported(path) if _is_folder(path) else _saved(path)
     wanted = [variable for variable in model.variables if not _is_seed(variable.path)]
+    _check_kinds(wanted, given, path)
     if [_form(each.path, each.value) for each in given] == [_form(v.path, v) for v in wanted]:
         for variable, each in zip(wanted, given, strict=True):
             variable.assign(each.value)
         return Started(tuple(variable.path for variable in wanted), ())
     return _by_name(wanted, given, path)
+
+
+def _check_kinds(wanted: Sequence[Any], given: Sequence[_Given], path: Path) -> None:
+    """Refuse whole numbers that stand for others by a scale, as in a quantized model."""
+    whole = {v.path for v in given if not keras.backend.is_float_dtype(v.value.dtype.name)}
+    names = [v.path for v in wanted if v.path in whole and keras.backend.is_float_dtype(v.dtype)]
+    if names:
+        raise ModelError(
+            f'{path}, "{names[0]}"',
+            expected="floats, as the model has",
+            got="whole numbers, such as those of a quantized model",
+            mend="save the model before it is quantized",
+        )
 
 
 def _by_name(wanted: Sequence[Any], given: Sequence[_Given], path: Path) -> Started:
@@ -114,7 +130,7 @@ def _by_name(wanted: Sequence[Any], given: Sequence[_Given], path: Path) -> Star
 
 def _saved(path: Path) -> list[_Given]:
     try:
-        model = keras.models.load_model(path, compile=False)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         raise ModelError(
             str(path),
@@ -127,18 +143,41 @@ def _saved(path: Path) -> list[_Given]:
 
 
 def _exported(path: Path) -> list[_Given]:
-    import tensorflow as tf
-
-    variables = getattr(tf.saved_model.load(str(path)), "variables", None)
-    if not variables:
+    try:
+        named = _listed(str(path / "variables" / "variables"))
+    except Exception as error:  # damaged bytes raise whatever they like
+        raise ModelError(
+            str(path),
+            expected="a SavedModel that TensorFlow can read",
+            got=f"{type(error).__name__}: {one_line(error, 200)}",
+            mend="write it again with Keras's model.export(FOLDER)",
+        ) from error
+    if not named:
         raise ModelError(
             str(path),
             expected="a SavedModel that lists its variables",
             got="one that does not",
             mend="write it with Keras's model.export(FOLDER), or give a .keras file",
         )
-    named = [_Given(v.name.partition(":")[0], v.numpy()) for v in variables]
     return [each for each in named if not _is_seed(each.path)]
+
+
+def _listed(prefix: str) -> list[_Given]:
+    """What the list `variables` of an exported model holds, in its order; nothing without one.
+
+    `tf.saved_model.load` would run what the file tells it to, such as the initialisers of tables.
+    """
+    import tensorflow as tf
+    from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+    reader = tf.train.load_checkpoint(prefix)
+    nodes = TrackableObjectGraph.FromString(reader.get_tensor(_GRAPH)).nodes
+    tracked = {child.local_name: child.node_id for child in nodes[0].children}
+    if "variables" not in tracked:
+        return []
+    listed = sorted((int(c.local_name), c.node_id) for c in nodes[tracked["variables"]].children)
+    stored = [nodes[node].attributes[0] for _, node in listed]
+    return [_Given(each.full_name, reader.get_tensor(each.checkpoint_key)) for each in stored]
 
 
 def _is_folder(path: Path) -> bool:

@@ -43,6 +43,7 @@ def test_records_are_read_by_the_files_that_the_recipe_tells(tmp_path: Path) -> 
     record = b"\0\0\x80\x3f" + b"\0\0\0\x40" + b"\x02a" + b"\x01"
     builder.add(RecordBatch.of("t", 0, [0], [record]))
     assert (builder.counts.seen, builder.counts.bad) == (1, 0)
+    assert not (pipeline.config.state_dir / "recipes").exists()  # only a service writes them
 
 
 def test_round_seeds_fit_and_differ() -> None:

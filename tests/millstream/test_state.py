@@ -22,6 +22,7 @@ from millstream.opening import check_state
 from millstream.past import Past
 from millstream.pipeline import Pipeline
 from millstream.rehearsal import Rehearsal
+from millstream.replay import check_beginning
 from millstream.round import run_round
 from millstream.round_store import RoundFolder, RoundStore
 from millstream.seal import seal
@@ -184,6 +185,32 @@ def test_no_damage_to_a_state_of_format_1_is_a_riddle(
         path.write_bytes(content)
         aside.rename(marker)
     assert path.name in told or "round 2" in told
+
+
+def test_weights_of_another_round_are_refused(resumed: Resumed) -> None:
+    rounds = resumed.state_dir / "rounds"
+    newest, marker = rounds / "000003", rounds / "000003" / "DONE"
+    first, second = (rounds / f"00000{number}" / "weights.npz" for number in (1, 2))
+    kept = second.read_bytes()
+    second.write_bytes(first.read_bytes())
+    plan = RoundFolder(newest).plan()
+    aside = marker.rename(marker.with_name("aside"))
+    try:
+        with pytest.raises(RoundStoreError, match=r"000002/weights.npz: expected weights"):
+            resumed.look()
+        with pytest.raises(RoundStoreError, match=r"000002/weights.npz: expected weights"):
+            check_beginning(resumed.pipeline, RoundFolder(second.parent), plan)
+    finally:
+        aside.rename(marker)
+        second.write_bytes(kept)
+    check_beginning(resumed.pipeline, RoundFolder(second.parent), plan)
+
+
+def test_numbers_that_nobody_writes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "DONE"
+    path.write_bytes(b'{"files": {}, "format": 2, "weights": NaN, "seal": "x"}')
+    with pytest.raises(RoundStoreError, match="DONE: expected finite numbers"):
+        Marker.read(path)
 
 
 def test_a_folder_of_another_state_is_refused(resumed: Resumed, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The user's callbacks: run in a round, their state kept over rounds, their errors told."""
 
+import random
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +69,41 @@ def test_state_and_rate_go_on_in_a_fresh_learner_bit_for_bit(make: object, tmp_p
         train(second, number)
     assert trainer.digest(second.model) == trainer.digest(unbroken.model)
     assert float(second.model.optimizer.learning_rate.numpy()) < 0.01
+
+
+class Drawing(Callback):
+    """Lets chance decide, when it is made and later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = random.random()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        drawn = float(np.random.random()) + float(keras.random.uniform(()))
+        self.model.optimizer.learning_rate = 0.01 * (self.first + drawn)
+
+
+def test_what_a_callback_draws_is_drawn_again_in_a_replay() -> None:
+    found = set()
+    for _ in range(2):
+        learner = make_learner(lambda: [Drawing()])
+        random.seed()
+        np.random.seed()
+        train(learner, 3)
+        found.add(trainer.digest(learner.model))
+    assert len(found) == 1
+
+
+def test_a_callback_that_exits_is_told_as_one_that_raises() -> None:
+    class Exits(Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            sys.exit(0)
+
+    learner = make_learner(lambda: [Exits()])
+    before = trainer.digest(learner.model)
+    with pytest.raises(trainer.CallbackError, match=r"Exits.on_epoch_end to run, got SystemExit"):
+        train(learner, 0)
+    assert trainer.digest(learner.model) == before
 
 
 def test_what_a_callback_logs_is_in_the_history() -> None:

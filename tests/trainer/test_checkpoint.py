@@ -175,6 +175,20 @@ def test_damage_anywhere_is_seen(trained: keras.Model, tmp_path: Path) -> None:
             trainer.load(trained, path)
 
 
+def test_damage_to_what_zip_says_of_its_parts_is_seen(tmp_path: Path) -> None:
+    given = keras.Input((1,))
+    small = keras.Model(given, keras.layers.Dense(1)(given))
+    small.compile("sgd", "mse")
+    path = tmp_path / "model.npz"
+    saved = trainer.save(small, path)
+    whole = path.read_bytes()
+    for at in range(whole.index(b"PK\x01\x02"), len(whole)):
+        for byte in {whole[at] ^ 1, whole[at] ^ 8, 0, 255} - {whole[at]}:
+            path.write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
+            with suppress(trainer.CheckpointError):
+                assert trainer.digest(path) == saved
+
+
 def test_old_file_stays_whole_when_writing_fails(
     trained: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Models that begin from a file, are frozen in part, or train adapters of low rank."""
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import trainer
 from registry import LiteModel, export_float32, op_names
 from trainer import ModelOptions, TrainSettings
 from trainer.layer_paths import layers_by_path
+from trainer.start_from import start_from
 
 SOURCE = """
 import keras
@@ -132,6 +134,14 @@ def test_a_new_head_stands_on_an_old_body(project: Path, name: str) -> None:
     np.testing.assert_array_equal(made.model.get_weights()[-2], fresh.get_weights()[-2])
 
 
+def quantized(folder: Path) -> bytes:
+    given = keras.Input((4,))
+    model = keras.Model(given, keras.layers.Dense(16, name="up")(given))
+    model.get_layer("up").quantize("int8")
+    model.save(folder / "int8.keras")
+    return (folder / "int8.keras").read_bytes()
+
+
 def test_files_that_cannot_be_begun_from_are_refused(project: Path, tmp_path: Path) -> None:
     def refused(path: Path) -> str:
         with pytest.raises(trainer.ModelError) as caught:
@@ -154,8 +164,23 @@ def test_files_that_cannot_be_begun_from_are_refused(project: Path, tmp_path: Pa
     assert "expected variables with names of the model's, got else/kernel" in refused(
         tmp_path / "else.keras"
     )
+    (tmp_path / "quantized.keras").write_bytes(quantized(tmp_path))
+    assert '"up/kernel": expected floats, as the model has' in refused(tmp_path / "quantized.keras")
+    shutil.copytree(project / "base", tmp_path / "damaged")
+    (tmp_path / "damaged" / "variables" / "variables.index").write_bytes(b"none")
+    assert "a SavedModel that TensorFlow can read" in refused(tmp_path / "damaged")
     tf.saved_model.save(other, str(tmp_path / "plain"))
     assert "write it with Keras's model.export(FOLDER)" in refused(tmp_path / "plain")
+
+
+def test_of_a_savedmodel_nothing_but_variables_is_read(project: Path, tmp_path: Path) -> None:
+    # Loading its graph would run what the graph says, such as initialisers of tables.
+    shutil.copytree(project / "base", tmp_path / "base")
+    (tmp_path / "base" / "saved_model.pb").write_bytes(b"no graph")
+    model = trainer.build_model("model:build", project, seed=6)
+    start_from(model, tmp_path / "base")
+    for mine, theirs in zip(model.get_weights(), base(project), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_digests_of_what_is_begun_from(project: Path, tmp_path: Path) -> None:
@@ -200,6 +225,41 @@ def test_patterns_choose_what_is_frozen(
     made = make(project, ModelOptions(freeze=freeze))
     assert made.tuning is not None
     assert {v.path.split("/")[0] for v in made.model.trainable_variables} == rest
+
+
+TWINS = """
+import keras
+
+class Pair(keras.layers.Layer):
+    def build(self, shape):
+        self.one = keras.layers.Dense(3, name="proj")
+        self.one.build(shape)
+        self.two = keras.layers.Dense(3, name="proj")
+        self.two.build((None, 3))
+
+    def call(self, x):
+        return self.two(self.one(x))
+
+def build():
+    given = keras.Input((4,), name="numbers")
+    y = keras.layers.Dense(1, name="head")(Pair(name="pair")(given))
+    model = keras.Model(given, y)
+    model.compile("sgd", "mse")
+    return model
+"""
+
+
+def test_layers_of_one_path_are_chosen_together(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(TWINS)
+    frozen = make(tmp_path, ModelOptions(freeze=("pair/proj",))).model
+    assert {v.path for v in frozen.trainable_variables} == {"head/kernel", "head/bias"}
+    options = ModelOptions(freeze=("pair",), lora_rank=1, lora_layers=("pair/*",))
+    adapted = make(tmp_path, options).model
+    assert sum("lora" in v.path for v in adapted.trainable_variables) == 4
+    assert {v.path for v in adapted.trainable_variables if "lora" not in v.path} == {
+        "head/kernel",
+        "head/bias",
+    }
 
 
 def test_a_model_that_is_all_frozen_is_refused(project: Path) -> None:
