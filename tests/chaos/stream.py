@@ -42,8 +42,12 @@ class Stream:
         """Of the process that looks after the workers."""
         assert self._process is not None
         code = self._process.poll()
-        assert code is None, f"the service ended by itself with {code}; see service.log"
+        assert code is None, f"the service ended by itself with {code}:\n{self.said()}"
         return self._process.pid
+
+    def said(self) -> str:
+        """The last that the service has said."""
+        return (self.project.directory / "service.log").read_text()[-4000:]
 
     def worker_pid(self, rank: int) -> int | None:
         """Of a worker, if it runs now."""
