@@ -74,7 +74,7 @@ def stream(project: Project, servers: str, records: int, rate: int) -> None:
     """Send the flights while the service runs, until it has published what it was sent."""
     command = [sys.executable, "-m", "millstream.demo.producer", "--bootstrap-servers", servers]
     command += ["--rate", str(rate), "--limit", str(records)]
-    with running(project, "--stop-when-idle", "4") as process:
+    with running(project, "--stop-when-idle", "15") as process:
 
         def is_running() -> bool:
             live = project.live()

@@ -135,13 +135,19 @@ def running(project: Project, *arguments: str, **environment: str) -> Iterator[p
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(60)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
     if process.returncode not in (0, None):
         raise RuntimeError(f"millstream run: exit code {process.returncode}\n{output.read_text()}")
+
+
+def _end(process: psutil.Popen) -> None:
+    """Wait for the end; what does not come to one is killed, its workers too."""
+    try:
+        process.wait(60)
+    except psutil.TimeoutExpired:
+        for each in [process, *process.children(recursive=True)]:
+            each.kill()
+        process.wait()
 
 
 def wait_until(ready: Callable[[], bool], process: psutil.Popen, what: str, every: float) -> None:

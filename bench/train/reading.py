@@ -1,7 +1,7 @@
 """Two workers over one where reading bounds them: each has one core, all records are decoded.
 
-Counted is what the live status says between 10 % and 90 % of the records, so neither the start nor
-the round at the end. The broker has no core of its own where there are no more than the workers'.
+Counted is what the live status says between 10 % and 90 % of the records, and not the start; no
+round begins. The broker has no core of its own where there are no more than the workers'.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def reading(data: Path, records: int, pairs: int) -> dict[str, float]:
     with serving(data, records) as (broker, topic), tempfile.TemporaryDirectory() as place:
         for pair in range(pairs):
             for workers, reads in found.items():
-                values = {"records": records, "window": 2000, "model": "tiny"}
+                # More than there are: no round begins, and no window is full.
+                values = {"records": 10 * records, "window": 2000, "model": "tiny"}
                 folder = Path(place) / f"{workers}-{pair}"
                 project = make_project(folder, broker.bootstrap_servers, topic, **values)
                 samples = watch(project, workers, records, psutil.Process(broker.pid))
