@@ -28,6 +28,9 @@ log = logging.getLogger("millstream")
 
 LOST_PEER = 9
 """Exit code of a worker that has lost another one."""
+OUT_OF_REACH = 4
+"""Exit code of a worker that finds no broker or no registry."""
+PAUSE_S = 5.0
 LOOK_EVERY_S = 0.1
 MOST_SILENCE_S = 10.0
 MOST_UNHURRIED_S = 600.0
@@ -78,7 +81,8 @@ class Member:
 def supervise(crew: Crew, stop: threading.Event) -> int:
     """Keep the workers running until they end by themselves or `stop` is set; their exit code.
 
-    They die with the thread that calls it, however that ends.
+    They die with the thread that calls it, however that ends. A broker or a registry that was in
+    reach before is waited for, as long as workers that die are.
 
     Raises:
         WorkersError: they die again and again without completing a round.
@@ -92,13 +96,16 @@ def supervise(crew: Crew, stop: threading.Event) -> int:
         finally:
             end_all(members)
         code = exit_code([member.process.returncode for member in members])
-        if code is not None:
+        is_outage = code == OUT_OF_REACH and (failures > 0 or crew.rounds() > done)
+        if code is not None and not is_outage:
             return code
         if stop.is_set():
             log.warning("%s; the rounds that are complete stay as they are", reason)
             return 0
         failures = 1 if crew.rounds() > done else failures + 1
         done = crew.rounds()
+        if failures > MOST_FAILURES and code is not None:
+            return code
         if failures > MOST_FAILURES:
             if count == 1:
                 raise WorkersError(
@@ -109,6 +116,7 @@ def supervise(crew: Crew, stop: threading.Event) -> int:
             log.warning("going on with %d workers", count)
         where = f"after round {done - 1}" if done else "from the beginning"
         log.warning("%s; all workers begin again %s", reason, where)
+        stop.wait(PAUSE_S if is_outage else 0.0)
 
 
 def start(crew: Crew, count: int) -> list[Member]:

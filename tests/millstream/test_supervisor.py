@@ -52,6 +52,7 @@ with beating(folder / f"{rank}.beat", folder / f"{rank}.log", supervisor_of()):
 if act == "leave":
     time.sleep(60)
 """
+AWAY = [4, 0.1]
 DONE, LOST, REFUSED = [0, 0.3], [LOST_PEER, 0.1], [2, 0.1]
 
 
@@ -115,6 +116,23 @@ def test_one_that_has_said_so_may_be_silent_for_longer(tmp_path, monkeypatch, ca
 def test_a_worker_that_gives_up_ends_all(tmp_path):
     assert supervise(crew(tmp_path, [LOST], [REFUSED]), threading.Event()) == 2
     assert starts(tmp_path, 0) == 1
+
+
+def test_a_broker_that_was_in_reach_before_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "PAUSE_S", 0.1)
+    assert supervise(crew(tmp_path, ["kill", AWAY, AWAY, DONE]), threading.Event()) == 0
+    assert starts(tmp_path, 0) == 4
+
+
+def test_a_broker_that_never_was_in_reach_is_not(tmp_path):
+    assert supervise(crew(tmp_path, [AWAY]), threading.Event()) == 4
+    assert starts(tmp_path, 0) == 1
+
+
+def test_nor_is_one_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "PAUSE_S", 0.1)
+    assert supervise(crew(tmp_path, ["kill", AWAY]), threading.Event()) == 4
+    assert starts(tmp_path, 0) == supervisor.MOST_FAILURES + 1
 
 
 def test_those_that_there_are_go_on(tmp_path, monkeypatch, caplog):
