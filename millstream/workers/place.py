@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,7 +62,15 @@ def open_place(config: Config) -> Place:
     if topology.size == 1:
         return Place(strategy, trainer.Alone(), is_shared)
     workers = trainer.CollectiveCommunicator(strategy, topology.rank, topology.size)
+    keep_handler(signal.SIGTERM)
     return Place(strategy, workers, is_shared)
+
+
+def keep_handler(number: signal.Signals) -> None:
+    """Handle a signal as before: TensorFlow's notifier of preemptions has taken SIGTERM away."""
+    handler = signal.getsignal(number)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(number, handler)
 
 
 def beat_of(config: Config, rank: int) -> Path:
