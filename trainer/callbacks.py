@@ -48,15 +48,24 @@ def load_callbacks(specs: Iterable[str], directory: Path) -> CallbackMaker:
         directory: Where the modules lie.
 
     Raises:
-        ModelError: No such file or function, it raises, or it returns something else; also of
-            `run_on`, and of a state of what runs on the chief alone. The maker raises it, too.
+        ModelError: No such file or function, it raises, or it returns something else, or what it
+            returned before; also of `run_on`, and of a state of what runs on the chief alone. The
+            maker raises it, too.
     """
     named = [(source_path(spec, directory), load_builder(spec, directory)) for spec in specs]
 
     def make() -> Sequence[keras.callbacks.Callback]:
         return [each for path, function in named for each in _made(path, function)]
 
-    make()
+    first = {id(callback): callback for callback in make()}
+    kept = [callback for callback in make() if id(callback) in first]
+    if kept:
+        raise ModelError(
+            f"callback {type(kept[0]).__name__}",
+            expected="one that is made anew each time, as a round depends on its checkpoint alone",
+            got="the one of the call before",
+            mend="make it in the function that train.callbacks names",
+        )
     return make
 
 

@@ -146,7 +146,8 @@ class Learner:
             ModelError: An input of the model is no feature, or the model has hidden state.
             CallbackError: A callback of the user raised.
             TrainingAborted: `should_stop` said so.
-            TrainingError: The dataset is too short, `monitor` is unknown, or Keras failed.
+            SettingsError: The model has no metric of the name `monitor`.
+            TrainingError: The dataset is too short, or Keras failed.
                 After every error, also one of the caller's functions, model and optimizer are as
                 they were.
         """

@@ -185,11 +185,18 @@ def _is_folder(path: Path) -> bool:
         return True
     if path.is_file() and path.suffix == KERAS:
         return False
+    if path.exists():
+        raise ModelError(
+            f"train.start_from {path}",
+            expected="a .keras file, or a folder that model.export wrote",
+            got="another thing",
+            mend='load it with Keras, and write it with model.save("NAME.keras")',
+        )
     beside = [entry.name for entry in path.parent.glob("*")] if path.parent.is_dir() else []
     raise ModelError(
         f"train.start_from {path}",
         expected="a .keras file, or a folder that model.export wrote",
-        got="another thing" if path.exists() else "no such file",
+        got="no such file",
         mend=did_you_mean(path.name, beside) if beside else "name one",
     )
 

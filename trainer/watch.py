@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from trainer.errors import TrainingAborted, TrainingError
+from trainer.errors import SettingsError, TrainingAborted
 from trainer.hints import did_you_mean
 from trainer.variables import first_non_finite
 
@@ -64,7 +64,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         """
         values = _numbers(logs or {})
         if self._monitored and self._monitor not in values:
-            raise TrainingError(
+            raise SettingsError(
                 "train.monitor",
                 expected="a metric that the model reports",
                 got=f'"{self._monitor}"',

@@ -194,6 +194,10 @@ def test_errors_of_every_hook_name_the_line(hook: str, tmp_path: Path) -> None:
             "expected a keras.callbacks.Callback, or a list of them, got int",
         ),
         ("def make():\n    return [None]", "got NoneType"),
+        (
+            "import keras\nONE = keras.callbacks.History()\ndef make():\n    return ONE",
+            "callback History: expected one that is made anew each time",
+        ),
         ("def make():\n    raise OSError('disk')", "make() to return callbacks, got OSError: disk"),
         ("def mak():\n    return []", 'did you mean "mak"?'),
         (

@@ -149,7 +149,7 @@ def test_files_that_cannot_be_begun_from_are_refused(project: Path, tmp_path: Pa
         return str(caught.value)
 
     assert 'no such file; did you mean "base.keras"?' in refused(project / "bse.keras")
-    assert "got another thing" in refused(project / "model.py")
+    assert "got another thing; load it with Keras" in refused(project / "model.py")
     (tmp_path / "bad.keras").write_bytes(b"PK")
     assert "expected a model that Keras can load" in refused(tmp_path / "bad.keras")
     given = keras.Input((4,))

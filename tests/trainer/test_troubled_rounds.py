@@ -131,7 +131,7 @@ def test_unknown_monitor_is_refused_and_leaves_the_model(
     learner = trainer.Learner(model)
     before = trainer.digest(model)
     settings = TrainSettings(epochs=2, monitor="val_los")
-    with pytest.raises(trainer.TrainingError, match='did you mean "val_loss"'):
+    with pytest.raises(trainer.SettingsError, match='did you mean "val_loss"'):
         learner.train(dataset, steps, validation, settings)
     assert trainer.digest(model) == before
 
