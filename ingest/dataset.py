@@ -77,27 +77,37 @@ def training_dataset(
     bound = augment.bind(rows, schema) if augment is not None and augment.steps and count else None
 
     batches = epochs * steps_per_epoch(count, batch_size)
-    orders = _orders(rows, epochs=epochs, seed=seed, seeds=bound is not None)
     if bound is None:
-        made = _gathered(orders, count, batch_size, tensors)
+        block = _block(tensors, count, batch_size)
+        made = _gathered(_orders(rows, epochs, seed, block=block), batch_size, tensors)
     else:
+        orders = _orders(rows, epochs, seed, seeds=True)
         made = _augmented(orders, count, batch_size, tensors, bound)
     return made.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(8)
 
 
-def _orders(rows: Rows, *, epochs: int, seed: int, seeds: bool) -> tf.data.Dataset:
-    """Of each epoch the order, int64 [n], and the seeds of the rows, uint64 [n], if needed."""
+def _orders(
+    rows: Rows, epochs: int, seed: int, *, seeds: bool = False, block: int | None = None
+) -> tf.data.Dataset:
+    """Of each epoch the order, int64 [n], and the seeds of the rows, uint64 [n], if needed.
+
+    In blocks of so many rows, if that is said; the last of an epoch may be short.
+    """
     import tensorflow as tf
 
     # TensorFlow keeps a generator until the process ends: this one must not keep the rows.
     count, kept = len(rows), weakref.ref(rows)
+    size = block or max(1, count)
 
     def orders() -> Iterator[tuple[NDArray[Any], ...]]:
         keep_freed_memory()
         for epoch in range(epochs):
-            yield _epoch(kept(), seed, epoch, seeds)
+            parts = _epoch(kept(), seed, epoch, seeds)
+            for first in range(0, count, size):
+                yield tuple(part[first : first + size] for part in parts)
 
-    specs = tf.TensorSpec((count,), tf.int64), tf.TensorSpec((count,), tf.uint64)
+    long = (count if block is None else None,)
+    specs = tf.TensorSpec(long, tf.int64), tf.TensorSpec(long, tf.uint64)
     generated = tf.data.Dataset.from_generator(orders, output_signature=specs[: 1 + seeds])
     generated.rows = rows  # for as long as there is a dataset or an iterator of it
     return generated.prefetch(1)
@@ -111,23 +121,22 @@ def _epoch(rows: Rows | None, seed: int, epoch: int, seeds: bool) -> tuple[NDArr
     return (order, row_seeds(rows, seed, epoch)[order]) if seeds else (order,)
 
 
-def _gathered(
-    orders: tf.data.Dataset, count: int, batch_size: int, tensors: Any
-) -> tf.data.Dataset:
-    """The batches of each epoch.
-
-    Rows of several batches are gathered at once and lie side by side then, so that a batch is a
-    copy of its bytes: a call of a function for each batch would cost as much as a small model's
-    step.
-    """
+def _block(tensors: Any, count: int, batch_size: int) -> int:
+    """How many rows are gathered at once: those of whole batches."""
     import tensorflow as tf
 
-    size = sum(column.dtype.size * column.shape.num_elements() for column in _flat(tensors))
-    block = batch_size * max(1, BLOCK_BYTES * count // max(1, size * batch_size))
+    columns = tf.nest.flatten(tensors)
+    size = sum(column.dtype.size * column.shape.num_elements() for column in columns)
+    return batch_size * max(1, int(BLOCK_BYTES * count // max(1, size * batch_size)))
 
-    def gather(order: tf.Tensor) -> tf.data.Dataset:
-        firsts = tf.data.Dataset.range(0, count, block)
-        return firsts.flat_map(lambda first: batches(order[first : first + block]))
+
+def _gathered(blocks: tf.data.Dataset, batch_size: int, tensors: Any) -> tf.data.Dataset:
+    """The batches of blocks of places.
+
+    The rows of a block are gathered at once and lie side by side then, so that a batch is a copy of
+    its bytes: a call of a function for each batch would cost as much as a small model's step.
+    """
+    import tensorflow as tf
 
     def batches(places: tf.Tensor) -> tf.data.Dataset:
         gathered = tf.nest.map_structure(lambda column: tf.gather(column, places), tensors)
@@ -136,7 +145,7 @@ def _gathered(
         last = _cut(gathered, full * batch_size, tf.cast(short > 0, tf.int32), short)
         return whole.concatenate(last)
 
-    return orders.flat_map(gather)
+    return blocks.flat_map(batches)
 
 
 def _cut(columns: Any, first: Any, count: Any, size: Any) -> tf.data.Dataset:
@@ -148,12 +157,6 @@ def _cut(columns: Any, first: Any, count: Any, size: Any) -> tf.data.Dataset:
         return tf.reshape(part, [count, size, *column.shape[1:]])
 
     return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(cut, columns))
-
-
-def _flat(tensors: Any) -> list[tf.Tensor]:
-    import tensorflow as tf
-
-    return list(tf.nest.flatten(tensors))
 
 
 def _augmented(
