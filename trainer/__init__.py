@@ -4,23 +4,13 @@ A round: `Learner.predict` and `score` (test), `Learner.train` (then train), `sa
 after compression a `Gate` that looks at what was measured.
 """
 
-from trainer.answers import Answers
-from trainer.baselines import (
-    Baselines,
-    predict_baselines,
-    predict_majority,
-    predict_no_change,
-    score_baselines,
-    update,
-)
-from trainer.callback_state import StatefulCallback
-from trainer.callbacks import CallbackMaker, load_callbacks
 from trainer.checkpoint import digest, load, save
 from trainer.checks import check_communicator
-from trainer.collective_communicator import CollectiveCommunicator
-from trainer.communicator import Alone, Communicator
-from trainer.comparison import Comparison
-from trainer.constant import score_constant
+from trainer.distribution.collective_communicator import CollectiveCommunicator
+from trainer.distribution.communicator import Alone, Communicator
+from trainer.distribution.strategy import StrategyName, open_strategy
+from trainer.distribution.tf_config import Topology, read_tf_config
+from trainer.distribution.thread_communicator import ThreadCommunicator, run_workers
 from trainer.drift import DriftDetector, check_drift_detector
 from trainer.elastic import Determinism, ElasticLearner
 from trainer.errors import (
@@ -36,26 +26,42 @@ from trainer.errors import (
     TrainingAborted,
     TrainingError,
 )
-from trainer.evidence import Evidence
-from trainer.fading import Faded, row_losses
-from trainer.first_version import FirstVersion
-from trainer.gate import Gate, ScoreGate, Verdict
-from trainer.gate_checks import check_gate
-from trainer.guards import Guard
-from trainer.inputs import FeatureSpec, check_inputs, input_names
+from trainer.fit.callback_state import StatefulCallback
+from trainer.fit.callbacks import CallbackMaker, load_callbacks
+from trainer.fit.report import TrainReport
+from trainer.fit.settings import TrainSettings
+from trainer.gate.checks import check_gate
+from trainer.gate.evidence import Evidence
+from trainer.gate.first_version import FirstVersion
+from trainer.gate.gate import Gate, ScoreGate, Verdict
+from trainer.gate.guards import Guard
 from trainer.learner import Learner
 from trainer.metrics import METRICS, Task, higher_is_better, score
-from trainer.model import build_model, check_model, load_builder, source_digest
-from trainer.normalization import StreamNormalization, check_normalized, set_statistics
-from trainer.options import ModelOptions
-from trainer.paired import PairedTest
-from trainer.prepare import Prepared, prepare_model
-from trainer.report import TrainReport
-from trainer.restart import begin_anew, reset_learning_rate
-from trainer.river_baseline import RiverBaseline, make_river
-from trainer.river_state import dump_river, load_river
-from trainer.scores import Score, check_score
-from trainer.settings import TrainSettings
+from trainer.models.inputs import FeatureSpec, check_inputs, input_names
+from trainer.models.model import build_model, check_model, load_builder, source_digest
+from trainer.models.normalization import StreamNormalization, check_normalized, set_statistics
+from trainer.models.options import ModelOptions
+from trainer.models.prepare import Prepared, prepare_model
+from trainer.models.restart import begin_anew, reset_learning_rate
+from trainer.models.start_from import start_digest
+from trainer.models.twin import float32_model
+from trainer.paired.answers import Answers
+from trainer.paired.comparison import Comparison
+from trainer.paired.paired_test import PairedTest
+from trainer.prequential.baselines import (
+    Baselines,
+    predict_baselines,
+    predict_majority,
+    predict_no_change,
+    score_baselines,
+    update,
+)
+from trainer.prequential.constant import score_constant
+from trainer.prequential.fading import Faded, row_losses
+from trainer.prequential.river_baseline import RiverBaseline, make_river
+from trainer.prequential.river_state import dump_river, load_river
+from trainer.prequential.slices import OTHERS, SliceScore, SliceSettings, slice_scores
+from trainer.scoring.scores import Score, check_score
 from trainer.sharded import (
     ShardedDense,
     ShardedEmbedding,
@@ -64,13 +70,10 @@ from trainer.sharded import (
     update_in_place,
     virtual_devices,
 )
-from trainer.slices import OTHERS, SliceScore, SliceSettings, slice_scores
-from trainer.start_from import start_digest
-from trainer.strategy import StrategyName, open_strategy
-from trainer.tf_config import Topology, read_tf_config
-from trainer.thread_communicator import ThreadCommunicator, run_workers
 from trainer.tolerance import Distance, distance
-from trainer.trigger import (
+from trainer.trigger.checks import check_trigger
+from trainer.trigger.cost import CostTrigger, expected_gain, expected_seconds
+from trainer.trigger.trigger import (
     AllTrigger,
     AnyTrigger,
     DriftTrigger,
@@ -81,9 +84,6 @@ from trainer.trigger import (
     Trigger,
     Waiting,
 )
-from trainer.trigger_checks import check_trigger
-from trainer.trigger_cost import CostTrigger, expected_gain, expected_seconds
-from trainer.twin import float32_model
 
 __all__ = [
     "METRICS",

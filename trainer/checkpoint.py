@@ -25,8 +25,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from trainer.callback_state import callback_state, keep_callback_state
 from trainer.errors import CheckpointError
+from trainer.fit.callback_state import callback_state, keep_callback_state
 from trainer.variables import plain_path, put, take, trained_variables
 
 FORMATS = (1, 2)

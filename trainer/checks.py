@@ -2,7 +2,7 @@
 
 import hashlib
 
-from trainer.communicator import Communicator
+from trainer.distribution.communicator import Communicator
 
 
 def check_communicator(communicator: Communicator) -> None:

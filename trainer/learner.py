@@ -7,23 +7,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.assignment import Assignment, Validation, assign
-from trainer.callback_state import callback_state, keep_callback_state
-from trainer.callbacks import CallbackMaker, RoundCallbacks, no_callbacks, wants_each_batch
 from trainer.errors import TrainingError, one_line
-from trainer.fitting import early_stopping, make_report, named_faults, skipped
-from trainer.forward import Forward
-from trainer.functions import Functions, Loan
-from trainer.model import check_model
+from trainer.fit.assignment import Assignment, Validation, assign
+from trainer.fit.callback_state import callback_state, keep_callback_state
+from trainer.fit.callbacks import CallbackMaker, RoundCallbacks, no_callbacks, wants_each_batch
+from trainer.fit.fitting import early_stopping, make_report, named_faults, skipped
+from trainer.fit.functions import Functions, Loan
+from trainer.fit.report import TrainReport
+from trainer.fit.settings import TrainSettings
+from trainer.fit.timing import PartClock, ValidationTimer
+from trainer.fit.watch import Diverged, OnEpoch, ShouldStop, Watch
+from trainer.models.model import check_model
 from trainer.randomness import enable_op_determinism, seed_everything
-from trainer.report import TrainReport
-from trainer.scores import Score, Scores
-from trainer.settings import TrainSettings
+from trainer.scoring.forward import Forward
+from trainer.scoring.scores import Score, Scores
 from trainer.sharded.finding import check_xla
 from trainer.sharded.updates import update_in_place
-from trainer.timing import PartClock, ValidationTimer
 from trainer.variables import put, take
-from trainer.watch import Diverged, OnEpoch, ShouldStop, Watch
 
 VALIDATION_BATCH = 4096
 _DEFAULTS = TrainSettings()
@@ -93,7 +93,7 @@ class Learner:
     def scores(
         self, features: Mapping[str, np.ndarray], labels: np.ndarray, kind: Score = "loss"
     ) -> np.ndarray:
-        """Return how much the model has to learn from each row; see `trainer.scores`.
+        """Return how much the model has to learn from each row; see `trainer.scoring.scores`.
 
         The model is in inference mode. Weights of rows are not looked at.
 

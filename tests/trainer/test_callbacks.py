@@ -13,7 +13,7 @@ from conftest import Data, make_data, make_dataset, make_model
 
 import trainer
 from trainer import CallbackMaker, TrainSettings
-from trainer.callbacks import RoundCallbacks, runs_on, wants_each_batch
+from trainer.fit.callbacks import RoundCallbacks, runs_on, wants_each_batch
 
 Callback = keras.callbacks.Callback
 

@@ -10,7 +10,7 @@ from conftest import make_data, make_dataset, make_model
 
 import trainer
 from trainer import checkpoint
-from trainer.callback_state import callback_state, keep_callback_state
+from trainer.fit.callback_state import callback_state, keep_callback_state
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import tensorflow as tf
 import trainer
 from registry import LiteModel, export_float32, op_names
 from trainer import ModelOptions, TrainSettings
-from trainer.layer_paths import layers_by_path
-from trainer.start_from import start_from
+from trainer.models.layer_paths import layers_by_path
+from trainer.models.start_from import start_from
 
 SOURCE = """
 import keras

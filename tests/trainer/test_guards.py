@@ -7,7 +7,7 @@ import pytest
 
 import trainer
 from trainer import Answers, Guard, PairedTest
-from trainer.guards import GuardResult
+from trainer.gate.guards import GuardResult
 
 TEST = PairedTest()
 SIZES = {"common": 600, "hurt": 200, "rare": 40}

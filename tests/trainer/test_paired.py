@@ -14,11 +14,11 @@ from sklearn.metrics import roc_auc_score
 
 import trainer
 from trainer import METRICS, Answers, Comparison, PairedTest, score
-from trainer.answers import usable
-from trainer.bootstrap import compare_resampled, draw
-from trainer.delong import placements
-from trainer.mcnemar import compare_hits, score_test
-from trainer.paired import usual_margin
+from trainer.paired.answers import usable
+from trainer.paired.bootstrap import compare_resampled, draw
+from trainer.paired.delong import placements
+from trainer.paired.mcnemar import compare_hits, score_test
+from trainer.paired.paired_test import usual_margin
 
 ALL = [(task, metric) for task, metrics in METRICS.items() for metric in metrics]
 

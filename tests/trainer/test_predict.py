@@ -4,7 +4,7 @@ import pytest
 from conftest import Data, make_data, make_model
 
 import trainer
-from trainer.forward import CHUNK, Forward
+from trainer.scoring.forward import CHUNK, Forward
 
 
 def test_agrees_with_keras(model: keras.Model, data: Data) -> None:

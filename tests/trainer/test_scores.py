@@ -10,8 +10,8 @@ import tensorflow as tf
 from conftest import Data, make_data, make_dataset, make_model
 
 import trainer
-from trainer.forward import CHUNK
-from trainer.scores import check_score
+from trainer.scoring.forward import CHUNK
+from trainer.scoring.scores import check_score
 
 KINDS = ("loss", "gradient_norm")
 

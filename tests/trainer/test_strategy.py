@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from trainer import PeerLost, SettingsError, Topology, open_strategy
-from trainer.strategy import TPU_SIGNS
+from trainer.distribution.strategy import TPU_SIGNS
 
 TWO = Topology(("127.0.0.1:1", "127.0.0.1:2"), 0)
 

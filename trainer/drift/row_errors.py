@@ -4,9 +4,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from trainer.answers import one_form
 from trainer.errors import DriftError
 from trainer.metrics import Task
+from trainer.paired.answers import one_form
 
 ErrorKind = Literal["absolute", "zero_one"]
 

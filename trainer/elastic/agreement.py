@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from trainer.communicator import Communicator
+from trainer.distribution.communicator import Communicator
 from trainer.errors import TrainingAborted, TrainingError
-from trainer.watch import Diverged
+from trainer.fit.watch import Diverged
 
 __all__ = ["Agreement", "Together"]
 

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from trainer.elastic.seams import accumulators, iterations, stepping_at_once
-from trainer.schedule import scaled_rate
+from trainer.fit.schedule import scaled_rate
 
 __all__ = ["Applying"]
 

@@ -12,8 +12,8 @@ from trainer.elastic.agreement import Agreement
 from trainer.elastic.judging import Judge
 from trainer.elastic.states import MetricStates
 from trainer.elastic.steps import Steps
-from trainer.timing import PartClock
-from trainer.watch import Diverged, ShouldStop
+from trainer.fit.timing import PartClock
+from trainer.fit.watch import Diverged, ShouldStop
 
 __all__ = ["Fit", "Machine", "Work"]
 

@@ -10,18 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.assignment import Assignment
-from trainer.callback_state import callback_state, keep_callback_state
-from trainer.callbacks import (
-    CallbackMaker,
-    RoundCallbacks,
-    no_callbacks,
-    runs_on,
-    wants_each_batch,
-)
 from trainer.checkpoint import digest
-from trainer.collective_communicator import LOST, peer_lost
-from trainer.communicator import Communicator
+from trainer.distribution.collective_communicator import LOST, peer_lost
+from trainer.distribution.communicator import Communicator
 from trainer.elastic.agreement import Agreement
 from trainer.elastic.conditions import check_graph, check_parts, check_scope
 from trainer.elastic.fit import Fit, Machine, Work
@@ -29,17 +20,26 @@ from trainer.elastic.machine import make_machine
 from trainer.elastic.rows import OwnValidation, check_length, own_batches
 from trainer.elastic.seams import check_seams
 from trainer.errors import PeerLost, SettingsError, one_line
-from trainer.fitting import early_stopping, make_report, named_faults, skipped
-from trainer.grouped_steps import GROUP
+from trainer.fit.assignment import Assignment
+from trainer.fit.callback_state import callback_state, keep_callback_state
+from trainer.fit.callbacks import (
+    CallbackMaker,
+    RoundCallbacks,
+    no_callbacks,
+    runs_on,
+    wants_each_batch,
+)
+from trainer.fit.fitting import early_stopping, make_report, named_faults, skipped
+from trainer.fit.grouped_steps import GROUP
+from trainer.fit.report import TrainReport
+from trainer.fit.settings import TrainSettings
+from trainer.fit.timing import PartClock
+from trainer.fit.watch import Diverged, OnEpoch, ShouldStop, Watch
 from trainer.learner import Learner
-from trainer.model import check_model
+from trainer.models.model import check_model
 from trainer.randomness import enable_op_determinism, seed_everything
-from trainer.report import TrainReport
-from trainer.scores import Score
-from trainer.settings import TrainSettings
-from trainer.timing import PartClock
+from trainer.scoring.scores import Score
 from trainer.variables import put, take
-from trainer.watch import Diverged, OnEpoch, ShouldStop, Watch
 
 __all__ = ["Determinism", "ElasticLearner"]
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from trainer.communicator import Communicator
+from trainer.distribution.communicator import Communicator
 from trainer.elastic.agreement import Agreement
 from trainer.elastic.by_partition import ByPartition
 from trainer.elastic.by_worker import ByWorker
@@ -15,7 +15,7 @@ from trainer.elastic.seams import make_ready
 from trainer.elastic.states import MetricStates
 from trainer.elastic.steps import Gradients, Steps
 from trainer.errors import ModelError
-from trainer.row_loss import RowLoss
+from trainer.scoring.row_loss import RowLoss
 
 __all__ = ["make_machine"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.errors import TrainingError
-from trainer.inputs import check_inputs, input_names, select, shapes_of
+from trainer.models.inputs import check_inputs, input_names, select, shapes_of
 
 __all__ = ["OwnValidation", "check_length", "own_batches", "validation_parts"]
 

@@ -15,7 +15,7 @@ from trainer.elastic.draws import draws_by_batch
 from trainer.elastic.reducing import sum_over_replicas
 from trainer.elastic.seams import layers_of, summed_gradients, unscaled_losses
 from trainer.errors import ModelError
-from trainer.schedule import warm_up_factor
+from trainer.fit.schedule import warm_up_factor
 
 __all__ = ["Gradients", "Steps"]
 

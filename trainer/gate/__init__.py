@@ -1,0 +1,1 @@
+"""The gate: whether a measured candidate becomes the champion."""

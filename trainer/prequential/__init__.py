@@ -1,0 +1,1 @@
+"""Test, then train: baselines, faded scores and slices."""

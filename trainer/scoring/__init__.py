@@ -1,0 +1,1 @@
+"""What a model says of rows: predictions, losses, and how much there is to learn."""
