@@ -50,6 +50,7 @@ min_rows = 20
 margin = 1.0
 must_beat_baseline = false
 [compress]
+rungs = []
 max_loss = 0.05
 max_output_difference = 0.2
 [service]

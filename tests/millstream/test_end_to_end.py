@@ -64,6 +64,8 @@ def finished(kafka, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose service has run three times over 600 records each."""
     directory = tmp_path_factory.mktemp("project")
     project = make_project(directory, kafka.bootstrap_servers, f"e2e-{time.time_ns()}")
+    path = directory / "millstream.toml"
+    path.write_text(path.read_text().replace("rungs = []", 'rungs = ["pruned_int8", "int8"]'))
     create_topic(kafka.bootstrap_servers, project.topic)
     for part in range(3):
         project.produce(make_rows(600, seed=part))

@@ -156,8 +156,12 @@ def test_rounds_are_replayed_with_the_statistics_of_their_parents(project: Proje
         assert replay_round(pipeline, project.servers, number).identical, number
     folder = pipeline.store.folder(1)
     known = statistics_of(pipeline.schema, folder)
+    marker, digest = (folder.path / "DONE").read_bytes(), folder.digest()
     folder.write_statistics(known.updated(Rows.load(folder.test_rows)).to_json())
+    folder.mark_done(digest)
     try:
-        assert not replay_round(pipeline, project.servers, 2).identical
+        others = open_pipeline(config, open_registry(config), Board(project.state_dir / "r.json"))
+        assert not replay_round(others, project.servers, 2).identical
     finally:
         folder.write_statistics(known.to_json())
+        (folder.path / "DONE").write_bytes(marker)

@@ -42,7 +42,7 @@ POINTS = [
     "7.before",
     "7.after",
 ]
-RANDOM_KILLS = 4
+RANDOM_KILLS = 2
 PER_RUN = 900
 
 

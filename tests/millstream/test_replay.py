@@ -32,7 +32,7 @@ def project(kafka, tmp_path_factory: pytest.TempPathFactory) -> Project:
     text = CONFIG.format(servers=kafka.bootstrap_servers, topic=topic, **values)
     text = text.replace('vocabulary = ["p", "q", "r"]', 'vocabulary = ["p"], grow = 6')
     text = text.replace("seconds = 30", f"seconds = 30\nmax_records = {PER_ROUND}")
-    text = text.replace("max_loss", 'rungs = ["int8"]\nmax_loss')
+    text = text.replace("rungs = []", 'rungs = ["int8"]')
     (directory / "millstream.toml").write_text(f"{text}\n[history]\nrows = 150\n")
     model = MODEL.replace("Embedding(4, 3)", "Embedding(7, 3)")
     model = model.replace("Concatenate()([a, ", 'Concatenate()([StreamNormalization("a")(a), ')

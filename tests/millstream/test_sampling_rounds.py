@@ -92,7 +92,6 @@ def configure(project: Project, sample: str, history: str) -> None:
     text = text.replace("window = 600", f"window = {WINDOW}\n{sample}")
     if "holdout" in sample:
         text = text.replace("holdout = 0.3\n", "")
-    text = text.replace("[compress]", "[compress]\nrungs = []")
     (project.directory / "millstream.toml").write_text(f"{text}\n[history]\n{history}\n")
 
 

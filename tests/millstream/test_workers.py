@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from kafka import KafkaProducer
 
-from ingest import Rows
 from millstream.round_store import RoundFolder, RoundStore
 from tests.millstream.project import Project, create_topic, make_rows
 
@@ -116,22 +115,13 @@ def test_a_run_stops_with_two_workers_and_goes_on_with_one_then_three(
 ) -> None:
     servers = kafka.bootstrap_servers
     create_topic(servers, topic)
-    alone = project(tmp_path / "alone", servers, topic, "bitwise")
     together = project(tmp_path / "together", servers, topic, "bitwise")
     for stage, workers in enumerate((2, 1, 3)):
         send(servers, topic, stage)
-        one, other = run(alone, 1), run(together, workers)
-        assert one.plan().end == other.plan().end
-        assert one.digest() == other.digest()
-        assert one.statistics() == other.statistics()
-        assert one.vocabulary() == other.vocabulary()
-        assert Rows.load(one.test_rows) == Rows.load(other.test_rows)
-        seen, same = one.report(), other.report()
-        for key in ("counts", "sampled", "prequential", "history"):
-            assert seen[key] == same[key], key
-        for key in ("epochs", "best_epoch", "stopped_early"):
-            assert seen["training"][key] == same["training"][key], key
-        assert seen["history"]["recalled"] > 0 or stage == 0
+        report = run(together, workers).report()
+        assert report["history"]["recalled"] > 0 or stage == 0
+        assert report["training"]["epochs"] > 1
+    # One worker trains all rounds anew: weights, statistics, words, scores and decisions.
     replayed = together.command("replay", "--from-scratch", timeout=240)
     assert "bit for bit the same" in replayed.output, replayed.output
 

@@ -44,7 +44,6 @@ def secured_project(
     lines = [f"{n} = {json.dumps(hidden.get(n, v))}" for n, v in options.items()]
     lines = ["[kafka.options]", "bootstrap_timeout_ms = 2500", *lines, "[schema]"]
     text = (folder / "millstream.toml").read_text().replace("[schema]", "\n".join(lines), 1)
-    text = text.replace("[compress]", "[compress]\nrungs = []")
     (folder / "millstream.toml").write_text(f'{text}log_level = "debug"\n')
     return project
 
