@@ -14,7 +14,15 @@ from millstream.stack.kafka import EmbeddedKafka
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 # Files that take minutes begin first, so that no worker ends long after the other.
-LONGEST = ("test_kill.py", "test_formats_end_to_end.py", "test_kafka_matrix.py")
+LONGEST = (
+    "test_kill.py",
+    "test_workers.py",
+    "test_examples.py",
+    "test_readme.py",
+    "test_kill_workers.py",
+    "test_formats_end_to_end.py",
+    "test_kafka_matrix.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
