@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest import Roster, Rows, Workers, select_important
+from ingest import Roster, Rows, Workers, gather_arrays, select_important
 from millstream.pipeline import Pipeline
 from millstream.plan import Plan
 from millstream.training_rows import is_recent, recent
@@ -29,13 +30,13 @@ def shared_rows(pipeline: Pipeline, turn: Turn, workers: Workers) -> tuple[Rows,
     config, schema, plan = pipeline.config, pipeline.schema, turn.plan
     rows, stand_for = important(pipeline, turn, workers)
     stand_for = recent(plan, rows, stand_for, weighs=config.sample.weighs)
-    weights = of_mean_one(rows, stand_for, workers)
+    weights = of_mean_one(stand_for, workers)
     if plan.history_rows:
         past, stand_for = pipeline.past.recall(
             turn.parent, plan.history_rows, plan.seed, plan.round
         )
         past = turn.vocabularies.encode(past, schema)
-        weights = np.concatenate([weights, of_mean_one(past, stand_for, workers)])
+        weights = np.concatenate([weights, of_mean_one(stand_for, workers)])
         rows = Rows.concat([rows, past])
         order = np.lexsort((rows.offset, rows.partition, rows.topic))
         rows, weights = rows.take(order), weights[order]
@@ -45,10 +46,14 @@ def shared_rows(pipeline: Pipeline, turn: Turn, workers: Workers) -> tuple[Rows,
     return rows, Roster.of(rows, weights if own is None else weights * own, workers)
 
 
-def of_mean_one(rows: Rows, weights: NDArray[np.float64], workers: Workers) -> NDArray[np.float64]:
-    """float64[n]: the weights beside those of all workers' rows, with the mean 1."""
-    everyone = Roster.of(rows, weights, workers).weight
-    return weights / everyone.mean() if len(everyone) else weights
+def of_mean_one(weights: NDArray[np.float64], workers: Workers) -> NDArray[np.float64]:
+    """float64[n]: the weights beside those of all workers' rows, with the mean 1.
+
+    The sum is the exact one, rounded once, so it does not depend on who has which rows.
+    """
+    told = [each["weight"] for each in gather_arrays(workers, {"weight": weights})]
+    everyone = np.concatenate(told)
+    return weights / (math.fsum(everyone) / len(everyone)) if len(everyone) else weights
 
 
 def important(pipeline: Pipeline, turn: Turn, workers: Workers) -> tuple[Rows, NDArray[np.float64]]:
@@ -64,12 +69,8 @@ def important(pipeline: Pipeline, turn: Turn, workers: Workers) -> tuple[Rows, N
     own = rows.weights(schema)
     everyone = Roster.of(rows, scores if own is None else scores * own, workers)
     plan: Plan = turn.plan
-    nothing: NDArray[np.int64] = np.zeros(len(everyone), np.int64)
-    identities = Rows(
-        everyone.topics, everyone.topic, everyone.partition, everyone.offset, nothing, {}
-    )
     chosen, stand_for = select_important(
-        identities,
+        everyone.rows,
         everyone.weight,
         pipeline.config.sample.window,
         plan.seed,

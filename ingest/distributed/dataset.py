@@ -10,7 +10,7 @@ import numpy as np
 
 from ingest.allocator import keep_freed_memory
 from ingest.augment.pipeline import Augmentations, Bound, row_seeds
-from ingest.dataset import steps_per_epoch
+from ingest.dataset import epoch_order, steps_per_epoch
 from ingest.distributed.roster import Roster
 from ingest.rows import Rows
 from ingest.schema import Schema
@@ -64,7 +64,7 @@ def shared_dataset(
     has_steps = augment is not None and bool(augment.steps) and len(rows) > 0
     bound = augment.bind(rows, schema) if augment is not None and has_steps else None
     return (
-        _pieces(rows, roster, batch_size, epochs, seed)
+        _pieces(rows, roster, batch_size, epochs, seed, seeds=bound is not None)
         .map(
             lambda piece: _gathered(piece, tensors, bound),
             num_parallel_calls=1 if bound is None else tf.data.AUTOTUNE,
@@ -75,50 +75,55 @@ def shared_dataset(
     )
 
 
-def _pieces(rows: Rows, roster: Roster, batch_size: int, epochs: int, seed: int) -> tf.data.Dataset:
-    """Of each batch, the places of the own rows among them, and where they are in it."""
+def _pieces(
+    rows: Rows, roster: Roster, batch_size: int, epochs: int, seed: int, *, seeds: bool
+) -> tf.data.Dataset:
+    """Of each batch, the places of the own rows among them, where they are in it, their seeds."""
     import tensorflow as tf
 
     # TensorFlow keeps a generator until the process ends: this one must not keep the rows.
-    kept = weakref.ref(rows)
+    kept_rows, kept_roster = weakref.ref(rows), weakref.ref(roster)
 
     def orders() -> Iterator[dict[str, NDArray[Any]]]:
         keep_freed_memory()
         for epoch in range(epochs):
-            yield _epoch(kept(), roster, batch_size, seed, epoch)
+            own, everyone = kept_rows(), kept_roster()
+            if own is None or everyone is None:
+                raise RuntimeError("shared_dataset: the dataset was dropped before it was read")
+            pieces = _epoch(everyone, batch_size, seed, epoch)
+            if seeds:
+                pieces["seeds"] = row_seeds(own, seed, epoch)[pieces["own"]]
+            yield pieces
+
+    vectors = {"own": tf.int64, "at": tf.int32, "share": tf.int32}
+    vectors |= {"seeds": tf.uint64} if seeds else {}
+    spec = {name: tf.TensorSpec((None,), dtype) for name, dtype in vectors.items()}
+    bounds = {"ends": tf.TensorSpec((None,), tf.int64), "rows": tf.TensorSpec((None,), tf.int32)}
+    steps = steps_per_epoch(len(roster), batch_size)
 
     def cut(whole: dict[str, tf.Tensor]) -> tf.data.Dataset:
         def piece(step: tf.Tensor) -> dict[str, tf.Tensor]:
             begin, end = whole["ends"][step], whole["ends"][step + 1]
-            own = {name: whole[name][begin:end] for name in ("own", "at", "share", "seeds")}
+            own = {name: whole[name][begin:end] for name in vectors}
             return own | {"rows": whole["rows"][step]}
 
-        return tf.data.Dataset.range(steps_per_epoch(len(roster), batch_size)).map(piece)
+        return tf.data.Dataset.range(steps).map(piece)
 
-    vectors = {"own": tf.int64, "at": tf.int32, "share": tf.int32, "seeds": tf.uint64}
-    vectors |= {"ends": tf.int64, "rows": tf.int32}
-    spec = {name: tf.TensorSpec((None,), dtype) for name, dtype in vectors.items()}
-    generated = tf.data.Dataset.from_generator(orders, output_signature=spec)
-    generated.rows = rows  # for as long as there is a dataset or an iterator of it
-    return generated.flat_map(cut)
+    generated = tf.data.Dataset.from_generator(orders, output_signature=spec | bounds)
+    generated.kept = rows, roster  # for as long as there is a dataset or an iterator of it
+    return generated.prefetch(1).flat_map(cut)
 
 
-def _epoch(
-    rows: Rows | None, roster: Roster, batch_size: int, seed: int, epoch: int
-) -> dict[str, NDArray[Any]]:
+def _epoch(roster: Roster, batch_size: int, seed: int, epoch: int) -> dict[str, NDArray[Any]]:
     """The own rows in the order of an epoch, and of each batch where they end and its size."""
-    if rows is None:
-        raise RuntimeError("shared_dataset: the dataset was dropped before it was read")
-    order = roster.epoch_order(seed, epoch)
+    order = epoch_order(roster.rows, seed, epoch)
     at = np.flatnonzero(roster.place[order] >= 0)
-    own = roster.place[order[at]].astype(np.int64)
     begins = np.arange(0, len(roster) + batch_size, batch_size)
     begins = np.minimum(begins[: steps_per_epoch(len(roster), batch_size) + 1], len(roster))
     return {
-        "own": own,
+        "own": roster.place[order[at]].astype(np.int64),
         "at": (at % batch_size).astype(np.int32),
         "share": roster.share[order[at]],
-        "seeds": row_seeds(rows, seed, epoch)[own],
         "ends": np.searchsorted(at, begins).astype(np.int64),
         "rows": np.diff(begins).astype(np.int32),
     }

@@ -3,13 +3,15 @@
 import gc
 import weakref
 
+import numpy as np
 import pytest
 
-from ingest import Augmentations, Step, training_dataset
+from ingest import Augmentations, Roster, Statistics, Step, shared_dataset, training_dataset
 from ingest.augment import random
 from ingest.augment.mixup import MixUp
 from ingest.augment.own import Own
 from tests.ingest.samples import SCHEMA, make_rows
+from trainer import Alone
 
 
 def noise(features, seed):
@@ -48,3 +50,19 @@ def test_an_iterator_alone_is_enough_to_read_on(augment):
     batches = iter(dataset_of(make_rows(40), augment).map(lambda *parts: parts).prefetch(1))
     gc.collect()
     assert len(list(batches)) == 6
+
+
+def test_a_round_of_several_workers_that_is_over_holds_nothing():
+    known = Statistics.empty(SCHEMA).updated(make_rows(40))
+    for augment in (None, Augmentations((Step(Own(noise), 0.5),), known)):
+        rows = make_rows(40)
+        roster = Roster.of(rows, np.ones(40), Alone())
+        kept = [weakref.ref(roster), weakref.ref(rows.columns["amount"])]
+        options = {"batch_size": 16, "epochs": 2, "seed": 1, "augment": augment}
+        batches = iter(shared_dataset(rows, roster, SCHEMA, **options))
+        del rows, roster
+        gc.collect()
+        assert len(list(batches)) == 6
+        del batches
+        gc.collect()
+        assert [each() for each in kept] == [None, None]

@@ -75,5 +75,5 @@ def test_two_workers_weigh_as_one(weights: str) -> None:
         return shared_rows(pipeline, turn_of(mine, REACTION), workers)[1]
 
     for roster in run_workers(2, work):
-        assert roster.offset.tolist() == alone.rows.offset.tolist()
+        assert roster.rows.offset.tolist() == alone.rows.offset.tolist()
         np.testing.assert_allclose(roster.weight, alone.weights)
