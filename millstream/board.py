@@ -74,9 +74,13 @@ class LiveState:
 
 
 class Board:
-    """Holds the live state; any thread may read or update it."""
+    """Holds the live state; any thread may read or update it.
 
-    def __init__(self, status_file: Path) -> None:
+    Args:
+        status_file: where `save` writes; None for a worker whose state nobody looks at.
+    """
+
+    def __init__(self, status_file: Path | None) -> None:
         self._lock = threading.Lock()
         self._state = LiveState()
         self._file = status_file
@@ -107,6 +111,8 @@ class Board:
 
     def save(self) -> None:
         """Write the status file that `millstream status` reads; not durable on purpose."""
+        if self._file is None:
+            return
         state = replace(self.snapshot(), updated_ms=int(time.time() * 1000))
         losses = {name: value for name, value in state.losses.items() if abs(value) < float("inf")}
         write_json(self._file, asdict(replace(state, losses=losses)), durable=False)

@@ -60,13 +60,7 @@ def replay_round(
     folder, parent = _folders(pipeline, number)
     plan = folder.plan()
     check_recipe(pipeline, plan)
-    log.info("round %d: reading its records again", number)
-    try:
-        window = read_again(pipeline, servers, plan)
-    except MissingOffsets as error:
-        lost = lost_by_round(pipeline, servers)
-        raise missing_records(pipeline, lost, f"round {number}: {error}") from error
-    log.info("round %d: training on %d records", number, window.counts.seen)
+    window = read_or_tell(pipeline, pipeline, servers, plan)
     encoded, vocabularies = grow(pipeline.schema, parent, window, pipeline.shared)
     turn = Turn(folder, parent, plan, encoded, vocabularies)
     check_beginning(pipeline, parent, plan)
@@ -144,6 +138,28 @@ def check_recipe(pipeline: Pipeline, plan: Plan) -> None:
     raise ReplayError(
         f"round {plan.round} was trained with other settings, restore them first: {changed}"
     )
+
+
+def read_or_tell(pipeline: Pipeline, again: Pipeline, servers: str, plan: Plan) -> Window:
+    """The round's window, from Kafka, for people who wait for it.
+
+    Args:
+        pipeline: of the service; its rounds are looked through if records are missing.
+        again: for which the window is.
+        servers: of Kafka.
+        plan: the round's.
+
+    Raises:
+        ReplayError: Kafka no longer has all of its records; says which rounds it has.
+    """
+    log.info("round %d: reading its records again", plan.round)
+    try:
+        window = read_again(again, servers, plan)
+    except MissingOffsets as error:
+        lost = lost_by_round(pipeline, servers)
+        raise missing_records(pipeline, lost, f"round {plan.round}: {error}") from error
+    log.info("round %d: training on %d records", plan.round, window.counts.seen)
+    return window
 
 
 def read_again(pipeline: Pipeline, servers: str, plan: Plan) -> Window:

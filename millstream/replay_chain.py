@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from ingest import MissingOffsets
 from millstream.errors import ReplayError
 from millstream.fault import fault_point
 from millstream.past import Past
@@ -28,7 +27,7 @@ from millstream.replay import (
     compare_weights,
     is_exact,
     missing_records,
-    read_again,
+    read_or_tell,
 )
 from millstream.replay_champion import RecordedChampion
 from millstream.replay_files import (
@@ -182,13 +181,7 @@ def again_after(
 ) -> Replay:
     """A round after the one that was replayed before it."""
     number, made = recorded.number, recorded.plan()
-    log.info("round %d: reading its records again", number)
-    try:
-        window = read_again(again, servers, made)
-    except MissingOffsets as error:
-        lost = lost_by_round(pipeline, servers)
-        raise missing_records(pipeline, lost, f"round {number}: {error}") from error
-    log.info("round %d: training on %d records", number, window.counts.seen)
+    window = read_or_tell(pipeline, again, servers, made)
     report = recorded.report()
     champion = RecordedChampion(pipeline.registry, report["prequential"].get("champion_version"))
     then = replace(again, registry=cast(ModelRegistry, champion))

@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from ingest import agree_on_window
 from ingest.redaction import public_uri
 from millstream.board import Board
 from millstream.config import Config
 from millstream.endings import Idleness, Silence, check_progress
+from millstream.every import every
 from millstream.fault import fault_point
 from millstream.local import open_broker, open_registry
 from millstream.opening import Running, open_parts, tell_missing
@@ -32,6 +34,8 @@ from millstream.workers.told_alike import check_told_alike
 __all__ = ["RunOptions", "run_service"]
 
 log = logging.getLogger("millstream")
+
+FRESH_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,10 @@ def run_service(
         board.update(note="reaching Kafka", registry=public_uri(tracking_uri))
         servers = stack.enter_context(open_broker(config))
         board.update(kafka=servers)
-        with open_parts(pipeline, servers, stop) as running, ticking(running):
+        with open_parts(pipeline, servers, stop) as running:
             board.update(phase="running", step=1, note="")
-            loop(running, options, on_round)
+            with every(FRESH_S, partial(keep_fresh, running), "millstream-board"):
+                loop(running, options, on_round)
         part_together(place)
 
 
@@ -187,25 +192,11 @@ def prune(pipeline: Pipeline) -> None:
             pipeline.past.prune(pipeline.store)
 
 
-@contextmanager
-def ticking(running: Running, interval_s: float = 0.25) -> Iterator[None]:
-    """Keep the board's counters and the status file fresh while the body runs."""
-    ended = threading.Event()
-    board, intake = running.pipeline.board, running.intake
-
-    def tick() -> None:
-        while not ended.wait(interval_s):
-            totals, others = intake.totals(), running.others
-            pending = others.pending + intake.pending()[0]
-            board.count(others.records + totals.records, others.bad + totals.bad, pending)
-            lag, unchecked = intake.lag(), others.unchecked + totals.unchecked
-            board.update(lag=None if lag is None else lag + others.lag, unchecked=unchecked)
-            board.save()
-
-    thread = threading.Thread(target=tick, name="millstream-board", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+def keep_fresh(running: Running) -> None:
+    """Bring the board's counters and the status file up to date."""
+    board, totals, others = running.pipeline.board, running.intake.totals(), running.others
+    pending = others.pending + running.intake.pending()[0]
+    board.count(others.records + totals.records, others.bad + totals.bad, pending)
+    lag, unchecked = running.intake.lag(), others.unchecked + totals.unchecked
+    board.update(lag=None if lag is None else lag + others.lag, unchecked=unchecked)
+    board.save()

@@ -106,4 +106,4 @@ def run_as_worker(config: Config, options: RunOptions, supervisor: int) -> None:
             run_with_view(config, options, stop)
             return
         with logging_to_terminal(config.service.log_level):
-            run_service(config, options, Board(folder / f"{rank}.json"), stop)
+            run_service(config, options, Board(None), stop)

@@ -11,13 +11,13 @@ import faulthandler
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from millstream.errors import WorkersError
+from millstream.every import every
 
 __all__ = ["Beat", "beating", "end_with_stacks", "unhurried"]
 
@@ -39,26 +39,21 @@ def beating(path: Path, log: Path, parent: int) -> Iterator[None]:
     Raises:
         WorkersError: it is gone already.
     """
-    ended = threading.Event()
     _die_with_parent(parent)
 
-    def run() -> None:
-        while not ended.wait(INTERVAL_S):
-            with suppress(OSError):
-                path.touch()
-            if os.getppid() != parent:
-                os._exit(1)
+    def beat() -> None:
+        with suppress(OSError):
+            path.touch()
+        if os.getppid() != parent:
+            os._exit(1)
 
     with log.open("a", encoding="utf-8") as file:
         faulthandler.enable(file)
         path.touch()
-        thread = threading.Thread(target=run, name="millstream-beat", daemon=True)
-        thread.start()
         try:
-            yield
+            with every(INTERVAL_S, beat, "millstream-beat"):
+                yield
         finally:
-            ended.set()
-            thread.join()
             path.unlink(missing_ok=True)
             faulthandler.disable()
 
