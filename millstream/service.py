@@ -90,6 +90,7 @@ def run_service(
             board.update(phase="running", step=1, note="")
             with every(FRESH_S, partial(keep_fresh, running), "millstream-board"):
                 loop(running, options, on_round)
+            keep_fresh(running)
         part_together(place)
 
 
