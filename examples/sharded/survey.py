@@ -7,55 +7,19 @@ only once in a process.
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from examples.sharded.crossing import step_by_device
+from examples.sharded.on_dtensor import dtensor
+from examples.sharded.trials import DEVICES, LABELS, ROWS, WIDE, fitted, make_model, tried
 
 __all__ = ["main"]
-
-DEVICES = 4
-WIDE = 8
-LONGEST = 300
-ROWS = np.ones((8, 4), np.float32)
-LABELS = np.ones((8, WIDE), np.float32)
-
-
-def tried(title: str, attempt: Callable[[], object]) -> None:
-    """Print what an attempt gives, or how it fails."""
-    try:
-        found = f"works: {attempt()}"
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is what is told
-        found = f"fails: {type(error).__name__}: {shortened(str(error))}"
-    print(f"  {title}\n      {found}", flush=True)
-
-
-def shortened(text: str) -> str:
-    """One line without colours, with what stands at the end if it is long."""
-    line = " ".join(re.sub(r"\x1b\[\d*m", "", text).split())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
-
-
-def make_model(layer: keras.layers.Layer, optimizer: Any = "adam") -> keras.Model:
-    """One layer, compiled."""
-    given = keras.Input((4,), name="x")
-    model = keras.Model(given, layer(given))
-    model.compile(optimizer, "mse", jit_compile=False)
-    return model
-
-
-def fitted(model: keras.Model, **options: Any) -> str:
-    """The loss after a fit."""
-    losses = model.fit(ROWS, LABELS, epochs=2, verbose=0, **options).history["loss"]
-    return f"fit, losses {losses[0]:.6g}, {losses[1]:.6g}"
 
 
 def placed() -> None:
@@ -160,79 +124,6 @@ def parameter_server() -> None:
     tried("Keras's train step, scheduled by hand", scheduled)
     sys.stdout.flush()
     os._exit(0)  # its servers cannot be stopped
-
-
-def dtensor() -> None:
-    """DTensor: a kernel laid out over four devices, inside a Keras layer."""
-    from tensorflow.experimental import dtensor as dt
-
-    from trainer.sharded import virtual_devices
-
-    virtual_devices(DEVICES)
-    dt.initialize_accelerator_system("CPU")
-    mesh = dt.create_mesh([("model", DEVICES)], devices=[f"CPU:{n}" for n in range(DEVICES)])
-    columns = dt.Layout([dt.UNSHARDED, "model"], mesh)
-    start = np.random.default_rng(0).normal(size=(4, WIDE)).astype(np.float32)
-
-    def everywhere(value: Any) -> Any:
-        tensor = tf.convert_to_tensor(value)
-        return dt.copy_to_mesh(tensor, dt.Layout.replicated(mesh, rank=tensor.shape.rank))
-
-    class Sharded(keras.layers.Layer):
-        def build(self, input_shape: tuple[int, ...]) -> None:
-            self.kernel = self.add_weight(shape=(input_shape[-1], WIDE), name="kernel")
-            # Keras makes ordinary variables only; this one is put in its place.
-            self.kernel._value = dt.DVariable(dt.relayout(everywhere(start), columns))
-
-        def call(self, inputs: Any) -> Any:
-            return tf.matmul(inputs, self.kernel.value)
-
-    def layer_alone() -> object:
-        found = Sharded()(everywhere(ROWS))
-        return [list(part.shape) for part in dt.unpack(found)]
-
-    def second_loss(replace_slots: bool) -> str:
-        layer = Sharded()
-        layer.build((None, 4))
-        optimizer = keras.optimizers.Adam(0.1)
-        optimizer.build(layer.trainable_variables)
-        for variable in optimizer.variables if replace_slots else ():
-            value = everywhere(variable.value)
-            laid = dt.relayout(value, columns) if variable.shape == (4, WIDE) else value
-            variable._value = dt.DVariable(laid)
-        rows, labels = everywhere(ROWS), everywhere(LABELS)
-
-        @tf.function
-        def step() -> Any:
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_mean(tf.square(layer(rows) - labels))
-            slopes = tape.gradient(loss, [layer.kernel.value])
-            optimizer.apply_gradients(zip(slopes, layer.trainable_variables, strict=True))
-            return loss
-
-        losses = [float(step()), float(step())]
-        return f"losses {losses[0]:.6g}, {losses[1]:.6g}"
-
-    def whole() -> str:
-        layer = keras.layers.Dense(WIDE, use_bias=False)
-        model = make_model(layer, keras.optimizers.Adam(0.1))
-        layer.kernel.assign(start)
-        return fitted(model)
-
-    def copied() -> object:
-        layer = Sharded()
-        layer.build((None, 4))
-        return layer.kernel.numpy().shape
-
-    tried("the layer, called with a tensor on the mesh: shapes of the parts", layer_alone)
-    tried("fit", lambda: fitted(make_model(Sharded())))
-    eager = make_model(Sharded())
-    eager.run_eagerly = True
-    tried("fit, run eagerly", lambda: fitted(eager))
-    tried("for comparison: the same kernel in a whole layer", whole)
-    tried("a loop of one's own, all slots put on the mesh by hand", lambda: second_loss(True))
-    tried("the same, slots as Keras makes them", lambda: second_loss(False))
-    tried("the kernel as an array, as for a checkpoint", copied)
 
 
 WAYS = {
