@@ -32,6 +32,7 @@ from registry import (
     LiteModelError,
     ModelVersion,
     SkippedRung,
+    Subject,
     export_float32,
     ladder,
 )
@@ -136,7 +137,7 @@ def measure_rungs(pipeline: Pipeline, rows: Rows) -> tuple[dict[str, Measured], 
     section = pipeline.config.compress
     float32 = export_learner(pipeline)
     rungs = ladder(
-        float32,
+        Subject(float32),
         LadderSettings(rungs=section.rungs, sparsity=section.sparsity, timeout_s=section.timeout_s),
     )
     features = rows.features(pipeline.schema)

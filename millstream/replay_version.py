@@ -20,6 +20,7 @@ from registry import (
     ModelVersion,
     Reference,
     SkippedRung,
+    Subject,
     ladder,
 )
 
@@ -98,7 +99,7 @@ def export_again(pipeline: Pipeline, version: ModelVersion, tolerance: float) ->
     except ExportError as error:
         return ArtifactReplay(what, version.rung, recorded, "", note=str(error))
     settings = LadderSettings((version.rung,), section.sparsity, section.timeout_s)
-    rung = next(item for item in ladder(float32, settings) if item.rung == version.rung)
+    rung = next(item for item in ladder(Subject(float32), settings) if item.rung == version.rung)
     if isinstance(rung, SkippedRung):
         return ArtifactReplay(what, version.rung, recorded, "", note=rung.reason)
     if rung.sha256 == recorded:

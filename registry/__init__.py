@@ -7,7 +7,15 @@ MLflow; reading and pulling versions never needs TensorFlow.
 
 from registry.artifact import Artifact, SkippedRung
 from registry.checks import check_rung
-from registry.compress import LadderSettings, Quantizer, Rung, default_quantizer, ladder
+from registry.compress import (
+    Examples,
+    LadderSettings,
+    Quantizer,
+    Rung,
+    Subject,
+    default_quantizer,
+    ladder,
+)
 from registry.errors import (
     CompressionError,
     ExportError,
@@ -20,6 +28,8 @@ from registry.errors import (
     RegistryError,
     RungError,
     StoreError,
+    StoreRefused,
+    StoreUnavailable,
     VersionNotFound,
 )
 from registry.export import export_float32
@@ -33,6 +43,7 @@ from registry.tracking import ServiceRun, TrackedRound, metric_name
 __all__ = [
     "Artifact",
     "CompressionError",
+    "Examples",
     "ExportError",
     "LadderSettings",
     "LiteModel",
@@ -53,6 +64,9 @@ __all__ = [
     "ServiceRun",
     "SkippedRung",
     "StoreError",
+    "StoreRefused",
+    "StoreUnavailable",
+    "Subject",
     "TrackedRound",
     "VersionNotFound",
     "Weight",

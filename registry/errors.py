@@ -10,6 +10,8 @@ RegistryError
 │       └── QuantizerTimeout
 ├── PublicationError
 ├── StoreError
+│   ├── StoreRefused
+│   └── StoreUnavailable
 ├── VersionNotFound
 └── PullError
 """
@@ -28,6 +30,8 @@ __all__ = [
     "RegistryError",
     "RungError",
     "StoreError",
+    "StoreRefused",
+    "StoreUnavailable",
     "VersionNotFound",
 ]
 
@@ -70,6 +74,14 @@ class PublicationError(RegistryError):
 
 class StoreError(RegistryError):
     """MLflow cannot be reached, or refused a call. The message names the tracking URI."""
+
+
+class StoreRefused(StoreError):  # noqa: N818 - reads as what happened
+    """MLflow does not let us do this. A person has to mend it; asking again does not help."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818 - reads as what happened
+    """MLflow does not answer, or cannot now. Asking again later may help."""
 
 
 class VersionNotFound(RegistryError):  # noqa: N818 - reads as what happened

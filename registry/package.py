@@ -10,17 +10,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from registry.artifact import gzip_model
 from registry.errors import PublicationError
 from registry.litert import LiteModel
 from registry.publication import Publication
-
-if TYPE_CHECKING:
-    from mlflow.models import ModelSignature
+from registry.shipped_code import ENTRY, importable, ship
+from registry.signature import make_signature
 
 __all__ = ["FLOAT32_FILE", "MODEL_FILE", "MODEL_FOLDER", "SCHEMA_FILE", "stage"]
 
@@ -29,8 +26,6 @@ MODEL_FILE = "model.tflite.gz"
 SCHEMA_FILE = "schema.json"
 FLOAT32_FILE = "float32/model.tflite.gz"
 REQUIRED = ("mlflow", "pandas", "numpy", "ai-edge-litert")
-PREDICTOR = Path(__file__).with_name("predictor.py")
-SIGNATURE_TYPES = {"category": "string", "int32": "long", "int64": "long", "bool": "boolean"}
 
 
 def stage(publication: Publication, folder: Path) -> None:
@@ -65,14 +60,17 @@ def save_model(publication: Publication, folder: Path) -> None:
         artifacts = {"model": Path(parts) / MODEL_FILE, "schema": Path(parts) / SCHEMA_FILE}
         artifacts["model"].write_bytes(gzip_model(publication.artifact.tflite))
         artifacts["schema"].write_text(json.dumps(publication.schema, indent=1), encoding="utf-8")
-        mlflow.pyfunc.save_model(
-            str(folder),
-            python_model=str(PREDICTOR),
-            artifacts={name: str(path) for name, path in artifacts.items()},
-            signature=make_signature(model, fields, example),
-            input_example=pd.DataFrame(example),
-            pip_requirements=requirements(),
-        )
+        entry, package = ship(Path(parts) / "code")
+        with importable(package.parent):
+            mlflow.pyfunc.save_model(
+                str(folder),
+                python_model=str(entry),
+                code_paths=[str(package)],
+                artifacts={name: str(path) for name, path in artifacts.items()},
+                signature=make_signature(model, fields, example, publication.schema.get("task")),
+                input_example=pd.DataFrame(example),
+                pip_requirements=requirements(),
+            )
     forget_local_paths(folder)
 
 
@@ -102,38 +100,6 @@ def example_column(publication: Publication, name: str) -> Any:
     return publication.example[name]
 
 
-def make_signature(
-    model: LiteModel, fields: Mapping[str, Mapping[str, Any]], example: Mapping[str, list[Any]]
-) -> ModelSignature:
-    """Raw values in, float32 out, found by predicting the example.
-
-    Columns of floats, moments, lists, and those with a default are typed `any`: MLflow would refuse
-    whole numbers for a `double`, float64 for a `float`, and `[rows, k]` for an array; the predictor
-    itself checks and casts them. A column with a default may be missing.
-
-    Raises:
-        PublicationError: the example cannot be predicted.
-    """
-    from mlflow.models import ModelSignature
-    from mlflow.types.schema import AnyType, ColSpec, Schema, TensorSpec
-
-    from registry.predictor import InputError, encode
-
-    try:
-        encoded = {name: encode(field, example[name]) for name, field in fields.items()}
-        output = model.predict(encoded)
-    except InputError as e:
-        raise PublicationError(f"example: {e}") from e
-    columns: list[ColSpec | TensorSpec] = []
-    for name, field in fields.items():
-        given = field.get("default") is None
-        plain = given and field.get("length") is None
-        kind = SIGNATURE_TYPES.get(field["dtype"]) if plain else None
-        columns.append(ColSpec(kind or AnyType(), name, required=given))  # type: ignore[no-untyped-call]
-    result = TensorSpec(np.dtype(np.float32), (-1, *output.shape[1:]))
-    return ModelSignature(inputs=Schema(columns), outputs=Schema([result]))
-
-
 def requirements() -> list[str]:
     """What the artifact needs, pinned to what it was checked with."""
     return [f"{name}=={importlib.metadata.version(name)}" for name in REQUIRED]
@@ -145,7 +111,7 @@ def forget_local_paths(folder: Path) -> None:
 
     model = Model.load(str(folder))
     flavor = model.flavors["python_function"]
-    flavor["model_code_path"] = PREDICTOR.name
+    flavor["model_code_path"] = ENTRY
     for entry in flavor["artifacts"].values():
         entry["uri"] = entry["path"]
     model.save(str(folder / "MLmodel"))

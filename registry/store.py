@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import os
-import re
-import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from registry.errors import StoreError
+from registry.store_errors import kind_of, mend_of
+from registry.store_secrets import password_in, without_secrets
+from registry.store_silence import knock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["Store"]
+__all__ = ["Store", "asked_once"]
 
-CONNECT_SECONDS = 5.0
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+DEFAULTS = {
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # MLflow's own are 7 and 120, which is a quarter of an hour for a server that hangs.
+    RETRIES: "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+}
 
 
 class Store:
     """An MLflow tracking and registry store.
+
+    Who it is asked by is up to MLflow's own variables: MLFLOW_TRACKING_USERNAME and
+    MLFLOW_TRACKING_PASSWORD, MLFLOW_TRACKING_TOKEN, and those for TLS. How patient MLflow is, too;
+    where they are not set, it gives up within some minutes.
 
     Args:
         tracking_uri: `sqlite:///...`, `http://...` or whatever MLflow takes.
@@ -30,16 +42,28 @@ class Store:
 
     def __init__(self, tracking_uri: str) -> None:
         self.tracking_uri = tracking_uri
+        self._is_doubtful = True
 
-    @cached_property
+    @property
     def client(self) -> MlflowClient:
         """The client, opened at the first use and kept.
 
+        At the first use, and after a call that was not answered, it is first asked for a few
+        seconds whether anybody is there.
+
         Raises:
-            StoreError: nothing answers at the tracking URI.
+            StoreUnavailable: nothing answers at the tracking URI.
+            StoreError: it is no address.
         """
-        self._knock()
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        if self._is_doubtful:
+            for name, value in DEFAULTS.items():
+                os.environ.setdefault(name, value)
+            knock(self.tracking_uri, self.place)
+            self._is_doubtful = False
+        return self._opened
+
+    @cached_property
+    def _opened(self) -> MlflowClient:
         from mlflow import MlflowClient
 
         with self.translated("open the store"):
@@ -50,52 +74,69 @@ class Store:
         """Raise MLflow's errors as `StoreError`, with what was being done and where.
 
         Raises:
-            StoreError: MLflow, its database or the network failed in the block.
+            StoreUnavailable: nobody answered in the block, or somebody asked to come back later.
+            StoreRefused: we may not do this.
+            StoreError: MLflow, its database or its artifacts failed in another way.
         """
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
+        except StoreError:
+            raise
         except (MlflowException, SQLAlchemyError, OSError, ImportError) as e:
-            told = first_line(self._without_password(str(e)) or type(e).__name__)
-            # MLflow quotes the address with the password, which a traceback would show.
-            cause = None if self._password else e
-            raise StoreError(f"cannot {doing} at {self.place}: {told}") from cause
+            kind = kind_of(e)
+            self._is_doubtful = True
+            hidden = without_secrets(str(e), self.tracking_uri)
+            told = first_line(hidden or type(e).__name__)
+            # MLflow may quote what is secret, which a traceback would show.
+            cause = None if password_in(self.tracking_uri) or hidden != str(e) else e
+            raise kind(f"cannot {doing} at {self.place}: {told}{mend_of(kind)}") from cause
+
+    def read_artifact(self, run_id: str, path: str) -> bytes:
+        """A file of a run; to be called within `translated`.
+
+        Raises:
+            StoreError: it is not there. A server that passes artifacts on says of such a file that
+                it failed itself, as if asking again could help.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with tempfile.TemporaryDirectory(prefix="millstream-read-") as folder:
+            try:
+                return Path(self.client.download_artifacts(run_id, path, folder)).read_bytes()
+            except (MlflowException, OSError):
+                around = str(PurePosixPath(path).parent)
+                there = {found.path for found in self.client.list_artifacts(run_id, around)}
+                if path in there:
+                    raise
+                raise StoreError(
+                    f"{path} of run {run_id} is not among the artifacts at {self.place} any more"
+                ) from None
 
     @property
     def place(self) -> str:
         """The tracking URI without a password in it."""
-        return self._without_password(self.tracking_uri)
+        return without_secrets(self.tracking_uri, self.tracking_uri)
 
-    @property
-    def _password(self) -> str:
-        """What stands between the user's colon and the last @; it may have any character."""
-        found = re.match(r"[^/]*//[^:/@]*:(.+)@", self.tracking_uri)
-        return found[1] if found else ""
 
-    def _without_password(self, text: str) -> str:
-        return text.replace(f":{self._password}@", ":***@") if self._password else text
+@contextmanager
+def asked_once() -> Iterator[None]:
+    """Keep MLflow from repeating the block's calls by itself.
 
-    def _knock(self) -> None:
-        """MLflow itself retries for minutes before it says that nobody is there."""
-        parts = urlsplit(self.tracking_uri)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            return
-        try:
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-        except ValueError:
-            raise StoreError(
-                f"{self.place}: no address; write / and @ in a password as %2F and %40 in"
-                " registry.tracking_uri"
-            ) from None
-        try:
-            socket.create_connection((parts.hostname, port), CONNECT_SECONDS).close()
-        except OSError as e:
-            raise StoreError(
-                f"no MLflow server answers at {self.place}: {e}; start it, or change "
-                "registry.tracking_uri"
-            ) from e
+    A call that makes something is not to be repeated when its answer was lost: what it made the
+    first time may be there.
+    """
+    before = os.environ.get(RETRIES)
+    os.environ[RETRIES] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[RETRIES]
+        else:
+            os.environ[RETRIES] = before
 
 
 def first_line(text: str) -> str:

@@ -61,10 +61,10 @@ PUBLIC = {
         ShardedDense ShardedEmbedding bytes_by_device unsharded update_in_place virtual_devices
     """,
     "registry": """
-        Artifact CompressionError ExportError LadderSettings LiteModel LiteModelError ModelRegistry
+        Artifact CompressionError Examples ExportError LadderSettings LiteModel LiteModelError ModelRegistry
         ModelVersion Publication PublicationError PullError Quantizer QuantizerCrashed
         QuantizerError QuantizerTimeout Reference RegistryError Rung RungError SkippedRung
-        StoreError VersionNotFound Weight check_rung default_quantizer export_float32 ladder
+        StoreError StoreRefused StoreUnavailable Subject VersionNotFound Weight check_rung default_quantizer export_float32 ladder
         op_names tensor_dtypes weights ServiceRun TrackedRound metric_name
     """,
     "millstream": """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from registry.artifact import Artifact, SkippedRung
+from registry.artifact import Artifact, SkippedRung, Tflite
 from registry.compress.prune import Prune
 from registry.compress.quantize import Quantize
 from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.rung import Rung
+from registry.compress.subject import Subject
 from registry.errors import CompressionError
 from registry.flatbuffer import describe_weights
 
@@ -45,13 +46,13 @@ class PrunedInt8:
         """Name of the rung."""
         return "pruned_int8"
 
-    def apply(self, float32: bytes) -> bytes:
+    def apply(self, subject: Subject) -> Tflite:
         """Pruned and quantized bytes.
 
         Raises:
             CompressionError: either step failed.
         """
-        return self.quantize.apply(self.prune.apply(float32))
+        return self.quantize.apply(replace(subject, float32=self.prune.apply(subject)))
 
 
 def make_int8(settings: LadderSettings, quantizer: Quantizer) -> Rung:
@@ -71,12 +72,12 @@ RUNGS: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
 
 
 def ladder(
-    float32: bytes, settings: LadderSettings | None = None, quantizer: Quantizer | None = None
+    subject: Subject, settings: LadderSettings | None = None, quantizer: Quantizer | None = None
 ) -> list[Artifact | SkippedRung]:
     """Every rung's bytes, or the reason why it was skipped.
 
     Args:
-        float32: the float32 export.
+        subject: the model.
         settings: which rungs, and how; None means the defaults.
         quantizer: the child process to use; None means the one shared by this process.
 
@@ -93,15 +94,15 @@ def ladder(
         raise CompressionError(f"unknown rungs {unknown}; known: {[FLOAT32, *RUNGS]}")
     rungs = [RUNGS[name](settings, quantizer or default_quantizer()) for name in names]
     return [
-        Artifact(FLOAT32, float32, describe_weights(float32)),
-        *(climb(r, float32) for r in rungs),
+        Artifact(FLOAT32, subject.float32, describe_weights(subject.float32)),
+        *(climb(r, subject) for r in rungs),
     ]
 
 
-def climb(rung: Rung, float32: bytes) -> Artifact | SkippedRung:
+def climb(rung: Rung, subject: Subject) -> Artifact | SkippedRung:
     """One rung's artifact, or why it has none."""
     try:
-        smaller = rung.apply(float32)
+        smaller = rung.apply(subject)
     except CompressionError as e:
         return SkippedRung(rung.name, str(e))
     return Artifact(rung.name, smaller, describe_weights(smaller))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from registry.artifact import Tflite
+from registry.compress.subject import Subject
 from registry.errors import RungError
 from registry.flatbuffer import Weight, weights
 
@@ -37,13 +39,13 @@ class Prune:
         """Name of the rung."""
         return "pruned"
 
-    def apply(self, float32: bytes) -> bytes:
+    def apply(self, subject: Subject) -> Tflite:
         """The same flatbuffer with zeros in it; its length does not change.
 
         Raises:
             RungError: the model has no float32 dense or convolution weights.
         """
-        pruned = bytearray(float32)
+        pruned = bytearray(subject.float32)
         prunable = [w for w in weights(pruned) if w.op in PRUNED_OPS and w.dtype == "FLOAT32"]
         if not prunable:
             raise RungError("no float32 dense or convolution weights to prune")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from registry.artifact import Tflite
 from registry.compress.quantizer import Quantizer, default_quantizer
+from registry.compress.subject import Subject
 from registry.errors import RungError
 from registry.flatbuffer import MULTIPLYING, weights
 
@@ -30,13 +32,14 @@ class Quantize:
         """Name of the rung."""
         return "int8"
 
-    def apply(self, float32: bytes) -> bytes:
+    def apply(self, subject: Subject) -> Tflite:
         """Quantized bytes, checked: int8 where it matters, and smaller.
 
         Raises:
             QuantizerError: the quantizer refused the model, crashed or took too long.
             RungError: no weight became int8, a large one did not, or the file did not shrink.
         """
+        float32 = subject.float32
         if not any(w.op in MULTIPLYING for w in weights(float32)):
             raise RungError("no dense or convolution weights to quantize")
         quantized = self.quantizer.quantize(float32, self.timeout_s)

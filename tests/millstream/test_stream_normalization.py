@@ -13,7 +13,16 @@ from keras import layers
 from ingest import Field, Rows, Schema, Statistics
 from millstream import StreamNormalization
 from millstream.trainable import check_fits
-from registry import Artifact, LadderSettings, LiteModel, export_float32, ladder, op_names, weights
+from registry import (
+    Artifact,
+    LadderSettings,
+    LiteModel,
+    Subject,
+    export_float32,
+    ladder,
+    op_names,
+    weights,
+)
 from trainer import (
     Evidence,
     Learner,
@@ -101,7 +110,7 @@ def test_an_export_takes_raw_values_in_plain_arithmetic(model, float32: bytes) -
 def test_int8_is_as_good_for_the_gate(float32: bytes) -> None:
     rows = make_rows(1)
     features, labels = rows.features(SCHEMA), rows.labels(SCHEMA)
-    found = ladder(float32, LadderSettings(rungs=("int8",)))
+    found = ladder(Subject(float32), LadderSettings(rungs=("int8",)))
     outputs = {}
     for rung in found:
         assert isinstance(rung, Artifact), rung

@@ -16,6 +16,7 @@ from registry import (
     Quantizer,
     RungError,
     SkippedRung,
+    Subject,
     export_float32,
     ladder,
     weights,
@@ -37,7 +38,7 @@ def test_requested_sparsity_is_in_the_bytes(
     samples: dict[str, Sample], name: str, sparsity: float
 ) -> None:
     before = samples[name].tflite
-    after = Prune(sparsity).apply(before)
+    after = Prune(sparsity).apply(Subject(before))
     assert len(after) == len(before)
     for old, new in zip(dense_weights(before), dense_weights(after), strict=True):
         assert new.zeros == max(int(sparsity * new.values.size), old.zeros)
@@ -48,7 +49,7 @@ def test_requested_sparsity_is_in_the_bytes(
 
 def test_pruning_touches_nothing_else(samples: dict[str, Sample]) -> None:
     before = samples["mlp"].tflite
-    after = Prune(0.5).apply(before)
+    after = Prune(0.5).apply(Subject(before))
     differing = np.count_nonzero(np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8))
     pruned = sum(w.zeros for w in dense_weights(after))
     assert pruned <= differing <= 4 * pruned
@@ -67,7 +68,7 @@ def test_every_rung_is_what_it_says(
     samples: dict[str, Sample], name: str, quantizer: Quantizer
 ) -> None:
     sample = samples[name]
-    float32, int8, pruned = ladder(sample.tflite, LadderSettings(sparsity=0.6), quantizer)
+    float32, int8, pruned = ladder(Subject(sample.tflite), LadderSettings(sparsity=0.6), quantizer)
     assert [a.rung for a in (float32, int8, pruned)] == ["float32", "int8", "pruned_int8"]
     assert float32.tflite == sample.tflite
     for artifact in (int8, pruned):
@@ -84,7 +85,7 @@ def test_int8_predicts_nearly_the_same(
     samples: dict[str, Sample], name: str, quantizer: Quantizer
 ) -> None:
     sample = samples[name]
-    int8 = ladder(sample.tflite, LadderSettings(rungs=("int8",)), quantizer)[1]
+    int8 = ladder(Subject(sample.tflite), LadderSettings(rungs=("int8",)), quantizer)[1]
     exact = LiteModel(sample.tflite).predict(sample.features)
     difference = np.abs(LiteModel(int8.tflite).predict(sample.features) - exact).max()
     assert 0 < difference < 0.05
@@ -94,7 +95,7 @@ def test_int8_rows_do_not_depend_on_their_company(
     samples: dict[str, Sample], quantizer: Quantizer
 ) -> None:
     sample = samples["mlp"]
-    lite = LiteModel(ladder(sample.tflite, LadderSettings(("int8",)), quantizer)[1].tflite)
+    lite = LiteModel(ladder(Subject(sample.tflite), LadderSettings(("int8",)), quantizer)[1].tflite)
     alone = [
         lite.predict({k: v[i : i + 1] for k, v in sample.features.items()})[0] for i in range(20)
     ]
@@ -103,13 +104,13 @@ def test_int8_rows_do_not_depend_on_their_company(
 
 def test_same_bytes_in_same_bytes_out(samples: dict[str, Sample], quantizer: Quantizer) -> None:
     tflite = samples["cnn"].tflite
-    assert ladder(tflite, None, quantizer) == ladder(tflite, None, quantizer)
+    assert ladder(Subject(tflite), None, quantizer) == ladder(Subject(tflite), None, quantizer)
 
 
 def test_a_model_too_small_to_shrink_is_skipped_with_its_reason(quantizer: Quantizer) -> None:
     entry = keras.Input((1,), name="x")
     tiny = export_float32(keras.Model(entry, layers.Dense(1)(entry)))
-    float32, int8, pruned = ladder(tiny, LadderSettings(), quantizer)
+    float32, int8, pruned = ladder(Subject(tiny), LadderSettings(), quantizer)
     assert isinstance(float32, Artifact)
     for skipped in (int8, pruned):
         assert isinstance(skipped, SkippedRung)
@@ -119,7 +120,7 @@ def test_a_model_too_small_to_shrink_is_skipped_with_its_reason(quantizer: Quant
 def test_a_model_without_weights_is_skipped_with_its_reason(quantizer: Quantizer) -> None:
     entry = keras.Input((1,), name="x")
     bare = export_float32(keras.Model(entry, layers.Activation("sigmoid")(entry)))
-    _, int8, pruned = ladder(bare, LadderSettings(), quantizer)
+    _, int8, pruned = ladder(Subject(bare), LadderSettings(), quantizer)
     assert int8 == SkippedRung("int8", "no dense or convolution weights to quantize")
     assert pruned == SkippedRung("pruned_int8", "no float32 dense or convolution weights to prune")
 
@@ -137,10 +138,12 @@ def test_the_settings_choose_rungs_and_order(
     samples: dict[str, Sample], quantizer: Quantizer
 ) -> None:
     settings = LadderSettings(rungs=("pruned_int8", "float32", "int8"))
-    rungs = [entry.rung for entry in ladder(samples["softmax"].tflite, settings, quantizer)]
+    rungs = [
+        entry.rung for entry in ladder(Subject(samples["softmax"].tflite), settings, quantizer)
+    ]
     assert rungs == ["float32", "pruned_int8", "int8"]
 
 
 def test_unknown_rungs_are_told() -> None:
     with pytest.raises(CompressionError, match=r"unknown rungs \['int4'\].*pruned_int8"):
-        ladder(b"", LadderSettings(rungs=("int4",)))
+        ladder(Subject(b""), LadderSettings(rungs=("int4",)))

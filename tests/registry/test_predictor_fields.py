@@ -20,6 +20,7 @@ from registry import (
     LadderSettings,
     LiteModel,
     ModelRegistry,
+    Subject,
     export_float32,
     ladder,
 )
@@ -173,7 +174,7 @@ def test_the_signature_says_what_may_be_missing(served) -> None:
 
 
 def test_lists_climb_the_ladder(raw, exported, quantizer) -> None:
-    float32, *rungs = ladder(exported[0], LadderSettings(), quantizer)
+    float32, *rungs = ladder(Subject(exported[0]), LadderSettings(), quantizer)
     features = {f["name"]: encode(f, raw[f["name"]]) for f in FIELDS[:-1]}
     expected = LiteModel(float32.tflite).predict(features)
     assert {rung.rung for rung in rungs} == {"int8", "pruned_int8"}

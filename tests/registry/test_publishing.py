@@ -19,6 +19,7 @@ from registry import (
     PublicationError,
     Quantizer,
     StoreError,
+    Subject,
     VersionNotFound,
     ladder,
 )
@@ -27,7 +28,7 @@ from registry import (
 def test_a_version_tells_what_it_is(
     flights: ModelRegistry, publication, samples: dict[str, Sample], quantizer: Quantizer
 ) -> None:
-    small = ladder(samples["mlp"].tflite, LadderSettings(), quantizer)[-1]
+    small = ladder(Subject(samples["mlp"].tflite), LadderSettings(), quantizer)[-1]
     version = flights.publish(publication(round=4, artifact=small))
     assert (version.name, version.version, version.round) == ("flights", 1, 4)
     assert (version.rung, version.bytes) == ("pruned_int8", len(small.tflite))

@@ -19,6 +19,7 @@ from registry import (
     QuantizerError,
     QuantizerTimeout,
     SkippedRung,
+    Subject,
     ladder,
 )
 
@@ -50,7 +51,7 @@ def test_a_crash_is_an_error_of_the_rung(samples: dict[str, Sample]) -> None:
     with Quantizer(command=planted(code)) as fragile:
         with pytest.raises(QuantizerCrashed, match=r"SIGABRT.*double free or corruption"):
             fragile.quantize(samples["mlp"].tflite)
-        float32, int8, pruned = ladder(samples["mlp"].tflite, LadderSettings(), fragile)
+        float32, int8, pruned = ladder(Subject(samples["mlp"].tflite), LadderSettings(), fragile)
     assert float32.rung == "float32"
     for skipped in (int8, pruned):
         assert isinstance(skipped, SkippedRung)

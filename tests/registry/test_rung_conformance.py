@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from keras_models import Sample
 
-from registry import LadderSettings, check_rung, default_quantizer
+from registry import LadderSettings, Subject, check_rung, default_quantizer
 from registry.compress.ladder import RUNGS
 
 
@@ -13,16 +13,18 @@ from registry.compress.ladder import RUNGS
 @pytest.mark.parametrize("model", ["mlp", "cnn", "softmax"])
 def test_our_rungs_conform(samples: dict[str, Sample], rung: str, model: str) -> None:
     sample = samples[model]
-    check_rung(RUNGS[rung](LadderSettings(), default_quantizer()), sample.tflite, sample.features)
+    check_rung(
+        RUNGS[rung](LadderSettings(), default_quantizer()), Subject(sample.tflite), sample.features
+    )
 
 
 class Growing:
     name = "growing"
 
-    def apply(self, float32: bytes) -> bytes:
-        return float32 + b"\0" * 16
+    def apply(self, subject: Subject) -> bytes:
+        return subject.float32 + b"\0" * 16
 
 
 def test_a_rung_that_grows_the_model_is_found_out(samples: dict[str, Sample]) -> None:
     with pytest.raises(AssertionError, match="at most"):
-        check_rung(Growing(), samples["mlp"].tflite, samples["mlp"].features)
+        check_rung(Growing(), Subject(samples["mlp"].tflite), samples["mlp"].features)
