@@ -56,7 +56,7 @@ def flights(store: str, tmp_path: Path) -> ModelRegistry:
     return ModelRegistry("flights", store, tmp_path / "artifacts")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def publication(samples: dict[str, Sample]) -> Callable[..., Publication]:
     """Make a publication of the MLP, with the arguments given changed."""
     mlp = samples["mlp"]

@@ -112,15 +112,15 @@ def test_the_artifact_is_pinned_signed_and_free_of_pickles(pulled: Path) -> None
 
 
 def test_the_signature_takes_raw_values(model) -> None:
-    types = {c.name: str(c.type) for c in model.metadata.signature.inputs}
-    assert types == {
-        "delay": "Any",
-        "hour": "DataType.long",
-        "weekend": "DataType.boolean",
-        "carrier": "DataType.string",
-        "dest": "DataType.string",
+    signature = model.metadata.signature
+    found = {c.name: (str(c.type), c.required) for c in signature.inputs}
+    assert found == dict.fromkeys(RAW, ("Any", True))
+    assert signature.outputs.inputs[0].shape == (-1,)
+    assert {p.name: (p.dtype.name, p.default) for p in signature.params} == {
+        "batch": ("long", 1024),
+        "labels": ("boolean", False),
+        "threshold": ("double", None),
     }
-    assert model.metadata.signature.outputs.inputs[0].shape == (-1,)
 
 
 def test_the_input_example_can_be_predicted(model, pulled: Path) -> None:

@@ -1,0 +1,102 @@
+"""LiteRT bytes that predict encoded features, in batches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["BATCH", "InputError", "LiteRuntime"]
+
+BATCH = 1024
+"""Rows of a call of LiteRT, if nothing else is said."""
+
+
+class InputError(ValueError):
+    """A column is missing, or holds what its field cannot hold. The message names the column."""
+
+
+class LiteRuntime:
+    """LiteRT bytes with one signature, run in batches. Safe to share by threads.
+
+    Args:
+        tflite: the flatbuffer.
+
+    Raises:
+        InputError: the bytes have no named signature with exactly one output.
+    """
+
+    def __init__(self, tflite: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._lock = threading.Lock()
+        self._interpreter = Interpreter(model_content=tflite)
+        signatures = self._interpreter.get_signature_list()
+        if len(signatures) != 1:
+            raise InputError(f"expected 1 signature in the model, got {len(signatures)}")
+        self._runner = self._interpreter.get_signature_runner(next(iter(signatures)))
+        self._inputs: dict[str, Any] = self._runner.get_input_details()
+        outputs: dict[str, Any] = self._runner.get_output_details()
+        if len(outputs) != 1:
+            raise InputError(f"expected 1 output in the model, got {sorted(outputs)}")
+        ((self._output_name, self._output),) = outputs.items()
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs, sorted."""
+        return tuple(sorted(self._inputs))
+
+    def input_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of an input with its batch axis; -1 marks an open axis."""
+        return tuple(int(size) for size in self._inputs[name]["shape_signature"])
+
+    def predict(self, features: Mapping[str, Any], batch: int = BATCH) -> np.ndarray:
+        """Predictions for columns of equal length; columns that the model does not use are ignored.
+
+        Args:
+            features: name -> array `[rows]` or `[rows, ...]`, already encoded as numbers.
+            batch: rows at a time, at most; memory grows with them.
+
+        Returns:
+            float32 `[rows]` where the model has one output unit, else `[rows, classes]`.
+
+        Raises:
+            InputError: a column is missing, its length or shape does not fit, or there are no rows
+                at a time.
+        """
+        if batch < 1:
+            raise InputError(f"batch: expected at least 1 row, got {batch!r}")
+        arrays = {name: self._fit(name, features) for name in self._inputs}
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len(set(lengths.values())) > 1:
+            raise InputError(f"expected columns of equal length, got {lengths}")
+        rows = next(iter(lengths.values()))
+        starts = range(0, rows, batch)
+        with self._lock:
+            parts = [self._run({k: v[i : i + batch] for k, v in arrays.items()}) for i in starts]
+        tail = tuple(int(size) for size in self._output["shape_signature"][1:])
+        joined = np.concatenate(parts) if parts else np.zeros((0, *tail), np.float32)
+        return joined.reshape(rows) if joined.ndim == 2 and joined.shape[1] == 1 else joined
+
+    def _run(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(self._runner(**batch)[self._output_name], dtype=np.float32)
+
+    def _fit(self, name: str, features: Mapping[str, Any]) -> np.ndarray:
+        if name not in features:
+            raise InputError(
+                f'column "{name}" is missing; the model needs {list(self.input_names)}'
+            )
+        array = np.asarray(features[name], dtype=self._inputs[name]["dtype"])
+        shape = self.input_shape(name)
+        if array.ndim == len(shape) - 1 and shape[-1] == 1:
+            array = array[..., None]
+        if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
+            array = array[..., 0]
+        fits = array.ndim == len(shape) and all(
+            want in (-1, got) for want, got in zip(shape[1:], array.shape[1:], strict=True)
+        )
+        if not fits:
+            raise InputError(f'column "{name}": expected shape {shape}, got {array.shape}')
+        return np.ascontiguousarray(array)
