@@ -89,7 +89,7 @@ class Store:
             kind = kind_of(e)
             self._is_doubtful = True
             hidden = without_secrets(str(e), self.tracking_uri)
-            told = first_line(hidden or type(e).__name__)
+            told = first_line(hidden.partition(" Response body:")[0] or type(e).__name__)
             # MLflow may quote what is secret, which a traceback would show.
             cause = None if password_in(self.tracking_uri) or hidden != str(e) else e
             raise kind(f"cannot {doing} at {self.place}: {told}{mend_of(kind)}") from cause
