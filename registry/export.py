@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,24 +39,46 @@ def export_float32(model: keras.Model) -> bytes:
         ExportError: the model has no named inputs, more than one output, or needs operations that
             LiteRT does not have.
     """
-    import keras
-
     inputs = named_inputs(model)
     if len(model.outputs) != 1:
         raise ExportError(f'model "{model.name}": expected 1 output, got {len(model.outputs)}')
+    with tempfile.TemporaryDirectory(prefix="millstream-export-") as folder:
+        try:
+            write_archive(model, inputs, folder, whole=False)
+        except AssertionError:  # TensorFlow's word for something captured that is not tracked
+            write_archive(model, inputs, folder, whole=True)
+        tflite = convert(model.name, folder)
+    check_operations(model.name, tflite)
+    check_predictions(model, inputs, tflite)
+    return tflite
+
+
+def write_archive(
+    model: keras.Model, inputs: Mapping[str, Any], folder: str, *, whole: bool
+) -> None:
+    """Write a SavedModel that has the model's inference as its one signature.
+
+    Args:
+        model: what is exported.
+        inputs: its symbolic tensors by name.
+        folder: where to.
+        whole: whether everything that the model holds is looked through for lookup tables. Keras
+            then traces the model twice more; variables are found without it.
+
+    Raises:
+        AssertionError: the model needs `whole`.
+    """
+    import keras
+
     specs = {
         name: keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=name)
         for name, tensor in inputs.items()
     }
     archive = keras.export.ExportArchive()
-    archive.track(model)
+    if whole:
+        archive.track(model)
     archive.add_endpoint(SIGNATURE, lambda features: call(model, features), input_signature=[specs])
-    with tempfile.TemporaryDirectory(prefix="millstream-export-") as folder:
-        archive.write_out(folder, verbose=False)
-        tflite = convert(model.name, folder)
-    check_operations(model.name, tflite)
-    check_predictions(model, inputs, tflite)
-    return tflite
+    archive.write_out(folder, verbose=False)
 
 
 def named_inputs(model: keras.Model) -> dict[str, Any]:

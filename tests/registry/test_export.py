@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from keras import layers
 from keras_models import BUILDERS, Sample, predict
 
 from registry import ExportError, LiteModel, export_float32, op_names
+from registry.export import convert, named_inputs, write_archive
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -102,3 +105,40 @@ def test_a_fixed_batch_is_refused() -> None:
     entry = keras.Input((1,), name="x", batch_size=4)
     with pytest.raises(ExportError, match=r'"x".*fixed batch of 4'):
         export_float32(keras.Model(entry, layers.Dense(1)(entry)))
+
+
+def test_a_table_that_only_the_whole_model_knows_is_exported(tmp_path: Path) -> None:
+    class Codes(layers.Layer):
+        def __init__(self) -> None:
+            import tensorflow as tf
+
+            super().__init__()
+            words = tf.constant(["0", "1"])
+            pairs = tf.lookup.KeyValueTensorInitializer(words, tf.constant([4, 6], tf.int64))
+            self.table = tf.lookup.StaticHashTable(pairs, 5)
+
+        def call(self, x):
+            import tensorflow as tf
+
+            return tf.cast(self.table.lookup(x), "float32")
+
+        def compute_output_spec(self, x):
+            return keras.KerasTensor(x.shape, "float32")
+
+    entry = keras.Input((1,), name="x", dtype="string")
+    model = keras.Model(entry, layers.Dense(1)(Codes()(entry)))
+    with pytest.raises(AssertionError, match="untracked"):
+        write_archive(model, named_inputs(model), str(tmp_path), whole=False)
+    write_archive(model, named_inputs(model), str(tmp_path), whole=True)
+    assert "HASHTABLE_FIND" in op_names(convert(model.name, str(tmp_path)))
+
+
+def test_the_same_weights_give_the_same_bytes(samples: dict[str, Sample]) -> None:
+    model = samples["mlp"].model
+    first = export_float32(model)
+    before = model.get_weights()
+    model.set_weights([weights + 1 for weights in before])
+    changed = export_float32(model)
+    model.set_weights(before)
+    assert changed != first
+    assert export_float32(model) == first
