@@ -87,11 +87,11 @@ def test_the_bodies_that_mlflows_server_takes(model: Any, lite: LiteModel, form:
         "dataframe_records": frame.to_dict(orient="records"),
         "inputs": RAW,
     }
-    body = json.loads(json.dumps({form: given[form], "params": {"threshold": 0.4}}))
-    columns = infer_and_parse_data(body, model.metadata.get_input_schema())
+    body = json.loads(json.dumps({form: given[form]}))
+    parsed = infer_and_parse_data(body, model.metadata.get_input_schema())
     expected = lite.predict(ENCODED)
-    np.testing.assert_array_equal(model.predict(columns), expected)
-    np.testing.assert_array_equal(model.predict(columns, params=body["params"]), expected > 0.4)
+    np.testing.assert_array_equal(model.predict(parsed), expected)
+    np.testing.assert_array_equal(model.predict(parsed, params={"threshold": 0.4}), expected > 0.4)
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_mlflow_leaves_out_parameters_that_a_model_does_not_have(
     frame = pd.DataFrame(samples["regression"].features)
     given = models["regression"].predict(frame, params={"threshold": 0.5, "treshold": 1})
     np.testing.assert_array_equal(given, models["regression"].predict(frame))
-    with pytest.raises(InputError, match=r"this model has no \['threshold'\]"):
+    with pytest.raises(ValueError, match=r"this model has no \['threshold'\]"):
         models["regression"].unwrap_python_model().predict(None, frame, {"threshold": 0.5})
 
 
