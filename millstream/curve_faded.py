@@ -66,7 +66,7 @@ def draw_faded(rounds: Sequence[Seen], metric: str, path: Path) -> Path:
     if promoted:
         at = zip(*promoted, strict=True)
         axis.plot(*at, linestyle="", marker="^", color=PROMOTED, label="promoted")
-    axis.set_title(f"{metric}, faded: rows of now count most", fontsize=10)
+    axis.set_title(f"{metric}, faded: rows of now count most", fontsize=10, y=1.0)
     return finished(figure, path)
 
 
@@ -89,7 +89,7 @@ def draw_slices(rounds: Sequence[Seen], metric: str, path: Path) -> Path | None:
     for axis, (name, by_value) in zip(figure.axes, curves.items(), strict=True):
         for value, points in sorted(by_value.items()):
             axis.plot(*zip(*points, strict=True), marker="o", markersize=2, label=value)
-        axis.set_title(f"{metric} by {name}", fontsize=10)
+        axis.set_title(f"{metric} by {name}", fontsize=10, y=1.0)
     return finished(figure, path)
 
 

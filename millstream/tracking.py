@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,15 @@ __all__ = ["track_rounds", "tracked_metrics"]
 log = logging.getLogger("millstream")
 
 SHOWN = 200
+MINUTE_MS = 60_000
 WHO = ("learner", "champion", "river", "majority_class", "no_change")
 
 
 def track_rounds(pipeline: Pipeline) -> None:
     """Tell the service's run of all rounds that it does not have, and show it new pictures.
 
-    Never fails for MLflow's sake: what went wrong is logged.
+    Pictures are drawn for the first round of each minute, as rounds of seconds would spend a good
+    part of their time on them. Never fails for MLflow's sake: what went wrong is logged.
     """
     store = pipeline.store
     rounds = [folder for folder in store.complete() if folder.number > 0]
@@ -37,17 +39,26 @@ def track_rounds(pipeline: Pipeline) -> None:
     try:
         run = pipeline.registry.service_run(store.folder(0).report()["lineage"])
         last = run.last_round()
-        new = [tracked(folder) for folder in rounds if folder.number > last]
+        new = [folder for folder in rounds if folder.number > last]
         if not new:
             return
+        shown = rounds[-SHOWN:] if begin_minute(rounds, len(new)) else []
         with tempfile.TemporaryDirectory(prefix="millstream-track-") as scratch:
-            run.add(new, draw(rounds[-SHOWN:], pipeline.config.metric, Path(scratch)))
+            pictures = draw(shown, pipeline.config.metric, Path(scratch)) if shown else {}
+            run.add([tracked(folder) for folder in new], pictures)
     except RegistryError as error:
         log.warning(
             "the curves in MLflow lack round %d, the next round adds it: %s",
             rounds[-1].number,
             str(error).splitlines()[0],
         )
+
+
+def begin_minute(rounds: Sequence[RoundFolder], new: int) -> bool:
+    """Whether one of the last `new` rounds is in another minute than the round before it."""
+    recent = rounds[-new - 1 :]
+    minutes = {folder.plan().created_ms // MINUTE_MS for folder in recent}
+    return len(minutes) > 1 or len(recent) == new
 
 
 def tracked(folder: RoundFolder) -> TrackedRound:
