@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from millstream.config import Config
 from millstream.endings import Idleness, Silence, check_progress
 from millstream.every import every
 from millstream.fault import fault_point
+from millstream.garbage import collect_cycles
 from millstream.local import open_broker, open_registry
 from millstream.opening import Running, open_parts, tell_missing
 from millstream.outlook import Outlook
@@ -176,7 +176,7 @@ def turn(running: Running, parent: RoundFolder, reason: str) -> RoundFolder:
     finish_round(pipeline, running.committer, folder)
     prune(pipeline)
     tell_missing(pipeline)
-    gc.collect()  # a round's datasets are cycles; left alone, they would pile up
+    collect_cycles()
     pipeline.board.update(step=1)
     running.seconds = Seconds()
     return folder
