@@ -34,6 +34,8 @@ from registry.errors import (
 )
 from registry.export import export_float32
 from registry.flatbuffer import Weight, op_names, tensor_dtypes, weights
+from registry.keras_file import KerasFile, make_keras_file
+from registry.lineage import KafkaData, KafkaRange
 from registry.litert import LiteModel
 from registry.mlflow_registry import ModelRegistry
 from registry.publication import ModelVersion, Publication
@@ -45,6 +47,9 @@ __all__ = [
     "CompressionError",
     "Examples",
     "ExportError",
+    "KafkaData",
+    "KafkaRange",
+    "KerasFile",
     "LadderSettings",
     "LiteModel",
     "LiteModelError",
@@ -74,6 +79,7 @@ __all__ = [
     "default_quantizer",
     "export_float32",
     "ladder",
+    "make_keras_file",
     "metric_name",
     "op_names",
     "tensor_dtypes",

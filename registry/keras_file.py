@@ -7,6 +7,7 @@ writes the same file.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import tempfile
 import zipfile
@@ -20,7 +21,7 @@ from registry.errors import ExportError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["KerasFile", "save_keras"]
+__all__ = ["KerasFile", "make_keras_file"]
 
 METADATA, CONFIG = "metadata.json", "config.json"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can hold
@@ -32,25 +33,25 @@ class KerasFile:
     """A `.keras` file.
 
     Attributes:
-        path: where it is.
-        sha256: digest of the file, in hex.
-        bytes: its size.
+        content: the file.
         classes: registered names of the classes and functions that are not Keras's own, sorted; who
             loads the file must have them.
     """
 
-    path: Path
-    sha256: str
-    bytes: int
-    classes: tuple[str, ...]
+    content: bytes
+    classes: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the file, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
-def save_keras(model: keras.Model, path: Path) -> KerasFile:
-    """Write a model for inference. The model is not changed.
+def make_keras_file(model: keras.Model) -> KerasFile:
+    """A model as a file for inference. The model is not changed.
 
     Args:
         model: a built functional or Sequential model.
-        path: where to; it ends in `.keras`.
 
     Raises:
         ExportError: the model cannot be told by its configuration, or would bring code along.
@@ -63,19 +64,14 @@ def save_keras(model: keras.Model, path: Path) -> KerasFile:
         bare = type(model).from_config(model.get_config())  # clone_model copies the optimizer, too
         bare.set_weights(model.get_weights())
         with tempfile.TemporaryDirectory(prefix="millstream-keras-") as folder:
-            dated = Path(folder) / "model.keras"
-            bare.save(dated)
-            config = write_undated(dated, path)
+            bare.save(path := Path(folder) / "model.keras")
+            content, config = undated(path)
     except Exception as e:
         told = (str(e).strip() or type(e).__name__).partition("\n")[0][:300]
         raise ExportError(f'model "{model.name}" cannot be saved as .keras: {told}') from e
     if any(node["class_name"] == LAMBDA for node in nodes(config)):
-        path.unlink()
         raise brings_code(model.name)
-    content = path.read_bytes()
-    return KerasFile(
-        path, hashlib.sha256(content).hexdigest(), len(content), tuple(sorted(set(own(config))))
-    )
+    return KerasFile(content, tuple(sorted(set(own(config)))))
 
 
 def brings_code(name: str) -> ExportError:
@@ -86,16 +82,18 @@ def brings_code(name: str) -> ExportError:
     )
 
 
-def write_undated(dated: Path, path: Path) -> Any:
-    """Copy a `.keras` file without the dates in it, and give its configuration."""
-    with zipfile.ZipFile(dated) as old, zipfile.ZipFile(path, "w") as new:
+def undated(path: Path) -> tuple[bytes, Any]:
+    """A `.keras` file without the dates in it, and its configuration."""
+    copy = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(copy, "w") as new:
         for name in sorted(old.namelist()):
             content = old.read(name)
             if name == METADATA:
                 version = json.loads(content)["keras_version"]
                 content = json.dumps({"keras_version": version, "date_saved": ""}).encode()
             new.writestr(zipfile.ZipInfo(name, LONG_AGO), content)
-        return json.loads(old.read(CONFIG))
+        config = json.loads(old.read(CONFIG))
+    return copy.getvalue(), config
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:

@@ -19,12 +19,22 @@ from registry.publication import Publication
 from registry.shipped_code import ENTRY, importable, ship
 from registry.signature import make_signature
 
-__all__ = ["FLOAT32_FILE", "MODEL_FILE", "MODEL_FOLDER", "SCHEMA_FILE", "stage"]
+__all__ = [
+    "CARD_FILE",
+    "FLOAT32_FILE",
+    "KERAS_FILE",
+    "MODEL_FILE",
+    "MODEL_FOLDER",
+    "SCHEMA_FILE",
+    "stage",
+]
 
 MODEL_FOLDER = "model"
 MODEL_FILE = "model.tflite.gz"
 SCHEMA_FILE = "schema.json"
 FLOAT32_FILE = "float32/model.tflite.gz"
+KERAS_FILE = "keras/model.keras"
+CARD_FILE = "README.md"
 REQUIRED = ("mlflow", "pandas", "numpy", "ai-edge-litert")
 
 
@@ -38,6 +48,12 @@ def stage(publication: Publication, folder: Path) -> None:
     float32 = folder / FLOAT32_FILE
     float32.parent.mkdir()
     float32.write_bytes(gzip_model(publication.float32))
+    if publication.card:
+        (folder / MODEL_FOLDER / CARD_FILE).write_text(publication.card, encoding="utf-8")
+    if publication.keras is not None:
+        keras = folder / KERAS_FILE
+        keras.parent.mkdir()
+        keras.write_bytes(publication.keras.content)
     for name, path in publication.files.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

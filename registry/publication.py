@@ -11,10 +11,12 @@ from typing import Any
 
 from registry.artifact import Artifact, Tflite
 from registry.errors import PublicationError
+from registry.keras_file import KerasFile
+from registry.lineage import KafkaData
 
 __all__ = ["ModelVersion", "Publication"]
 
-RESERVED_FOLDERS = frozenset({"model", "float32"})
+RESERVED_FOLDERS = frozenset({"model", "float32", "keras"})
 PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -37,6 +39,9 @@ class Publication:
         reason: why, or why not.
         description: text of the version's page, in Markdown.
         files: further artifacts of the run: path inside the run -> local file.
+        card: the model card, in Markdown; it lies in the version, and is pulled with it.
+        keras: the model for TensorFlow, if it has such a form.
+        records: what it learned from; the run shows them as its input.
         lineage: tells apart state folders that publish under one name and count rounds from zero.
     """
 
@@ -52,6 +57,9 @@ class Publication:
     reason: str
     description: str = ""
     files: Mapping[str, Path] = field(default_factory=dict)
+    card: str = ""
+    keras: KerasFile | None = None
+    records: KafkaData | None = None
     lineage: str = "main"
 
     def __post_init__(self) -> None:

@@ -49,7 +49,7 @@ PUBLIC = {
         set_statistics source_digest update
         CallbackError CallbackMaker StatefulCallback load_callbacks
         ModelOptions Prepared float32_model prepare_model start_digest
-        Answers Comparison FirstVersion Guard PairedTest score_constant
+        Answers Comparison FirstVersion Guard PairedTest score_constant score_intervals
         Alone Communicator PeerLost ThreadCommunicator check_communicator run_workers
         CollectiveCommunicator Determinism ElasticLearner StrategyName Topology open_strategy
         read_tf_config
@@ -65,6 +65,7 @@ PUBLIC = {
         ModelVersion Publication PublicationError PullError Quantizer QuantizerCrashed
         QuantizerError QuantizerTimeout Reference RegistryError Rung RungError SkippedRung
         StoreError StoreRefused StoreUnavailable Subject VersionNotFound Weight check_rung default_quantizer export_float32 ladder
+        KafkaData KafkaRange KerasFile make_keras_file
         op_names tensor_dtypes weights ServiceRun TrackedRound metric_name
     """,
     "millstream": """

@@ -47,6 +47,7 @@ from trainer.models.start_from import start_digest
 from trainer.models.twin import float32_model
 from trainer.paired.answers import Answers
 from trainer.paired.comparison import Comparison
+from trainer.paired.interval import score_intervals
 from trainer.paired.paired_test import PairedTest
 from trainer.prequential.baselines import (
     Baselines,
@@ -183,6 +184,7 @@ __all__ = [
     "score",
     "score_baselines",
     "score_constant",
+    "score_intervals",
     "set_statistics",
     "slice_scores",
     "source_digest",

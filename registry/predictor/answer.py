@@ -58,8 +58,8 @@ def answer(
 
 def words(schema: Mapping[str, Any], classes: np.ndarray) -> np.ndarray:
     """The label's words for classes; the classes themselves of a label without words."""
-    label = next((field for field in schema["fields"] if field["role"] == "label"), {})
-    known = list(label.get("vocabulary", ()))
+    found = [field for field in schema["fields"] if field["role"] == "label"]
+    known = list(found[0].get("vocabulary", ())) if found else []
     if not known:
         return classes
     most = int(classes.max(initial=0))  # a model may have more outputs than there are words
