@@ -45,7 +45,7 @@ class LiveState:
         history_ratio: how many of them for each row of the window, in the last round.
         drift: what was found last, and in which round.
         champion: version that users pull, if any.
-        kafka: bootstrap servers in use.
+        kafka: bootstrap servers in use; `cluster` is Kafka's name for theirs, if it tells.
         registry: tracking URI in use.
         note: the last thing worth telling.
     """
@@ -68,6 +68,7 @@ class LiveState:
     drift: str = ""
     champion: int | None = None
     kafka: str = ""
+    cluster: str = ""
     registry: str = ""
     note: str = ""
     updated_ms: int = 0

@@ -109,6 +109,7 @@ def make_report(
     window, known = turn.window, trained.statistics
     report = {
         "counts": asdict(window.counts),
+        "cluster_id": pipeline.board.snapshot().cluster or None,
         "first_timestamp": window.first_timestamp,
         "last_timestamp": window.last_timestamp,
         "sampled": window_rows(pipeline, window),

@@ -61,6 +61,7 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         start = own_part(latest.plan().end, workers) if latest else config.kafka.start
         source = KafkaSource(config.kafka.topics, connection, start, takes=owns(workers))
         stack.callback(source.close)
+        pipeline.board.update(cluster=source.cluster_id or "")
         if latest is None:
             letters = end_of_letters(config, connection)
             latest = begin_store(pipeline, whole_position(source.position(), workers), letters)

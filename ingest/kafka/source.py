@@ -102,6 +102,11 @@ class KafkaSource:
             self.close()
             raise
 
+    @property
+    def cluster_id(self) -> str | None:
+        """Kafka's name for the cluster that is read; None if it does not tell."""
+        return self._seam.cluster_id
+
     def poll(self, timeout_s: float) -> list[RecordBatch]:
         """The next batches, `max_poll_records` at most in all; see `Source`.
 
