@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,12 @@ MULTIPLYING = frozenset(
 )
 LOOKING_UP = frozenset({"GATHER", "EMBEDDING_LOOKUP"})
 WEIGHT_INPUT = {"TRANSPOSE_CONV": 1, "GATHER": 0, "EMBEDDING_LOOKUP": 1}
-NUMPY_DTYPES = {"FLOAT32": np.float32, "FLOAT16": np.float16, "INT8": np.int8}
+NUMPY_DTYPES = {
+    "FLOAT32": np.float32,
+    "FLOAT16": np.float16,
+    "INT8": np.int8,
+    "INT4": np.uint8,
+}
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,15 @@ class Weight:
         name: name of the tensor.
         op: the operation that uses it, such as `FULLY_CONNECTED`.
         dtype: as in the file, such as `FLOAT32` or `INT8`.
-        values: its values, flat; a view into the bytes that were read.
+        values: its values, flat; a view into the bytes that were read, but int4 is unpacked.
+        users: names of the first outputs of the operations that use it, in order of execution.
     """
 
     name: str
     op: str
     dtype: str
     values: NDArray[Any]
+    users: tuple[str, ...] = ()
 
     @property
     def zeros(self) -> int:
@@ -68,23 +75,55 @@ def tensor_dtypes(tflite: bytes) -> dict[str, int]:
 def weights(tflite: bytes | bytearray) -> tuple[Weight, ...]:
     """The weights of dense, convolution and embedding layers, each buffer once.
 
-    Over a bytearray the values are writable, and writing them changes the model in place.
+    A weight that is stored small and dequantized for its operation counts as it is stored. Over a
+    bytearray the values are writable, and writing them changes the model in place.
     """
     model = read(tflite)
     names = enum_names("TensorType")
+    stored = dequantized(model)
     found: dict[int, Weight] = {}
+    users: dict[int, list[str]] = {}
     for op, graph, operator in operators(model):
-        if op not in MULTIPLYING | LOOKING_UP:
-            continue
         place = WEIGHT_INPUT.get(op, 1)
-        if operator.InputsLength() <= place:
+        if op not in MULTIPLYING | LOOKING_UP or operator.InputsLength() <= place:
             continue
-        tensor = graph.Tensors(operator.Inputs(place))
-        buffer, dtype = model.Buffers(tensor.Buffer()), names[tensor.Type()]
-        if buffer.DataLength() and dtype in NUMPY_DTYPES:
+        given = operator.Inputs(place)
+        tensor = graph.Tensors(stored.get((graph._tab.Pos, given), given))
+        number, dtype = tensor.Buffer(), names[tensor.Type()]
+        buffer = model.Buffers(number)
+        if not buffer.DataLength() or dtype not in NUMPY_DTYPES:
+            continue
+        users.setdefault(number, []).append(name_of(graph.Tensors(operator.Outputs(0))))
+        if number not in found:
             values = buffer.DataAsNumpy().view(NUMPY_DTYPES[dtype])
-            found.setdefault(tensor.Buffer(), Weight(tensor.Name().decode(), op, dtype, values))
-    return tuple(found.values())
+            values = unpack_int4(values, elements(tensor)) if dtype == "INT4" else values
+            found[number] = Weight(name_of(tensor), op, dtype, values)
+    return tuple(replace(weight, users=tuple(users[number])) for number, weight in found.items())
+
+
+def dequantized(model: Any) -> dict[tuple[int, int], int]:
+    """(place of the subgraph, tensor) -> tensor that a DEQUANTIZE makes it from."""
+    return {
+        (graph._tab.Pos, operator.Outputs(0)): operator.Inputs(0)
+        for op, graph, operator in operators(model)
+        if op == "DEQUANTIZE"
+    }
+
+
+def unpack_int4(packed: NDArray[np.uint8], size: int) -> NDArray[np.int8]:
+    """`size` values of -8 to 7 from bytes that hold two each, the low half first."""
+    halves = np.stack([packed & 0xF, packed >> 4], axis=1).reshape(-1)[:size].astype(np.int8)
+    return np.where(halves > 7, halves - 16, halves).astype(np.int8)
+
+
+def elements(tensor: Any) -> int:
+    """How many values a constant tensor has."""
+    return int(np.prod([tensor.Shape(i) for i in range(tensor.ShapeLength())], dtype=np.int64))
+
+
+def name_of(tensor: Any) -> str:
+    """A tensor's name; empty where it has none."""
+    return (tensor.Name() or b"").decode()
 
 
 def describe_weights(tflite: bytes) -> tuple[str, ...]:

@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from registry.artifact import Artifact, SkippedRung, Tflite
+from registry.compress.float16 import Float16
+from registry.compress.inspection import describe_operations
+from registry.compress.int4 import Int4
 from registry.compress.prune import Prune
 from registry.compress.quantize import Quantize
 from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.rung import Rung
+from registry.compress.static_int8 import StaticInt8
 from registry.compress.subject import Subject
 from registry.errors import CompressionError
 from registry.flatbuffer import describe_weights
@@ -60,13 +64,31 @@ def make_int8(settings: LadderSettings, quantizer: Quantizer) -> Rung:
     return Quantize(settings.timeout_s, quantizer)
 
 
+def make_float16(settings: LadderSettings, quantizer: Quantizer) -> Rung:
+    """The float16 rung."""
+    return Float16(settings.timeout_s, quantizer)
+
+
+def make_static_int8(settings: LadderSettings, quantizer: Quantizer) -> Rung:
+    """The static int8 rung."""
+    return StaticInt8(settings.timeout_s, quantizer)
+
+
+def make_int4(settings: LadderSettings, quantizer: Quantizer) -> Rung:
+    """The int4 rung."""
+    return Int4(settings.timeout_s, quantizer)
+
+
 def make_pruned_int8(settings: LadderSettings, quantizer: Quantizer) -> Rung:
     """The rung that prunes, then quantizes."""
     return PrunedInt8(Prune(settings.sparsity), Quantize(settings.timeout_s, quantizer))
 
 
 RUNGS: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
+    "float16": make_float16,
     "int8": make_int8,
+    "static_int8": make_static_int8,
+    "int4": make_int4,
     "pruned_int8": make_pruned_int8,
 }
 
@@ -105,4 +127,4 @@ def climb(rung: Rung, subject: Subject) -> Artifact | SkippedRung:
         smaller = rung.apply(subject)
     except CompressionError as e:
         return SkippedRung(rung.name, str(e))
-    return Artifact(rung.name, smaller, describe_weights(smaller))
+    return Artifact(rung.name, smaller, (*describe_weights(smaller), *describe_operations(smaller)))

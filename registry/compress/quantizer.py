@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import select
@@ -11,12 +12,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
+from registry.compress.recipe import DYNAMIC_INT8, Recipe
 from registry.errors import QuantizerCrashed, QuantizerError, QuantizerTimeout
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Quantizer", "default_quantizer"]
 
@@ -26,7 +31,7 @@ STDERR_TAIL = 400
 
 
 class Quantizer:
-    """Dynamic-range int8 quantization in a persistent child process.
+    """Quantization of LiteRT bytes in a persistent child process.
 
     The child starts at the first use (or at `start`), serves any number of models, and is replaced
     after a crash or a timeout. It ends with its parent, even when that is killed. Safe to share by
@@ -64,22 +69,36 @@ class Quantizer:
         with self._lock:
             self._ensure_child()
 
-    def quantize(self, tflite: bytes, timeout_s: float | None = None) -> bytes:
-        """Quantized bytes of a float32 model.
+    def quantize(
+        self,
+        tflite: bytes,
+        timeout_s: float | None = None,
+        recipe: Recipe = DYNAMIC_INT8,
+        rows: Mapping[str, NDArray[Any]] | None = None,
+    ) -> bytes:
+        """Quantized bytes of a float32 model, which LiteRT has run once.
 
         A child that dies is replaced and the model tried once more; one that hangs is killed.
 
+        Args:
+            tflite: the float32 model.
+            timeout_s: time for it; None means the quantizer's own.
+            recipe: what each operation becomes.
+            rows: features to calibrate by, where the recipe needs that: the model's inputs, as
+                numbers.
+
         Raises:
-            QuantizerError: the quantizer refused the model.
+            QuantizerError: the quantizer refused the model, or LiteRT cannot run what it made.
             QuantizerCrashed: the child died twice.
             QuantizerTimeout: no answer within `timeout_s`.
         """
         limit = self._timeout_s if timeout_s is None else timeout_s
+        request = request_of(tflite, limit, recipe, rows or {})
         with self._lock:
             try:
-                return self._attempt(tflite, limit)
+                return self._attempt(request, limit)
             except QuantizerCrashed:
-                return self._attempt(tflite, limit)
+                return self._attempt(request, limit)
 
     def close(self) -> None:
         """End the child. A later call of `quantize` starts another."""
@@ -103,10 +122,9 @@ class Quantizer:
                 os.set_blocking(pipe.fileno(), False)  # type: ignore[union-attr]
         return self._child
 
-    def _attempt(self, tflite: bytes, limit: float) -> bytes:
+    def _attempt(self, request: bytes, limit: float) -> bytes:
         child = self._ensure_child()
         deadline = time.monotonic() + limit
-        request = json.dumps({"size": len(tflite), "timeout_s": limit}).encode() + b"\n" + tflite
         try:
             send(child, request, deadline)
             header, payload = receive(child, deadline)
@@ -139,6 +157,31 @@ class Quantizer:
     def _discard(self) -> None:
         if self._child is not None:
             self._obituary()
+
+
+def request_of(
+    tflite: bytes, limit: float, recipe: Recipe, rows: Mapping[str, NDArray[Any]]
+) -> bytes:
+    """One frame for the child: a line of JSON, the model, and the rows as an npz file.
+
+    Raises:
+        QuantizerError: a column holds objects, which are never sent.
+    """
+    import numpy as np
+
+    packed = io.BytesIO()
+    objects = [name for name, column in rows.items() if np.asarray(column).dtype.hasobject]
+    if objects:
+        raise QuantizerError(f"columns {objects} to calibrate by: expected numbers, got objects")
+    if rows:
+        np.savez(packed, allow_pickle=False, **{name: np.asarray(v) for name, v in rows.items()})
+    head = {
+        "size": len(tflite) + packed.tell(),
+        "model": len(tflite),
+        "timeout_s": limit,
+        "recipe": list(recipe),
+    }
+    return json.dumps(head).encode() + b"\n" + tflite + packed.getvalue()
 
 
 def send(child: subprocess.Popen[bytes], data: bytes, deadline: float) -> None:

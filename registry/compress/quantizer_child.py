@@ -2,12 +2,16 @@
 
 Started by `Quantizer` with the parent's process id as argument. Reads requests from standard input
 and answers on standard output, both as frames: a line of JSON with `size`, then that many bytes.
-Ends at once when its input ends or its parent is gone, even while it quantizes.
+Those of a request are `model` bytes of a LiteRT model, and the rest, if any, is an npz file of rows
+to calibrate by; its `recipe` is what ai-edge-quantizer takes. What is made is run once, so that
+bytes which take LiteRT down do so here. Ends at once when its input ends or its parent is gone,
+even while it quantizes.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import io
 import json
 import os
 import queue
@@ -18,6 +22,7 @@ import threading
 from typing import Any
 
 PARENT_CHECK_SECONDS = 1.0
+ROWS_AT_A_TIME = 32
 
 
 def read_frames(parent: int, frames: queue.Queue[tuple[dict[str, Any], bytes]]) -> None:
@@ -63,14 +68,73 @@ def write_frame(target: int, header: dict[str, Any], payload: bytes) -> None:
         view = view[os.write(target, view) :]
 
 
-def quantize(tflite: bytes) -> bytes:
-    """Dynamic-range int8: weights int8 per channel, activations quantized as they come."""
-    from ai_edge_quantizer import quantizer, recipe
+def answer(request: dict[str, Any], payload: bytes) -> bytes:
+    """Quantized bytes for one request.
 
-    job = quantizer.Quantizer(bytearray(tflite))
-    job.load_quantization_recipe(recipe.dynamic_wi8_afp32())
-    result = job.quantize(enable_progress_report=False, enable_progress_bar=False)
+    Raises:
+        ValueError: the lengths do not fit, the rows are no npz file, or the quantizer refuses.
+    """
+    import numpy as np
+
+    size = int(request["model"])
+    if not 0 < size <= len(payload):
+        raise ValueError(f"a model of {size} bytes in a request of {len(payload)}")
+    rows: dict[str, Any] = {}
+    if size < len(payload):
+        with np.load(io.BytesIO(payload[size:]), allow_pickle=False) as columns:
+            rows = dict(columns)
+    quantized = quantize(payload[:size], request["recipe"], rows)
+    run_once(quantized, rows)
+    return quantized
+
+
+def quantize(tflite: bytes, recipe: list[dict[str, Any]], rows: dict[str, Any]) -> bytes:
+    """What ai-edge-quantizer makes of a model by a recipe."""
+    from ai_edge_quantizer import quantizer
+
+    job = quantizer.Quantizer(bytearray(tflite), recipe)
+    ranges = calibrate(tflite, recipe, rows) if job.need_calibration else None
+    result = job.quantize(ranges, enable_progress_report=False, enable_progress_bar=False)
     return bytes(result.quantized_model)
+
+
+def calibrate(tflite: bytes, recipe: list[dict[str, Any]], rows: dict[str, Any]) -> dict[str, Any]:
+    """The smallest and the largest value of every tensor over all rows.
+
+    Raises:
+        ValueError: there are no rows.
+    """
+    from ai_edge_quantizer import calibrator, recipe_manager
+    from ai_edge_quantizer.utils import qsv_utils
+
+    count = min((len(column) for column in rows.values()), default=0)
+    if not count:
+        raise ValueError("no rows to calibrate by")
+    manager = recipe_manager.RecipeManager()
+    manager.load_quantization_recipe(recipe)
+    watcher = calibrator.Calibrator(
+        bytearray(tflite), num_threads=1, qsv_update_func=qsv_utils.min_max_update
+    )
+    batches = [
+        {name: column[start : start + ROWS_AT_A_TIME] for name, column in rows.items()}
+        for start in range(0, count, ROWS_AT_A_TIME)
+    ]
+    watcher.calibrate({next(iter(watcher.get_signature_list())): batches}, manager)
+    return dict(watcher.get_model_qsvs())
+
+
+def run_once(tflite: bytes, rows: dict[str, Any]) -> None:
+    """Predict one row: a given one, or zeros."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(model_content=tflite).get_signature_runner()
+    given = {}
+    for name, details in runner.get_input_details().items():
+        shape = [max(1, int(size)) for size in details["shape_signature"]]
+        row = rows[name][:1] if name in rows else np.zeros(shape)
+        given[name] = np.asarray(row, details["dtype"])
+    runner(**given)
 
 
 def main() -> None:
@@ -84,10 +148,10 @@ def main() -> None:
     import ai_edge_quantizer.quantizer  # noqa: F401 - ready before the first request
 
     while True:
-        request, tflite = frames.get()
+        request, payload = frames.get()
         faulthandler.dump_traceback_later(request["timeout_s"], exit=True)
         try:
-            write_frame(answers, {"error": None}, quantize(tflite))
+            write_frame(answers, {"error": None}, answer(request, payload))
         except Exception as e:  # noqa: BLE001 - whatever it raises is an answer
             write_frame(answers, {"error": f"{type(e).__name__}: {e}"}, b"")
         faulthandler.cancel_dump_traceback_later()

@@ -25,7 +25,7 @@ class LiteRuntime:
         tflite: the flatbuffer.
 
     Raises:
-        InputError: the bytes have no named signature with exactly one output.
+        InputError: the bytes do not have exactly one named signature.
     """
 
     def __init__(self, tflite: bytes) -> None:
@@ -38,21 +38,27 @@ class LiteRuntime:
             raise InputError(f"expected 1 signature in the model, got {len(signatures)}")
         self._runner = self._interpreter.get_signature_runner(next(iter(signatures)))
         self._inputs: dict[str, Any] = self._runner.get_input_details()
-        outputs: dict[str, Any] = self._runner.get_output_details()
-        if len(outputs) != 1:
-            raise InputError(f"expected 1 output in the model, got {sorted(outputs)}")
-        ((self._output_name, self._output),) = outputs.items()
+        self._outputs: dict[str, Any] = self._runner.get_output_details()
 
     @property
     def input_names(self) -> tuple[str, ...]:
         """Names of the inputs, sorted."""
         return tuple(sorted(self._inputs))
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs, sorted."""
+        return tuple(sorted(self._outputs))
+
     def input_shape(self, name: str) -> tuple[int, ...]:
         """Shape of an input with its batch axis; -1 marks an open axis."""
         return tuple(int(size) for size in self._inputs[name]["shape_signature"])
 
-    def predict(self, features: Mapping[str, Any], batch: int = BATCH) -> np.ndarray:
+    def output_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of an output with its batch axis; -1 marks an open axis."""
+        return tuple(int(size) for size in self._outputs[name]["shape_signature"])
+
+    def predict(self, features: Mapping[str, Any], batch: int = BATCH) -> Any:
         """Predictions for columns of equal length; columns that the model does not use are ignored.
 
         Args:
@@ -60,7 +66,8 @@ class LiteRuntime:
             batch: rows at a time, at most; memory grows with them.
 
         Returns:
-            float32 `[rows]` where the model has one output unit, else `[rows, classes]`.
+            float32 `[rows]` where the model has one output unit, else `[rows, classes]`; of a model
+            with several outputs a dict of such arrays by name.
 
         Raises:
             InputError: a column is missing, its length or shape does not fit, or there are no rows
@@ -68,20 +75,33 @@ class LiteRuntime:
         """
         if batch < 1:
             raise InputError(f"batch: expected at least 1 row, got {batch!r}")
+        arrays = self.fit(features)
+        rows = len(next(iter(arrays.values())))
+        starts = range(0, rows, batch)
+        with self._lock:
+            parts = [
+                self._runner(**{k: v[i : i + batch] for k, v in arrays.items()}) for i in starts
+            ]
+        found = {name: self._joined(name, [part[name] for part in parts]) for name in self._outputs}
+        return found if len(found) > 1 else next(iter(found.values()))
+
+    def fit(self, features: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The model's inputs from columns, in their types and shapes.
+
+        Raises:
+            InputError: as `predict`.
+        """
         arrays = {name: self._fit(name, features) for name in self._inputs}
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) > 1:
             raise InputError(f"expected columns of equal length, got {lengths}")
-        rows = next(iter(lengths.values()))
-        starts = range(0, rows, batch)
-        with self._lock:
-            parts = [self._run({k: v[i : i + batch] for k, v in arrays.items()}) for i in starts]
-        tail = tuple(int(size) for size in self._output["shape_signature"][1:])
-        joined = np.concatenate(parts) if parts else np.zeros((0, *tail), np.float32)
-        return joined.reshape(rows) if joined.ndim == 2 and joined.shape[1] == 1 else joined
+        return arrays
 
-    def _run(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
-        return np.asarray(self._runner(**batch)[self._output_name], dtype=np.float32)
+    def _joined(self, name: str, parts: list[np.ndarray]) -> np.ndarray:
+        tail = self.output_shape(name)[1:]
+        joined = np.concatenate(parts) if parts else np.zeros((0, *(max(0, n) for n in tail)))
+        answer = np.asarray(joined, np.float32)
+        return answer[:, 0] if answer.ndim == 2 and answer.shape[1] == 1 else answer
 
     def _fit(self, name: str, features: Mapping[str, Any]) -> np.ndarray:
         if name not in features:

@@ -22,7 +22,8 @@ from registry import (
     weights,
 )
 from registry.compress import Prune
-from registry.compress.quantize import check_quantized
+from registry.compress.inspection import check_promise
+from registry.compress.quantize import INT8
 from registry.flatbuffer import MULTIPLYING
 
 MODELS = [name for name in BUILDERS if name != "regression"]
@@ -121,17 +122,17 @@ def test_a_model_without_weights_is_skipped_with_its_reason(quantizer: Quantizer
     entry = keras.Input((1,), name="x")
     bare = export_float32(keras.Model(entry, layers.Activation("sigmoid")(entry)))
     _, int8, pruned = ladder(Subject(bare), LadderSettings(), quantizer)
-    assert int8 == SkippedRung("int8", "no dense or convolution weights to quantize")
+    assert int8 == SkippedRung("int8", "no dense, convolution or embedding weights to quantize")
     assert pruned == SkippedRung("pruned_int8", "no float32 dense or convolution weights to prune")
 
 
 def test_weights_left_in_float32_are_not_called_int8(samples: dict[str, Sample]) -> None:
     tflite = samples["cnn"].tflite
     with pytest.raises(RungError, match=r"left large weights in float32.*CONV_2D"):
-        check_quantized(tflite, tflite)
+        check_promise("int8", INT8.promise, tflite, tflite)
     tflite = samples["softmax"].tflite
     with pytest.raises(RungError, match="left large weights in float32"):
-        check_quantized(tflite, tflite)
+        check_promise("int8", INT8.promise, tflite, tflite)
 
 
 def test_the_settings_choose_rungs_and_order(
@@ -145,5 +146,5 @@ def test_the_settings_choose_rungs_and_order(
 
 
 def test_unknown_rungs_are_told() -> None:
-    with pytest.raises(CompressionError, match=r"unknown rungs \['int4'\].*pruned_int8"):
-        ladder(Subject(b""), LadderSettings(rungs=("int4",)))
+    with pytest.raises(CompressionError, match=r"unknown rungs \['int3'\].*pruned_int8"):
+        ladder(Subject(b""), LadderSettings(rungs=("int3",)))

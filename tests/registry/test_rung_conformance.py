@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from keras_models import Sample
+from keras_models import ROWS, Sample
 
-from registry import LadderSettings, Subject, check_rung, default_quantizer
+from registry import Examples, LadderSettings, Subject, check_rung, default_quantizer
 from registry.compress.ladder import RUNGS
 
 
@@ -13,9 +14,9 @@ from registry.compress.ladder import RUNGS
 @pytest.mark.parametrize("model", ["mlp", "cnn", "softmax"])
 def test_our_rungs_conform(samples: dict[str, Sample], rung: str, model: str) -> None:
     sample = samples[model]
-    check_rung(
-        RUNGS[rung](LadderSettings(), default_quantizer()), Subject(sample.tflite), sample.features
-    )
+    examples = Examples(sample.features, np.zeros(ROWS))
+    subject = Subject(sample.tflite, examples=examples)
+    check_rung(RUNGS[rung](LadderSettings(), default_quantizer()), subject, sample.features)
 
 
 class Growing:

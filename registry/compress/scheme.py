@@ -1,0 +1,97 @@
+"""What all rungs of numbers share: tables, the quantizer, the check, and the last trim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from registry.artifact import Tflite
+from registry.compress.inspection import Promise, check_promise
+from registry.compress.quantizer import Quantizer
+from registry.compress.recipe import Recipe, float_of
+from registry.compress.slim import slim
+from registry.compress.tables import shrink_tables
+from registry.errors import RungError
+from registry.flatbuffer import LOOKING_UP, MULTIPLYING, weights
+from registry.operations import Operation, operations
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Means", "Scheme", "apply_scheme"]
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a rung writes numbers.
+
+    Attributes:
+        name: name of the rung.
+        recipe: for ai-edge-quantizer.
+        promise: what the bytes will hold.
+        tables: dtype of embedding tables; None where the recipe sees to them.
+    """
+
+    name: str
+    recipe: Recipe
+    promise: Promise
+    tables: str | None = None
+
+
+@dataclass(frozen=True)
+class Means:
+    """What it is done with.
+
+    Attributes:
+        quantizer: the child process.
+        timeout_s: time limit for one model.
+        rows: features to calibrate by, or None.
+    """
+
+    quantizer: Quantizer
+    timeout_s: float
+    rows: Mapping[str, NDArray[Any]] | None = None
+
+
+def apply_scheme(
+    scheme: Scheme, float32: Tflite, keep_float: tuple[str, ...], means: Means
+) -> Tflite:
+    """Small bytes, checked.
+
+    Args:
+        scheme: how.
+        float32: the export.
+        keep_float: names of operations' outputs or of their weights, as they are in the export:
+            those operations stay in float32.
+        means: what with.
+
+    Raises:
+        QuantizerError: the quantizer refused the model, crashed or took too long.
+        RungError: there is nothing to do, a name to keep is unknown, or the bytes are not what they
+            should be.
+    """
+    if not any(w.op in MULTIPLYING | LOOKING_UP for w in weights(float32)):
+        raise RungError("no dense, convolution or embedding weights to quantize")
+    kept = kept_operations(float32, keep_float)
+    scopes = tuple(dict.fromkeys(o.scope for o in kept))
+    given = shrink_tables(float32, scheme.tables, scopes) if scheme.tables else float32
+    recipe = (*scheme.recipe, *float_of(scopes))
+    made = means.quantizer.quantize(given, means.timeout_s, recipe, means.rows)
+    names = {name for o in kept for name in o.constants}
+    check_promise(scheme.name, scheme.promise, float32, made, names)
+    return slim(made)
+
+
+def kept_operations(float32: Tflite, names: tuple[str, ...]) -> tuple[Operation, ...]:
+    """The operations that names stand for.
+
+    Raises:
+        RungError: a name is that of no operation and no weight.
+    """
+    wanted = set(names)
+    found = tuple(o for o in operations(float32) if wanted & {o.scope, *o.names, *o.constants})
+    known = {name for o in found for name in (o.scope, *o.names, *o.constants)}
+    if wanted - known:
+        raise RungError(f"keep_float: the model has no operation named {sorted(wanted - known)}")
+    return found

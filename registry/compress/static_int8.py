@@ -1,0 +1,108 @@
+"""Static int8 quantization: weights and activations int8, by ranges seen on examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from registry.artifact import Tflite
+from registry.compress.inspection import Promise
+from registry.compress.quantizer import Quantizer, default_quantizer
+from registry.compress.recipe import STATIC_INT8, dynamic_int8_of
+from registry.compress.scheme import Means, Scheme, apply_scheme
+from registry.compress.subject import Subject
+from registry.errors import LiteModelError, RungError
+from registry.flatbuffer import MULTIPLYING
+from registry.litert import LiteModel
+from registry.operations import Operation, operations
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["StaticInt8"]
+
+NAME = "static_int8"
+INT8 = Promise(frozenset({"INT8"}), frozenset({"INT8"}))
+LEAST_ROWS = 16
+
+
+@dataclass(frozen=True)
+class StaticInt8:
+    """Int8 weights and activations; inputs and outputs stay float32 for those who call the model.
+
+    The ranges of activations are those over some of the examples. The last layer computes in float
+    over int8 weights: 256 different answers are too few to rank by. So do loops (recurrent layers),
+    whose ranges cannot be watched.
+
+    Attributes:
+        timeout_s: time limit for one model.
+        quantizer: the child process that does it.
+        keep_float: names of outputs of operations, or of weights, that stay in float32.
+        rows: how many examples to calibrate by, at most; spread evenly over all.
+    """
+
+    timeout_s: float = 60.0
+    quantizer: Quantizer = field(default_factory=default_quantizer)
+    keep_float: tuple[str, ...] = ()
+    rows: int = 256
+
+    @property
+    def name(self) -> str:
+        """Name of the rung."""
+        return NAME
+
+    def apply(self, subject: Subject) -> Tflite:
+        """Quantized bytes, checked: int8 where it matters, and smaller.
+
+        Raises:
+            QuantizerError: the quantizer refused the model, crashed or took too long.
+            RungError: there are too few examples, no weight became int8, a large one did not, or
+                the file did not shrink; or no layer computes in int8, as in a model that is all
+                loops.
+        """
+        given = calibration_rows(subject, self.rows)
+        every = operations(subject.float32)
+        hybrid = dynamic_int8_of(o.scope for o in every if o.graph or o in last_layers(every))
+        means = Means(self.quantizer, self.timeout_s, given)
+        scheme = Scheme(NAME, (*STATIC_INT8, *hybrid), INT8)
+        made = apply_scheme(scheme, subject.float32, self.keep_float, means)
+        if not any(o.op in MULTIPLYING and o.dtype == "INT8" for o in operations(made)):
+            raise RungError(
+                "no layer computes in int8: the last one and loops stay in float, and their "
+                "weights are int8 in the rung int8 too"
+            )
+        return made
+
+
+def calibration_rows(subject: Subject, most: int) -> dict[str, NDArray[Any]]:
+    """The model's inputs for some of the examples, spread evenly over all.
+
+    Raises:
+        RungError: there are too few, or they do not fit the model.
+    """
+    found = len(subject.examples) if subject.examples is not None else 0
+    if subject.examples is None or found < LEAST_ROWS:
+        raise RungError(f"needs at least {LEAST_ROWS} examples to calibrate by, got {found}")
+    places = np.linspace(0, found - 1, min(found, most)).astype(np.int64)
+    try:
+        return LiteModel(subject.float32).fit(subject.examples.take(places).features)
+    except LiteModelError as e:
+        raise RungError(f"the examples to calibrate by do not fit the model: {e}") from e
+
+
+def last_layers(every: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """The operations from the last layers' weights to the model's outputs.
+
+    From each output back, as long as an operation has one input that is computed.
+    """
+    makers = {place: o for o in every if not o.graph for place in o.outputs}
+    found = []
+    for end in (o for o in every if o.last and not o.graph):
+        step: Operation | None = end
+        while step is not None:
+            found.append(step)
+            before = [makers[place] for place in step.inputs if place in makers]
+            step = before[0] if step.op not in MULTIPLYING and len(before) == 1 else None
+    return tuple(found)
