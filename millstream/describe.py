@@ -64,6 +64,7 @@ def describe(
             "prequential.png": draw_curve(pipeline.store, folder.path / "prequential.png"),
         },
         lineage=pipeline.store.folder(0).report()["lineage"],
+        compared_with=outcome["champion_version"],
     )
 
 

@@ -36,8 +36,10 @@ from registry.export import export_float32
 from registry.flatbuffer import Weight, op_names, tensor_dtypes, weights
 from registry.keras_file import KerasFile, make_keras_file
 from registry.lineage import KafkaData, KafkaRange
+from registry.journal import Promotion
 from registry.litert import LiteModel
 from registry.mlflow_registry import ModelRegistry
+from registry.prune import Pruning
 from registry.publication import ModelVersion, Publication
 from registry.reference import Reference
 from registry.tracking import ServiceRun, TrackedRound, metric_name
@@ -55,6 +57,8 @@ __all__ = [
     "LiteModelError",
     "ModelRegistry",
     "ModelVersion",
+    "Promotion",
+    "Pruning",
     "Publication",
     "PublicationError",
     "PullError",

@@ -6,18 +6,23 @@ import gzip
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from registry import tags as tag
-from registry.errors import PublicationError, PullError, StoreError, VersionNotFound
+from registry.errors import PublicationError, PullError, StoreError
+from registry.journal import Promotion, this_user
+from registry.journal_reading import read_journal
 from registry.package import MODEL_FILE, MODEL_FOLDER, SCHEMA_FILE
+from registry.promotion import Step
+from registry.promotion_by_hand import promote_by_hand
+from registry.prune import Pruning, prune_versions
 from registry.publication import ModelVersion, Publication
-from registry.publishing import Step, Target, aliases_of, publish_round
+from registry.publishing import publish_round
 from registry.pull import complete, replacing
+from registry.reading import aliases_of, list_versions, require_version
 from registry.reference import CHAMPION, NAME_PATTERN, Reference
+from registry.run_making import Target
 from registry.store import Store
 from registry.tracking import ServiceRun
 
@@ -39,7 +44,7 @@ class ModelRegistry:
         tracking_uri: MLflow's tracking and registry store, such as `sqlite:///mlflow.db`.
         artifact_root: folder for the artifacts of a new experiment; None leaves it to MLflow.
         experiment: experiment of the runs; the name of the model by default.
-        on_step: called with a step's name after each change that publishing makes, for tests.
+        on_step: called with a step's name after each change that is made, for tests.
 
     Raises:
         PublicationError: the name cannot be a registered model's.
@@ -67,7 +72,12 @@ class ModelRegistry:
         """Register a round, and make it the champion if its publication says so.
 
         Idempotent by (lineage, round), and safe to be killed at any instant: publishing again
-        finishes what is unfinished and changes nothing that is done, nor a later roll-back.
+        finishes what is unfinished and changes nothing that is done, nor a later roll-back. Any
+        number of processes may publish at once.
+
+        A version that the gate would promote is not promoted if the champion is another one than
+        the gate compared with: then it is not decided (`ModelVersion.is_decided`), and the round
+        may be published again with the gate's verdict on the champion of now.
 
         Raises:
             PublicationError: model, schema and example do not fit together.
@@ -95,7 +105,7 @@ class ModelRegistry:
             VersionNotFound: there is no such version.
             StoreError: MLflow cannot be reached, or refused.
         """
-        return self._find(Reference(self.name, None, number))
+        return self.find(Reference(self.name, None, number))
 
     def find(self, reference: Reference) -> ModelVersion:
         """The version that a reference names: a number or an alias.
@@ -104,7 +114,8 @@ class ModelRegistry:
             VersionNotFound: it names nothing.
             StoreError: MLflow cannot be reached, or refused.
         """
-        return self._find(reference)
+        with self._store.translated(f"find {reference}"):
+            return require_version(self._store, reference)
 
     def versions(self) -> list[ModelVersion]:
         """All versions, by number. Those that MLflow has from others are there too (round -1).
@@ -113,16 +124,7 @@ class ModelRegistry:
             StoreError: MLflow cannot be reached, or refused.
         """
         with self._store.translated(f"list the versions of {self.name}"):
-            client = self._store.client
-            found = every_version(client, self.name)
-            aliases = aliases_of(client, self.name) or {}
-            experiment = client.get_experiment_by_name(self._target.experiment)
-            runs = (
-                tag.tagged_runs(client, experiment.experiment_id, self.name) if experiment else []
-            )
-        metrics = {run.info.run_id: run.data.metrics for run in runs}
-        described = [describe(v, metrics.get(v.run_id, {}), aliases) for v in found]
-        return sorted(described, key=lambda version: version.version)
+            return list_versions(self._store.client, self.name, self._target.experiment)
 
     def tflite(self, version: ModelVersion | int) -> bytes:
         """The exported bytes of a version, exactly as they were gated.
@@ -172,7 +174,7 @@ class ModelRegistry:
             PullError: `out` cannot be replaced, or millstream did not publish the version.
             StoreError: MLflow cannot be reached, or refused.
         """
-        version = self._find(Reference.parse(reference))
+        version = self.find(Reference.parse(reference))
         try:
             with replacing(out) as folder:
                 self._download_model(version, folder)
@@ -201,17 +203,67 @@ class ModelRegistry:
         """The run in which each round of a lineage is a step of every curve."""
         return ServiceRun(self._store, self._target, lineage)
 
-    def promote(self, version: int) -> ModelVersion:
-        """Make a version the champion, whatever the gate said: for roll-back.
+    def promote(self, version: int, reason: str = "", who: str | None = None) -> ModelVersion:
+        """Make a version the champion, whatever the gate said; written in the journal.
+
+        It stays until the gate promotes a newer version that it compared with this one.
+
+        Args:
+            version: its number.
+            reason: why, for the journal.
+            who: the person; None is the user of this process.
 
         Raises:
             VersionNotFound: there is no such version.
+            StoreError: MLflow cannot be reached, or refused, or others moved the alias meanwhile.
+        """
+        return self._by_hand(self.version(version).version, reason, who)
+
+    def rollback(
+        self, to: int | None = None, reason: str = "", who: str | None = None
+    ) -> ModelVersion:
+        """As `promote`, to the version that was the champion before if none is named.
+
+        Raises:
+            VersionNotFound: there is no such version, or none was champion before.
+            StoreError: as in `promote`.
+        """
+        return self._by_hand(None if to is None else self.version(to).version, reason, who)
+
+    def journal(self) -> list[Promotion]:
+        """Every move of the alias `champion`, oldest first; also of versions that were pruned.
+
+        Raises:
             StoreError: MLflow cannot be reached, or refused.
         """
-        found = self.version(version)
-        with self._store.translated(f"promote {self.name}/{version}"):
-            self._store.client.set_registered_model_alias(self.name, CHAMPION, str(found.version))
-        return self.version(version)
+        with self._store.translated(f"read the journal of {self.name}"):
+            return read_journal(self._store.client, self.name, self._target.experiment)
+
+    def prune(self, keep: int, dry_run: bool = False) -> Pruning:
+        """Delete versions beyond the newest, and their artifacts from storage.
+
+        Args:
+            keep: how many of the newest versions stay, at least 1; `Pruning` says which others do.
+            dry_run: only say what would be done.
+
+        Raises:
+            StoreError: MLflow cannot be reached, or refused.
+        """
+        with self._store.translated(f"prune the versions of {self.name}"):
+            return prune_versions(
+                self._store.client, self._target, keep, dry_run=dry_run, on_step=self._on_step
+            )
+
+    def _by_hand(self, version: int | None, reason: str, who: str | None) -> ModelVersion:
+        with self._store.translated(f"move the champion of {self.name}"):
+            number = promote_by_hand(
+                self._store.client,
+                self.name,
+                version,
+                (who or this_user(), reason),
+                self._on_step,
+            )
+        return self.version(number)
 
     def _read(self, version: ModelVersion, file: str) -> bytes:
         with tempfile.TemporaryDirectory(prefix="millstream-read-") as folder:
@@ -227,71 +279,3 @@ class ModelRegistry:
             path = self._store.client.download_artifacts(version.run_id, MODEL_FOLDER, scratch)
             for entry in Path(path).iterdir():
                 entry.rename(folder / entry.name)
-
-    def _find(self, reference: Reference) -> ModelVersion:
-        from mlflow.exceptions import MlflowException
-
-        with self._store.translated(f"find {reference}"):
-            client = self._store.client
-            aliases = aliases_of(client, reference.name)
-            if aliases is None:
-                raise VersionNotFound(
-                    f'no model "{reference.name}" is registered at {self._store.place}'
-                )
-            number = reference.version or aliases.get(reference.alias or "")
-            try:
-                found = client.get_model_version(reference.name, str(number)) if number else None
-            except MlflowException as e:
-                if e.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
-                found = None
-            if found is None:
-                raise VersionNotFound(self._what_there_is(reference, aliases))
-            metrics = client.get_run(found.run_id).data.metrics if found.run_id else {}
-        return describe(found, metrics, aliases)
-
-    def _what_there_is(self, reference: Reference, aliases: Mapping[str, int]) -> str:
-        numbers = sorted(int(v.version) for v in every_version(self._store.client, reference.name))
-        known = f"versions {numbers[0]} to {numbers[-1]}" if numbers else "no versions"
-        named = ", ".join(f"{alias} -> {number}" for alias, number in sorted(aliases.items()))
-        return (
-            f"{reference} does not exist at {self._store.place}: {reference.name} has {known} "
-            f"and the aliases {{{named}}}"
-        )
-
-
-def every_version(client: Any, name: str) -> list[Any]:
-    """All of a registered model's versions, page by page."""
-    found: list[Any] = []
-    token: str | None = None
-    while True:
-        page = client.search_model_versions(f"name = '{name}'", page_token=token)
-        found.extend(page)
-        token = page.token
-        if not token:
-            return found
-
-
-def describe(found: Any, metrics: Mapping[str, float], aliases: Mapping[str, int]) -> ModelVersion:
-    """MLflow's version as ours."""
-    number, tags = int(found.version), dict(found.tags)
-    return ModelVersion(
-        name=found.name,
-        version=number,
-        round=tag.number(tags, tag.ROUND, -1),
-        run_id=found.run_id or "",
-        promoted=tag.is_promoted(tags),
-        reason=tags.get(tag.REASON, ""),
-        rung=tags.get(tag.RUNG, ""),
-        bytes=tag.number(tags, tag.BYTES, 0),
-        gzip_bytes=tag.number(tags, tag.GZIP_BYTES, 0),
-        metrics=dict(metrics),
-        tags=tags,
-        created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-        aliases=names_of(number, aliases.items()),
-    )
-
-
-def names_of(number: int, aliases: Iterable[tuple[str, int]]) -> tuple[str, ...]:
-    """The aliases that point at a version, sorted."""
-    return tuple(sorted(alias for alias, version in aliases if version == number))

@@ -13,6 +13,7 @@ from registry.artifact import Artifact, Tflite
 from registry.errors import PublicationError
 from registry.keras_file import KerasFile
 from registry.lineage import KafkaData
+from registry.tags import ANNOUNCED
 
 __all__ = ["ModelVersion", "Publication"]
 
@@ -43,6 +44,8 @@ class Publication:
         keras: the model for TensorFlow, if it has such a form.
         records: what it learned from; the run shows them as its input.
         lineage: tells apart state folders that publish under one name and count rounds from zero.
+        compared_with: the champion that the gate compared with; None if there was none. If it is
+            another one by the time of the promotion, nothing is promoted.
     """
 
     round: int
@@ -61,6 +64,7 @@ class Publication:
     keras: KerasFile | None = None
     records: KafkaData | None = None
     lineage: str = "main"
+    compared_with: int | None = None
 
     def __post_init__(self) -> None:
         """Check what would otherwise fail half way."""
@@ -109,6 +113,14 @@ class ModelVersion:
     tags: Mapping[str, str]
     created: datetime
     aliases: tuple[str, ...] = ()
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the gate's word is final; not while the champion has changed under it.
+
+        The round may then be published again, as compared with the champion of now.
+        """
+        return ANNOUNCED in self.tags
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as in a pulled `version.json`."""

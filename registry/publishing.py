@@ -7,53 +7,44 @@ The order is the design. What exists is looked up by the round's tag before it i
     3. metrics and params
     4. artifacts, all in one folder
     5. run FINISHED: it is complete
-    6. version, with all tags, from the run
-    7. alias `champion`, where the gate said so
-    8. tag `millstream.announced`: nothing is left to do
+    6. the turn at the model's aliases (`registry.turn`); what follows is done by one at a time
+    7. version, with all tags, from the run
+    8. aliases and journal (`registry.promotion`), where the gate said so and compared with the
+       champion of now
+    9. tag `millstream.announced`: nothing is left to do
 
-A run of the round that is not complete, or holds other bytes, is deleted and made anew. A version
-is never made twice. One process publishes a model's rounds at a time.
+A version is never made twice, whoever publishes the round and however many do at once.
 """
 
 from __future__ import annotations
 
-import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.errors import StoreError
-from registry.package import MODEL_FOLDER, stage
+from registry.package import MODEL_FOLDER
+from registry.promotion import Step, move_champion, moving_aliases, point_candidate
 from registry.publication import Publication
+from registry.reading import aliases_of
 from registry.reference import CHAMPION
-from registry.tags import ANNOUNCED, SHA256, is_promoted, make_tags, round_filter, tagged_runs
+from registry.run_making import (
+    EXISTS,
+    Target,
+    complete_run,
+    discard_run,
+    ensure_experiment,
+    log_numbers,
+)
+from registry.tags import ANNOUNCED, PROMOTE, REASON, SHA256, make_tags, round_filter
+from registry.turn import Turn
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["Step", "Target", "aliases_of", "publish_round"]
+__all__ = ["SERVICE", "publish_round"]
 
-Step = Callable[[str], None]
+SERVICE = "millstream service"
 LONGEST = 5000  # characters of a description that every MLflow store takes
-PARAMS_PER_CALL = 100
-METRICS_PER_CALL = 800
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where versions go.
-
-    Attributes:
-        name: registered model.
-        experiment: experiment of its runs.
-        artifact_root: folder for a new experiment's artifacts; None leaves it to MLflow.
-    """
-
-    name: str
-    experiment: str
-    artifact_root: Path | None
 
 
 def publish_round(
@@ -67,15 +58,24 @@ def publish_round(
         publication: what.
         on_step: called with a step's name after each call that changes something.
     """
-    version = find_version(client, target.name, publication)
+    version, run = find_version(client, target.name, publication), None
+    if version is not None and ANNOUNCED in version.tags:
+        return int(version.version)
     if version is None:
-        version = make_version(client, target, publication, on_step)
-    if ANNOUNCED not in version.tags:
-        if is_promoted(version.tags):
-            move_champion(client, target.name, int(version.version))
-            on_step("alias")
-        client.set_model_version_tag(target.name, str(version.version), ANNOUNCED, "true")
-        on_step("announced")
+        experiment_id = ensure_experiment(client, target)
+        on_step("experiment")
+        ensure_registered_model(client, target.name)
+        on_step("registered_model")
+        run = complete_run(client, target.name, experiment_id, publication, on_step)
+    with moving_aliases(client, target.name, on_step) as turn:
+        version = find_version(client, target.name, publication) or version
+        if version is None:
+            version = make_version(client, target.name, run, publication)
+            on_step("version")
+        if ANNOUNCED not in version.tags:
+            conclude(turn, version, publication, on_step)
+    if run is not None and run.info.run_id != version.run_id:
+        discard_run(client, run)  # another process was faster
     return int(version.version)
 
 
@@ -85,127 +85,106 @@ def find_version(client: MlflowClient, name: str, publication: Publication) -> A
     return min(found, key=lambda version: int(version.version), default=None)
 
 
-def make_version(
-    client: MlflowClient, target: Target, publication: Publication, on_step: Step
-) -> Any:
+def make_version(client: MlflowClient, name: str, run: Any, publication: Publication) -> Any:
     """A version from a complete run of the round."""
-    experiment_id = ensure_experiment(client, target)
-    on_step("experiment")
-    ensure_registered_model(client, target.name)
-    on_step("registered_model")
-    run = find_complete_run(client, target.name, experiment_id, publication, on_step)
-    if run is None:
-        run = make_run(client, target.name, experiment_id, publication, on_step)
-    version = client.create_model_version(
-        target.name,
+    return client.create_model_version(
+        name,
         source=f"{run.info.artifact_uri}/{MODEL_FOLDER}",
         run_id=run.info.run_id,
-        tags=make_tags(target.name, publication),
+        tags=make_tags(name, publication),
         description=publication.description[:LONGEST] or None,
     )
-    on_step("version")
-    return version
-
-
-def find_complete_run(
-    client: MlflowClient,
-    name: str,
-    experiment_id: str,
-    publication: Publication,
-    on_step: Step,
-) -> Any | None:
-    """The round's run that only lacks its version; any other run of the round is deleted."""
-    complete = None
-    for run in tagged_runs(client, experiment_id, name, round_filter(publication)):
-        same = run.data.tags.get(SHA256) == publication.artifact.sha256
-        if complete is None and same and run.info.status == "FINISHED":
-            complete = run
-        else:
-            client.delete_run(run.info.run_id)
-            on_step("stale_run_deleted")
-    return complete
-
-
-def make_run(
-    client: MlflowClient,
-    name: str,
-    experiment_id: str,
-    publication: Publication,
-    on_step: Step,
-) -> Any:
-    """A complete run: tags, metrics, params, artifacts, then FINISHED."""
-    with tempfile.TemporaryDirectory(prefix="millstream-publish-") as folder:
-        stage(publication, Path(folder))
-        run = client.create_run(
-            experiment_id,
-            tags=make_tags(name, publication),
-            run_name=f"{name}-round-{publication.round:06d}",
-        )
-        on_step("run")
-        log_numbers(client, run.info.run_id, publication)
-        on_step("numbers")
-        client.log_artifacts(run.info.run_id, folder)
-        on_step("artifacts")
-    client.set_terminated(run.info.run_id, "FINISHED")
-    on_step("run_finished")
-    return run
-
-
-def log_numbers(client: MlflowClient, run_id: str, publication: Publication) -> None:
-    """Metrics and params, in as few calls as MLflow's limits allow."""
-    from mlflow.entities import Metric, Param
-
-    now = int(time.time() * 1000)
-    metrics = [
-        Metric(key, float(value), now, publication.round)
-        for key, value in publication.metrics.items()
-    ]
-    params = [Param(key, str(value)) for key, value in publication.params.items()]
-    while metrics or params:
-        client.log_batch(run_id, metrics[:METRICS_PER_CALL], params[:PARAMS_PER_CALL])
-        metrics, params = metrics[METRICS_PER_CALL:], params[PARAMS_PER_CALL:]
-
-
-def ensure_experiment(client: MlflowClient, target: Target) -> str:
-    """Id of the experiment, made when there is none.
-
-    Raises:
-        StoreError: the experiment is in MLflow's trash.
-    """
-    found = client.get_experiment_by_name(target.experiment)
-    if found is None:
-        root = target.artifact_root
-        location = (root.resolve() / target.experiment).as_uri() if root else None
-        return str(client.create_experiment(target.experiment, artifact_location=location))
-    if found.lifecycle_stage != "active":
-        raise StoreError(
-            f'experiment "{target.experiment}" is deleted; restore it in MLflow, or change '
-            "registry.experiment"
-        )
-    return str(found.experiment_id)
 
 
 def ensure_registered_model(client: MlflowClient, name: str) -> None:
     """The registered model, made when there is none."""
-    if aliases_of(client, name) is None:
-        client.create_registered_model(name)
-
-
-def aliases_of(client: MlflowClient, name: str) -> dict[str, int] | None:
-    """Alias -> version of a registered model; None when there is no such model."""
     from mlflow.exceptions import MlflowException
 
-    try:
-        model = client.get_registered_model(name)
-    except MlflowException as e:
-        if e.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise
-    return {alias: int(version) for alias, version in model.aliases.items()}
+    if aliases_of(client, name) is None:
+        try:
+            client.create_registered_model(name)
+        except MlflowException as e:
+            if e.error_code != EXISTS:
+                raise
 
 
-def move_champion(client: MlflowClient, name: str, version: int) -> None:
-    """Point `champion` at a version, but never from a later one back."""
-    champion = (aliases_of(client, name) or {}).get(CHAMPION, 0)
-    if champion < version:
-        client.set_registered_model_alias(name, CHAMPION, str(version))
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a version that the gate would promote is not; `final` if asking again is of no use."""
+
+    reason: str
+    final: bool
+
+
+def conclude(turn: Turn, version: Any, publication: Publication, on_step: Step) -> None:
+    """Promote a version or not, and announce it, unless the gate is to be asked again.
+
+    Args:
+        turn: at the model's aliases.
+        version: MLflow's, not announced yet.
+        publication: with the gate's verdict.
+        on_step: see `publish_round`.
+    """
+    number, obstacle = int(version.version), None
+    if turn.aliases.get(CHAMPION) != number:
+        obstacle = judge(turn, version, publication, on_step)
+    if obstacle is not None:
+        tell(turn.client, version, {PROMOTE: "false", REASON: obstacle.reason})
+        on_step("held_back")
+    point_candidate(turn, on_step)
+    if obstacle is None or obstacle.final:
+        turn.client.set_model_version_tag(turn.name, str(number), ANNOUNCED, "true")
+        on_step("announced")
+
+
+def judge(turn: Turn, version: Any, publication: Publication, on_step: Step) -> Obstacle | None:
+    """Carry out the gate's verdict on a version that is not the champion."""
+    if version.tags.get(SHA256) != publication.artifact.sha256:
+        return Obstacle("by now the gate judged other bytes than this version's", final=True)
+    renew(turn.client, version, publication)
+    if not publication.promote:
+        return None
+    obstacle = obstacle_to(turn, int(version.version), publication)
+    if obstacle is not None:
+        return obstacle
+    if move_champion(turn, int(version.version), SERVICE, publication.reason, on_step):
+        return None
+    return obstacle_to(turn, int(version.version), publication)
+
+
+def obstacle_to(turn: Turn, number: int, publication: Publication) -> Obstacle | None:
+    """Why the champion of now does not let a version be promoted; None if it does."""
+    champion, compared = turn.aliases.get(CHAMPION), publication.compared_with
+    if champion is not None and champion > number:
+        return Obstacle(f"version {champion}, which is the champion by now, is newer", final=True)
+    if champion == compared:
+        return None
+    return Obstacle(
+        f"the gate compared it with {tell_champion(compared)}, and by now there is"
+        f" {tell_champion(champion)}",
+        final=False,
+    )
+
+
+def tell_champion(version: int | None) -> str:
+    """A champion or its absence, in words."""
+    return "no champion" if version is None else f"version {version} as the champion"
+
+
+def renew(client: MlflowClient, version: Any, publication: Publication) -> None:
+    """Bring an older attempt's version up to the verdict of now; changes nothing that is so."""
+    wanted = make_tags(version.name, publication)
+    changed = {key: value for key, value in wanted.items() if version.tags.get(key) != value}
+    if not changed:
+        return
+    tell(client, version, changed)
+    text = publication.description[:LONGEST]
+    client.update_model_version(version.name, str(version.version), text)
+    log_numbers(client, version.run_id, publication)
+
+
+def tell(client: MlflowClient, version: Any, tags: Mapping[str, str]) -> None:
+    """Set tags of a version and of its run."""
+    for key, value in tags.items():
+        client.set_tag(version.run_id, key, value)
+        client.set_model_version_tag(version.name, str(version.version), key, value)

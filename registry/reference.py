@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from registry.errors import VersionNotFound
 
-__all__ = ["CHAMPION", "NAME_PATTERN", "Reference"]
+__all__ = ["CANDIDATE", "CHAMPION", "NAME_PATTERN", "PREVIOUS", "Reference"]
 
 CHAMPION = "champion"
+PREVIOUS = "previous"
+CANDIDATE = "candidate"
 NAME_PATTERN = re.compile(r"[A-Za-z0-9._ -]+")
 PATTERN = re.compile(
     r"(?P<name>[A-Za-z0-9._ -]+)(?:@(?P<alias>[A-Za-z0-9._-]+)|/(?P<version>\d+))?"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-from registry.publication import Publication
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+    from registry.publication import Publication
 
 __all__ = ["ANNOUNCED", "is_promoted", "make_tags", "number", "round_filter", "tagged_runs"]
 
@@ -22,7 +22,10 @@ SHA256 = "millstream.sha256"
 PROMOTE = "millstream.promote"
 REASON = "millstream.reason"
 NOTES = "millstream.notes"
+COMPARED_WITH = "millstream.compared_with"
 ANNOUNCED = "millstream.announced"
+MAKER = "millstream.maker"
+PRUNED = "millstream.pruned"
 LONGEST = 1000
 
 
@@ -40,6 +43,7 @@ def make_tags(name: str, publication: Publication) -> dict[str, str]:
         SHA256: artifact.sha256,
         PROMOTE: "true" if publication.promote else "false",
         REASON: publication.reason[:LONGEST],
+        COMPARED_WITH: str(publication.compared_with or ""),
         NOTES: "; ".join(artifact.notes)[:LONGEST],
     }
 
@@ -62,13 +66,15 @@ def number(tags: Mapping[str, str], tag: str, otherwise: int) -> int:
         return otherwise
 
 
-def tagged_runs(client: MlflowClient, experiment_id: str, name: str, where: str = "") -> list[Any]:
-    """The runs of an experiment that belong to a model, newest first."""
+def tagged_runs(
+    client: MlflowClient, experiments: Sequence[str], name: str, where: str = ""
+) -> list[Any]:
+    """The runs of some experiments, by id, that belong to a model; newest first."""
     condition = f"tags.`{MODEL}` = '{name}'" + (f" and {where}" if where else "")
     runs: list[Any] = []
     token: str | None = None
     while True:
-        page = client.search_runs([experiment_id], condition, page_token=token)
+        page = client.search_runs(list(experiments), condition, page_token=token)
         runs.extend(page)
         token = page.token
         if not token:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.publishing import METRICS_PER_CALL, Target, ensure_experiment
+from registry.run_making import METRICS_PER_CALL, Target, ensure_experiment
 from registry.store import Store
 from registry.tags import LINEAGE, number
 

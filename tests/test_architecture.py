@@ -66,7 +66,7 @@ PUBLIC = {
         QuantizerError QuantizerTimeout Reference RegistryError Rung RungError SkippedRung
         StoreError StoreRefused StoreUnavailable Subject VersionNotFound Weight check_rung default_quantizer export_float32 ladder
         KafkaData KafkaRange KerasFile make_keras_file
-        op_names tensor_dtypes weights ServiceRun TrackedRound metric_name
+        op_names tensor_dtypes weights Promotion Pruning ServiceRun TrackedRound metric_name
     """,
     "millstream": """
         AvroDecoder BadRecord BottomK Config ConfigError Decoded Decoder EmbeddedKafka

@@ -25,7 +25,7 @@ from registry.package import stage
 EXAMPLE = {"x": [0.5, 1.5]}
 
 
-def publication(folder: Path, number: int) -> Publication:
+def publication(folder: Path, number: int, compared_with: int | None = None) -> Publication:
     tflite = (folder / "model.tflite").read_bytes()
     return Publication(
         round=number,
@@ -39,7 +39,17 @@ def publication(folder: Path, number: int) -> Publication:
         promote=True,
         reason="better",
         files={"report.json": folder / "schema.json"},
+        compared_with=compared_with,
     )
+
+
+def publish(folder: Path, registry: ModelRegistry, number: int) -> Any:
+    """As the service does: the champion to beat is what it was before this round's promotion."""
+    champion = registry.champion()
+    compared = None if champion is None else champion.version
+    if champion is not None and champion.round == number:
+        compared = int(champion.tags["millstream.compared_with"] or 0) or None
+    return registry.publish(publication(folder, number, compared))
 
 
 def forked(work: Any) -> int:
@@ -59,14 +69,15 @@ def attempt(folder: Path, uri: str, root: Path, number: int, deadly: str | None)
             os.kill(os.getpid(), signal.SIGKILL)
 
     def work() -> None:
-        ModelRegistry("m", uri, root, on_step=on_step).publish(publication(folder, number))
+        publish(folder, ModelRegistry("m", uri, root, on_step=on_step), number)
 
     return forked(work)
 
 
 def inspect(folder: Path, uri: str, root: Path, out: Path) -> None:
     """What a last, undisturbed attempt leaves behind."""
-    version = ModelRegistry("m", uri, root).publish(publication(folder, 2))
+    version = publish(folder, ModelRegistry("m", uri, root), 2)
+    ModelRegistry("m", uri).promote(version.version)  # takes a turn, and has nothing to do
     client = MlflowClient(uri)
     runs = client.search_runs(
         [client.get_experiment_by_name("m").experiment_id], "tags.`millstream.round` = '2'"
@@ -77,6 +88,13 @@ def inspect(folder: Path, uri: str, root: Path, out: Path) -> None:
         "versions": [v.round for v in ModelRegistry("m", uri).versions()],
         "champion": ModelRegistry("m", uri).champion().version,
         "returned": version.version,
+        "previous": [
+            v.version for v in ModelRegistry("m", uri).versions() if "previous" in v.aliases
+        ],
+        "journal": [
+            (e.from_version, e.to_version, e.state) for e in ModelRegistry("m", uri).journal()
+        ],
+        "model_tags": sorted(client.get_registered_model("m").tags),
         "announced": version.tags.get("millstream.announced"),
         "metrics": dict(version.metrics),
         "runs": [(run.info.run_id == version.run_id, run.info.status) for run in runs],
@@ -98,7 +116,7 @@ def prepare(folder: Path) -> list[str]:
     def work() -> None:
         steps: list[str] = []
         uri = f"sqlite:///{folder}/steps.db"
-        ModelRegistry("m", uri, root, on_step=steps.append).publish(publication(folder, 2))
+        publish(folder, ModelRegistry("m", uri, root, on_step=steps.append), 2)
         found.write_text(json.dumps(steps))
 
     assert forked(work) == 0
@@ -123,8 +141,11 @@ def main(folder: Path) -> None:
                 "run",
                 "numbers",
                 "run_finished",
+                "turn",
                 "version",
+                "journal",
                 "alias",
+                "entry",
             ],
         ),
     ]

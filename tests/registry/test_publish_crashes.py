@@ -32,8 +32,13 @@ def test_kill_9_between_any_two_steps(
         "numbers",
         "artifacts",
         "run_finished",
+        "turn",
         "version",
+        "journal",
         "alias",
+        "previous",
+        "entry",
+        "journal_done",
         "announced",
     ]
     undisturbed = {r["start"]: r["state"] for r in told["results"] if not r["deaths"]}
@@ -42,7 +47,13 @@ def test_kill_9_between_any_two_steps(
         assert state["versions"] == versions
         assert state["champion"] == state["returned"] == len(versions)
         assert state["runs"] == [[True, "FINISHED"]]
+        assert state["model_tags"] == ["millstream.promotion"]
         assert state["same_bytes"]
+        before = [None, *versions[:-1]]
+        assert state["journal"] == [
+            [old, new, "done"] for old, new in zip(before, range(1, len(versions) + 1), strict=True)
+        ]
+        assert state["previous"] == versions[:-1]
         assert {"report.json", "model/MLmodel", "model/artifacts/model.tflite.gz"} <= set(
             state["files"]
         )

@@ -98,7 +98,8 @@ def test_a_refused_version_is_registered_but_not_promoted(
 ) -> None:
     first = flights.publish(publication())
     refused = flights.publish(publication(round=2, promote=False, reason="worse by 0.02"))
-    assert (refused.promoted, refused.reason, refused.aliases) == (False, "worse by 0.02", ())
+    assert (refused.promoted, refused.reason) == (False, "worse by 0.02")
+    assert refused.aliases == ("candidate",)
     assert flights.champion() == first
 
 
@@ -111,9 +112,9 @@ def test_no_champion_yet(flights: ModelRegistry, publication) -> None:
 
 def test_a_roll_back_survives_publishing_again(flights: ModelRegistry, publication) -> None:
     flights.publish(publication())
-    flights.publish(publication(round=2))
+    flights.publish(publication(round=2, compared_with=1))
     assert flights.promote(1).aliases == ("champion",)
-    flights.publish(publication(round=2))
+    flights.publish(publication(round=2, compared_with=1))
     assert flights.champion().version == 1
 
 

@@ -1,0 +1,33 @@
+"""Artifacts of runs as they lie in storage: MLflow marks runs as deleted, and keeps their files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from registry.errors import StoreError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["delete_artifacts"]
+
+
+def delete_artifacts(client: MlflowClient, run: Any) -> None:
+    """Delete the files of a run from storage; a run without files is fine.
+
+    Raises:
+        StoreError: the storage cannot delete, or the run has no folder of its own.
+    """
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    place, run_id = run.info.artifact_uri, run.info.run_id
+    if run_id not in place:
+        raise StoreError(
+            f"the artifacts of run {run_id} are not in a folder of its own ({place}), so they are"
+            " left alone; delete them by hand"
+        )
+    repository = get_artifact_repository(place, tracking_uri=client.tracking_uri)
+    try:
+        repository.delete_artifacts()  # type: ignore[no-untyped-call]
+    except NotImplementedError as e:
+        raise StoreError(f"the artifact storage at {place} has no way to delete files") from e

@@ -1,0 +1,146 @@
+"""The run of a version: made whole before there is a version, and thrown away if it is not needed.
+
+A run says which process makes it. One that is not complete, or holds other bytes, is what a killed
+process has left, and is thrown away with its artifacts; that of a process that may be alive is not
+touched.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.artifact_store import delete_artifacts
+from registry.errors import StoreError
+from registry.lineage import log_records
+from registry.package import stage
+from registry.process import is_gone, my_mark
+from registry.promotion import Step
+from registry.publication import Publication
+from registry.tags import MAKER, SHA256, make_tags, round_filter, tagged_runs
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = [
+    "METRICS_PER_CALL",
+    "Target",
+    "complete_run",
+    "discard_run",
+    "ensure_experiment",
+    "log_numbers",
+]
+
+PARAMS_PER_CALL = 100
+METRICS_PER_CALL = 800
+EXISTS = "RESOURCE_ALREADY_EXISTS"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where versions go.
+
+    Attributes:
+        name: registered model.
+        experiment: experiment of its runs.
+        artifact_root: folder for a new experiment's artifacts; None leaves it to MLflow.
+    """
+
+    name: str
+    experiment: str
+    artifact_root: Path | None
+
+
+def ensure_experiment(client: MlflowClient, target: Target) -> str:
+    """Id of the experiment, made when there is none.
+
+    Raises:
+        StoreError: the experiment is in MLflow's trash.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(target.experiment)
+    if found is None:
+        root = target.artifact_root
+        location = (root.resolve() / target.experiment).as_uri() if root else None
+        try:
+            return str(client.create_experiment(target.experiment, artifact_location=location))
+        except MlflowException as e:
+            if e.error_code != EXISTS:
+                raise
+        found = client.get_experiment_by_name(target.experiment)
+    if found is None or found.lifecycle_stage != "active":
+        raise StoreError(
+            f'experiment "{target.experiment}" is deleted; restore it in MLflow, or change '
+            "registry.experiment"
+        )
+    return str(found.experiment_id)
+
+
+def complete_run(
+    client: MlflowClient,
+    name: str,
+    experiment_id: str,
+    publication: Publication,
+    on_step: Step,
+) -> Any:
+    """The round's run that only lacks its version, made if there is none."""
+    found = None
+    for run in tagged_runs(client, [experiment_id], name, round_filter(publication)):
+        same = run.data.tags.get(SHA256) == publication.artifact.sha256
+        if found is None and same and run.info.status == "FINISHED":
+            found = run
+        elif is_gone(run.data.tags.get(MAKER, "")) or MAKER not in run.data.tags:
+            discard_run(client, run)
+            on_step("stale_run_deleted")
+    return found or make_run(client, name, experiment_id, publication, on_step)
+
+
+def make_run(
+    client: MlflowClient,
+    name: str,
+    experiment_id: str,
+    publication: Publication,
+    on_step: Step,
+) -> Any:
+    """A complete run: tags, metrics, params, records, artifacts, then FINISHED."""
+    with tempfile.TemporaryDirectory(prefix="millstream-publish-") as folder:
+        stage(publication, Path(folder))
+        run = client.create_run(
+            experiment_id,
+            tags={**make_tags(name, publication), MAKER: my_mark()},
+            run_name=f"{name}-round-{publication.round:06d}",
+        )
+        on_step("run")
+        log_numbers(client, run.info.run_id, publication)
+        log_records(client, run.info.run_id, publication.records)
+        on_step("numbers")
+        client.log_artifacts(run.info.run_id, folder)
+        on_step("artifacts")
+    client.set_terminated(run.info.run_id, "FINISHED")
+    on_step("run_finished")
+    return run
+
+
+def discard_run(client: MlflowClient, run: Any) -> None:
+    """Delete a run that no version is made of, with its artifacts, which MLflow would keep."""
+    delete_artifacts(client, run)
+    client.delete_run(run.info.run_id)
+
+
+def log_numbers(client: MlflowClient, run_id: str, publication: Publication) -> None:
+    """Metrics and params, in as few calls as MLflow's limits allow."""
+    from mlflow.entities import Metric, Param
+
+    now = int(time.time() * 1000)
+    metrics = [
+        Metric(key, float(value), now, publication.round)
+        for key, value in publication.metrics.items()
+    ]
+    params = [Param(key, str(value)) for key, value in publication.params.items()]
+    while metrics or params:
+        client.log_batch(run_id, metrics[:METRICS_PER_CALL], params[:PARAMS_PER_CALL])
+        metrics, params = metrics[METRICS_PER_CALL:], params[PARAMS_PER_CALL:]
