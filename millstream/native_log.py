@@ -6,11 +6,16 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+
+from millstream.every import every
+from millstream.log_file import keep_short
 
 __all__ = ["native_log"]
 
 STDERR = 2
+LOOK_EVERY_S = 1.0
 
 
 @contextmanager
@@ -18,7 +23,8 @@ def native_log(path: Path) -> Iterator[None]:
     """Send what C and C++ code writes to standard error into a file, while the body runs.
 
     TensorFlow and its converter write there before any of their log levels applies. Python's own
-    `sys.stderr` still reaches the terminal; child processes inherit the file.
+    `sys.stderr` still reaches the terminal; child processes inherit the file. A long file becomes
+    `NAME.1` meanwhile, so that both together stay below 32 MiB.
     """
     sys.stderr.flush()
     terminal = os.dup(STDERR)
@@ -29,7 +35,8 @@ def native_log(path: Path) -> Iterator[None]:
         with os.fdopen(os.dup(terminal), "w", buffering=1) as to_terminal:
             sys.stderr = to_terminal
             try:
-                yield
+                with every(LOOK_EVERY_S, partial(keep_short, path), "millstream-native-log"):
+                    yield
             finally:
                 sys.stderr = python_stderr
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from ingest import GroupCommitter, Intake, KafkaSource, WindowBuilder
+from ingest import GroupCommitter, Intake, KafkaSource, Window, WindowBuilder
 from millstream.config import Config
 from millstream.dead_letters import end_of_letters, open_dead_letters
 from millstream.errors import RoundStoreError
@@ -16,19 +16,33 @@ from millstream.publish import tell_champion
 from millstream.round import begin_store, finish_round
 from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
+from millstream.workers.failed_round import FailedRound, find_failed, read_failed
 from millstream.workers.signals import Others
 from millstream.workers.together import check_same, own_part, owns, whole_position
 
-__all__ = ["Running", "open_parts", "tell_missing"]
+__all__ = ["Running", "Untrained", "open_parts", "tell_missing"]
 
 # Unless the configuration says how many, a round takes at most so many times what begins one, or
 # such a part of what waits: few rounds for any backlog, and a stream of any rate is kept up with.
 PART = 20
 
 
+@dataclass(frozen=True)
+class Untrained:
+    """The window of a round that has failed, read again; it is recorded before anything else."""
+
+    failed: FailedRound
+    window: Window
+
+
 @dataclass
 class Running:
-    """The open parts of a service; `seconds` are those of the round that begins next."""
+    """The open parts of a service.
+
+    Attributes:
+        untrained: what the round before this start has left; None if nothing.
+        seconds: of the round that begins next.
+    """
 
     pipeline: Pipeline
     latest: RoundFolder
@@ -38,6 +52,7 @@ class Running:
     servers: str
     others: Others
     seconds: Seconds
+    untrained: Untrained | None
 
     def should_stop(self) -> bool:
         """Asked while a round trains.
@@ -75,11 +90,18 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
             config, connection, pipeline.store, latest, takes=owns(workers)
         )
         stack.callback(dead_letters.close)
-        builder = make_builder(pipeline, dead_letters, own_part(latest.plan().end, workers))
+        begin, untrained = own_part(latest.plan().end, workers), None
+        if (failed := find_failed(pipeline, latest)) is not None:
+            window = read_failed(pipeline, failed, connection, dead_letters)
+            if window is not None:
+                begin, untrained = window.end, Untrained(failed, window)
+                source.seek(begin)
+        builder = make_builder(pipeline, dead_letters, begin)
         intake = make_intake(config, source, builder, workers.size)
         stack.callback(intake.close)
         intake.start()
-        yield Running(pipeline, latest, committer, intake, stop, servers, Others(), Seconds())
+        parts = (committer, intake, stop, servers, Others(), Seconds(), untrained)
+        yield Running(pipeline, latest, *parts)
 
 
 def latest_of_all(pipeline: Pipeline) -> RoundFolder | None:

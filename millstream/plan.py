@@ -39,6 +39,7 @@ class Plan:
         history_rows: rows of the parent's history that are trained on again.
         workers: how many trained the round.
         reaction: what the round does because of a drift; None if nothing.
+        untrained: why its records are not trained on; None if they are.
     """
 
     round: int
@@ -53,6 +54,7 @@ class Plan:
     history_rows: int = 0
     workers: int = 1
     reaction: Reaction | None = None
+    untrained: str | None = None
 
     @property
     def ranges(self) -> tuple[OffsetRange, ...]:

@@ -185,7 +185,7 @@ def again_after(
     report = recorded.report()
     champion = RecordedChampion(pipeline.registry, report["prequential"].get("champion_version"))
     then = replace(again, registry=cast(ModelRegistry, champion))
-    turn = plan(then, again.store.folder(number - 1), window, made.reason)
+    turn = plan(then, again.store.folder(number - 1), window, made.reason, made.untrained)
     carry_out(then, turn, should_stop=lambda: False)
     differing = [
         *differing_plans(made, turn.folder.plan()),

@@ -39,6 +39,7 @@ from millstream.tracking import track_rounds
 from millstream.training_data import training_data
 from millstream.training_rows import rows_to_recall
 from millstream.turn import Trained, Turn
+from millstream.workers.failed_round import note_failed
 from millstream.workers.together import check_same, from_chief, wait_for_all
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def run_round(
     reason: str,
     should_stop: Callable[[], bool],
     seconds: Seconds | None = None,
+    untrained: str | None = None,
 ) -> RoundFolder:
     """Steps 3 to 5 for a window that ingest has cut; `finish_round` does steps 6 and 7.
 
@@ -66,15 +68,23 @@ def run_round(
         reason: what made the trigger fire.
         should_stop: asked during training.
         seconds: what led up to the round took so far.
+        untrained: why the window is not to be trained on; None if it is.
 
     Raises:
         trainer.TrainingAborted: `should_stop` said so before the marker was written; the round did
             not happen.
+        trainer.StepFailed: training failed on this worker alone; it has left a note.
     """
+    import trainer
+
     seconds = seconds or Seconds()
     with seconds.part("plan"):
-        turn = replace(plan(pipeline, parent, window, reason), seconds=seconds)
-    carry_out(pipeline, turn, should_stop)
+        turn = replace(plan(pipeline, parent, window, reason, untrained), seconds=seconds)
+    try:
+        carry_out(pipeline, turn, should_stop)
+    except trainer.StepFailed as error:
+        note_failed(pipeline.config, turn.plan, parent, str(error))
+        raise
     return turn.folder
 
 
@@ -150,7 +160,13 @@ def begin_store(pipeline: Pipeline, start: Position, letters: Position) -> Round
     return folder
 
 
-def plan(pipeline: Pipeline, parent: RoundFolder, window: Window, reason: str) -> Turn:
+def plan(
+    pipeline: Pipeline,
+    parent: RoundFolder,
+    window: Window,
+    reason: str,
+    untrained: str | None = None,
+) -> Turn:
     """Step 3: write down what the round will be made of."""
     number = parent.number + 1
     pipeline.board.update(step=3, round=number, epoch=0, losses={})
@@ -167,6 +183,7 @@ def plan(pipeline: Pipeline, parent: RoundFolder, window: Window, reason: str) -
         created_ms=int(time.time() * 1000),
         history_rows=rows_to_recall(pipeline, parent, window),
         workers=pipeline.workers.size,
+        untrained=untrained,
     )
     folder = pipeline.store.begin(new) if pipeline.is_chief else pipeline.store.folder(number)
     new = Plan.from_json(from_chief(new.to_json(), pipeline.workers))
@@ -193,16 +210,27 @@ def train_or_restore(pipeline: Pipeline, turn: Turn, should_stop: Callable[[], b
 
     before = statistics_of(pipeline.schema, turn.parent)
     after = with_window(before, turn.window, pipeline.shared)
-    try:
-        report = train_window(pipeline, turn, after, should_stop)
-    except trainer.TrainingError as error:
-        log.warning("round %d cannot be trained: %s", turn.plan.round, error)
-        report = trainer.TrainReport(0, 0, False, False, {}, str(error), None, 0.0)
+    report = train_or_tell(pipeline, turn, after, should_stop)
     trained = Trained(report, after)
     if trained.learned:
         return trained
     trainer.load(pipeline.learner.model, turn.parent.weights)
     return Trained(report, before)
+
+
+def train_or_tell(
+    pipeline: Pipeline, turn: Turn, statistics: Statistics, should_stop: Callable[[], bool]
+) -> TrainReport:
+    """What training came to; of a window that cannot be trained on, the report says why."""
+    import trainer
+
+    try:
+        if (why := turn.plan.untrained) is None:
+            return train_window(pipeline, turn, statistics, should_stop)
+    except trainer.TrainingError as error:
+        why = str(error)
+    log.warning("round %d cannot be trained: %s", turn.plan.round, why)
+    return trainer.TrainReport(0, 0, False, False, {}, why, None, 0.0)
 
 
 def train_window(

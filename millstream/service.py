@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ingest import agree_on_window
@@ -18,7 +18,7 @@ from millstream.every import every
 from millstream.fault import fault_point
 from millstream.garbage import collect_cycles
 from millstream.local import open_broker, open_registry
-from millstream.opening import Running, open_parts, tell_missing
+from millstream.opening import Running, Untrained, open_parts, tell_missing
 from millstream.outlook import Outlook
 from millstream.pipeline import Pipeline, open_pipeline
 from millstream.round import finish_round, run_round
@@ -26,9 +26,10 @@ from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
 from millstream.state_lock import state_lock
 from millstream.triggers import make_trigger
+from millstream.workers.failed_round import forget_failed
 from millstream.workers.place import Place, open_place
 from millstream.workers.signals import agree_on_signals, signals_of
-from millstream.workers.together import wait_for_all
+from millstream.workers.together import from_chief, wait_for_all
 from millstream.workers.told_alike import check_told_alike
 
 __all__ = ["RunOptions", "run_service"]
@@ -45,10 +46,13 @@ class RunOptions:
     Attributes:
         stop_when_idle_s: end after a last round once no record came for so many seconds.
         max_rounds: end after so many rounds of this process.
+        last_round: end after the round of this number; the first worker's counts. It is how
+            workers that begin again know what is left of `max_rounds`.
     """
 
     stop_when_idle_s: float | None = None
     max_rounds: int | None = None
+    last_round: int | None = None
 
 
 def run_service(
@@ -78,7 +82,7 @@ def run_service(
         stack.enter_context(telling_the_end(board))
         board.update(note="loading TensorFlow and the model")
         place = open_place(config)
-        check_told_alike(config, repr(options), place.workers)
+        check_told_alike(config, repr(replace(options, last_round=None)), place.workers)
         if place.workers.rank == 0:
             stack.enter_context(state_lock(config.state_dir))
         tracking_uri = open_registry(config)
@@ -126,8 +130,11 @@ def loop(
     outlook = Outlook(running.pipeline, running.intake)
     idle = Idleness(options.stop_when_idle_s)
     silence = Silence(running.servers)
-    rounds, latest = 0, running.latest
-    while True:
+    latest, last = running.latest, last_round(running, options)
+    if running.untrained is not None:
+        latest = record_untrained(running, latest, running.untrained)
+        tell(running, latest, on_round)
+    while last is None or latest.number < last:
         running.intake.check()
         own = signals_of(running.intake, outlook.waiting(latest), stop=running.stop.is_set())
         now = agree_on_signals(own, running.pipeline.workers)
@@ -151,28 +158,57 @@ def loop(
             log.info("round abandoned; its records will be read again at the next start")
             break
         outlook.answered()
-        if on_round is not None:
-            on_round(latest)
-        rounds += 1
-        check_progress(running.pipeline.store)
-        if rounds == options.max_rounds:
-            break
+        tell(running, latest, on_round)
 
 
-def turn(running: Running, parent: RoundFolder, reason: str) -> RoundFolder:
-    """Cut the window and run one round on it."""
+def last_round(running: Running, options: RunOptions) -> int | None:
+    """The number of the round to end with, the same for all workers; None to go on for ever."""
+    last = options.last_round
+    if last is None and options.max_rounds is not None:
+        last = running.latest.number + options.max_rounds
+    told: int | None = from_chief(last, running.pipeline.workers)
+    return told
+
+
+def tell(
+    running: Running, folder: RoundFolder, on_round: Callable[[RoundFolder], None] | None
+) -> None:
+    """Tell of a round, and end the service if no round can be trained any more.
+
+    Raises:
+        NoProgressError: none can.
+    """
+    if on_round is not None:
+        on_round(folder)
+    check_progress(running.pipeline.store)
+
+
+def record_untrained(running: Running, parent: RoundFolder, untrained: Untrained) -> RoundFolder:
+    """Run the round that failed before this start, without training it."""
+    failed = untrained.failed
+    folder = turn(running, parent, failed.plan.reason, untrained)
+    if running.pipeline.is_chief:
+        forget_failed(running.pipeline.config)
+    return folder
+
+
+def turn(
+    running: Running, parent: RoundFolder, reason: str, untrained: Untrained | None = None
+) -> RoundFolder:
+    """Cut the window and run one round on it; or on one that was read again, without training."""
     pipeline = running.pipeline
     pipeline.board.update(step=2, note=reason)
     fault_point("2.before")
     seconds = running.seconds
     seconds.until_now("wait")
     with seconds.part("cut"):
-        window = running.intake.cut()
+        window = running.intake.cut() if untrained is None else untrained.window
         if pipeline.shared is not None:
             window = agree_on_window(window, pipeline.sampling, pipeline.schema, pipeline.shared)
     fault_point("2.after")
     log.info("round %d begins: %s", parent.number + 1, reason)
-    folder = run_round(pipeline, parent, window, reason, running.should_stop, seconds)
+    why = None if untrained is None else untrained.failed.why
+    folder = run_round(pipeline, parent, window, reason, running.should_stop, seconds, why)
     finish_round(pipeline, running.committer, folder)
     prune(pipeline)
     tell_missing(pipeline)

@@ -50,7 +50,7 @@ PUBLIC = {
         CallbackError CallbackMaker StatefulCallback load_callbacks
         ModelOptions Prepared float32_model prepare_model start_digest
         Answers Comparison FirstVersion Guard PairedTest score_constant score_intervals
-        Alone Communicator PeerLost ThreadCommunicator check_communicator run_workers
+        Alone Communicator PeerLost StepFailed ThreadCommunicator check_communicator run_workers
         CollectiveCommunicator Determinism ElasticLearner StrategyName Topology open_strategy
         read_tf_config
         OTHERS SliceScore SliceSettings slice_scores

@@ -52,6 +52,13 @@ class PeerLost(RefusedError):  # noqa: N818 - it states what happened
     """A worker of this run is gone or hangs; the model may be half a step on: load a checkpoint."""
 
 
+class StepFailed(RefusedError):  # noqa: N818 - it states what happened
+    """A step failed on this worker while the others wait for it: as TrainingError says, but of one.
+
+    End this process; the others then lose a peer.
+    """
+
+
 class DriftError(RefusedError):
     """What a drift detector or a test of features is given is not as it must be."""
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from millstream.cli import commands
-from millstream.workers.supervisor import LOST_PEER
+from millstream.workers.supervisor import FAILED_ALONE, LOST_PEER
 
 __all__ = ["app", "exit_code", "main"]
 
@@ -20,7 +20,7 @@ EXIT_CODES = (
     " or model file · 3 too many bad records · 4 Kafka, the schema registry, MLflow or the embedded"
     " stack out of reach · 5 the state folder is in use · 6 the state folder does not fit · 7 a"
     " replay is not possible or differs · 8 doctor found something to change · 9 another worker was"
-    " lost"
+    " lost · 10 a step of training failed on this worker"
 )
 
 app = typer.Typer(
@@ -78,6 +78,8 @@ def _trainer_exit_code(error: BaseException) -> int | None:
         return 6
     if isinstance(error, trainer.PeerLost):
         return LOST_PEER
+    if isinstance(error, trainer.StepFailed):
+        return FAILED_ALONE
     return 1 if isinstance(error, trainer.TrainerError) else None
 
 

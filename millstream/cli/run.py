@@ -40,6 +40,9 @@ def run(
         ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="End after so many rounds.", min=1)] = None,
+    last_round: Annotated[
+        int | None, typer.Option(help="End after the round of this number.", hidden=True)
+    ] = None,
     workers: Annotated[
         int,
         typer.Option(
@@ -53,7 +56,7 @@ def run(
     """Keep the model trained: ingest, train, compress, register, until Ctrl-C."""
     from millstream.service import RunOptions
 
-    settings, options = load_config(config), RunOptions(stop_when_idle, rounds)
+    settings, options = load_config(config), RunOptions(stop_when_idle, rounds, last_round)
     if (supervisor := supervisor_of()) is not None:
         run_as_worker(settings, options, supervisor)
     elif workers > 1 or worker_count() > 1:

@@ -41,7 +41,7 @@ def supervise_workers(config: Config, options: RunOptions, config_file: Path, wo
         check_reachable(config, workers)
     store = RoundStore(config.state_dir / "rounds")
     crew = Crew(
-        command=command_of(options, config_file),
+        command=command_of(options, config_file, store),
         count=1 if elsewhere else workers,
         folder=config.state_dir / "workers",
         rounds=lambda: len(store.complete()),
@@ -81,13 +81,15 @@ def check_reachable(config: Config, workers: int) -> None:
             )
 
 
-def command_of(options: RunOptions, config_file: Path) -> list[str]:
-    """The command of a worker."""
+def command_of(options: RunOptions, config_file: Path, store: RoundStore) -> list[str]:
+    """The command of a worker, also of one that begins again: rounds count from now on."""
     command = [sys.executable, "-m", "millstream", "run", "--config", str(config_file.absolute())]
     if options.stop_when_idle_s is not None:
         command += ["--stop-when-idle", str(options.stop_when_idle_s)]
     if options.max_rounds is not None:
-        command += ["--rounds", str(options.max_rounds)]
+        latest = store.latest()
+        last = (latest.number if latest else 0) + options.max_rounds
+        command += ["--last-round", str(last)]
     return command
 
 

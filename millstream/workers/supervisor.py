@@ -19,17 +19,22 @@ from pathlib import Path
 
 from millstream.durable import make_folder
 from millstream.errors import WorkersError
+from millstream.log_file import MOST_LOG_BYTES, keep_short
 from millstream.workers.beat import Beat, end_with_stacks
 from millstream.workers.environment import local_environments
 
-__all__ = ["LOST_PEER", "Crew", "supervise"]
+__all__ = ["FAILED_ALONE", "LOST_PEER", "Crew", "supervise"]
 
 log = logging.getLogger("millstream")
 
 LOST_PEER = 9
 """Exit code of a worker that has lost another one."""
+FAILED_ALONE = 10
+"""Exit code of a worker on which a step failed while the others waited for it."""
 OUT_OF_REACH = 4
 """Exit code of a worker that finds no broker or no registry."""
+IN_WORDS = {LOST_PEER: "lost another one", FAILED_ALONE: "could not train on its records"}
+"""How workers end that are to begin again."""
 PAUSE_S = 5.0
 LOOK_EVERY_S = 0.1
 MOST_SILENCE_S = 10.0
@@ -43,8 +48,6 @@ STOP_S = 600.0
 """For a stop that was asked for: what trains ends soon, what is published is waited for."""
 MOST_FAILURES = 3
 """In a row, without a round in between."""
-MOST_LOG_BYTES = 16 << 20
-"""After which a worker begins a new log; the one before is kept."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,7 @@ def start(crew: Crew, count: int) -> list[Member]:
     for rank, variables in enumerate(crew.environments(count), crew.first_rank):
         path = crew.folder / f"{rank}.log"
         (crew.folder / f"{rank}.beat").unlink(missing_ok=True)
-        if path.exists() and path.stat().st_size > MOST_LOG_BYTES:
-            path.replace(path.with_suffix(".log.1"))
+        keep_short(path, MOST_LOG_BYTES)
         with path.open("ab") as output:
             process = subprocess.Popen(
                 crew.command,
@@ -151,6 +153,7 @@ def watch(members: Sequence[Member], stop: threading.Event) -> str:
         if lost or len(ended) == len(members):
             return told(lost)
         for member in members:
+            keep_short(member.log, MOST_LOG_BYTES)
             most = most_silence(member.beat)
             if member.beat.silence() > most and member.process.poll() is None:
                 end_with_stacks(member.process.pid)
@@ -179,7 +182,7 @@ def told(lost: Sequence[Member]) -> str:
 def how(code: int) -> str:
     """An exit code of a process in words."""
     if code >= 0:
-        return "lost another one" if code == LOST_PEER else f"ended with code {code}"
+        return IN_WORDS.get(code, f"ended with code {code}")
     try:
         return f"was ended by {signal.Signals(-code).name}"
     except ValueError:
@@ -218,5 +221,5 @@ def exit_code(codes: Sequence[int]) -> int | None:
     """
     if codes[0] == 0:
         return 0
-    final = [code for code in codes if code > 0 and code != LOST_PEER]
+    final = [code for code in codes if code > 0 and code not in IN_WORDS]
     return final[0] if final else None

@@ -1,7 +1,8 @@
 """How workers stay together: what one of them meets, all of them hear, in the same call.
 
 Whatever ends a fit on one worker, a request to stop or an error of its callbacks, must end it on
-all: the others would wait for it in the next step.
+all: the others would wait for it in the next step. Errors that are about model, callbacks or data
+are the same on all of them, so that all decide alike what to do about it.
 """
 
 import json
@@ -12,10 +13,21 @@ from typing import Any
 import numpy as np
 
 from trainer.distribution.communicator import Communicator
-from trainer.errors import TrainingAborted, TrainingError
+from trainer.errors import (
+    CallbackError,
+    ModelError,
+    RefusedError,
+    SettingsError,
+    TrainingAborted,
+    TrainingError,
+)
 from trainer.fit.watch import Diverged
 
 __all__ = ["Agreement", "Together"]
+
+_ALIKE: Mapping[str, type[RefusedError]] = {
+    kind.__name__: kind for kind in (CallbackError, ModelError, SettingsError, TrainingError)
+}
 
 
 @dataclass(frozen=True)
@@ -32,9 +44,14 @@ class Together:
 
 
 class Agreement:
-    """Gathers, and remembers what the caller's own functions raised until all can hear of it."""
+    """Gathers, and remembers what the caller's own functions raised until all can hear of it.
+
+    Attributes:
+        raised: What this worker's own function raised, once all have heard of it.
+    """
 
     def __init__(self, communicator: Communicator) -> None:
+        self.raised: BaseException | None = None
         self._communicator = communicator
         self._error: BaseException | None = None
 
@@ -63,11 +80,12 @@ class Agreement:
             size: Of a state.
 
         Raises:
-            TrainingError: A function of another worker raised; what this worker's own raised is
-                raised as it is.
+            RefusedError: What a function of another worker raised, if it is about the model, its
+                callbacks or the data; else TrainingError, which tells of it. What this worker's
+                own raised is raised as it is.
             PeerLost: A worker is gone, or hangs.
         """
-        failed = None if self._error is None else f"{type(self._error).__name__}: {self._error}"
+        failed = None if self._error is None else self._told(self._error)
         head = {"stop": bool(stop), "failed": failed, "numbers": [int(n) for n in states]}
         values = [np.asarray(state, np.float64) for state in states.values()]
         body = np.concatenate([np.empty(0), *values]).tobytes()
@@ -96,16 +114,26 @@ class Agreement:
     def _raise(self, said: list[bytes]) -> None:
         error, self._error = self._error, None
         if error is not None:
+            self.raised = error
             raise error
-        for rank, part in enumerate(said):
+        for part in said:
             failed = json.loads(part.split(b"\0", 1)[0])["failed"]
             if failed is not None:
-                raise TrainingError(
-                    f"worker {rank}",
-                    expected="its functions to run",
-                    got=failed,
-                    mend="see its log",
-                )
+                raise _ALIKE[failed.pop("kind")](failed.pop("place"), **failed)
+
+    def _told(self, error: BaseException) -> dict[str, str]:
+        """An error as others are to raise it."""
+        kind = type(error).__name__
+        if isinstance(error, RefusedError) and kind in _ALIKE:
+            told = {"place": error.place, "expected": error.expected, "mend": error.mend}
+            return {"kind": kind, "got": error.got, **told}
+        return {
+            "kind": TrainingError.__name__,
+            "place": f"worker {self._communicator.rank}",
+            "expected": "its functions to run",
+            "got": f"{kind}: {error}",
+            "mend": "see its log",
+        }
 
 
 def _together(said: list[bytes], size: int) -> Together:

@@ -12,6 +12,7 @@ from trainer.elastic.agreement import Agreement
 from trainer.elastic.judging import Judge
 from trainer.elastic.states import MetricStates
 from trainer.elastic.steps import Steps
+from trainer.fit.fitting import misfit
 from trainer.fit.timing import PartClock
 from trainer.fit.watch import Diverged, ShouldStop
 
@@ -149,12 +150,23 @@ class Fit:
             return {}
         machine.agreement.guard(hooks.on_test_begin)
         with work.clock.part("validation"):
-            own = machine.judge.states(work.parts, work.rows)
+            own = machine.agreement.guard(self._own_judged, otherwise={})
             size = machine.states.size
             total = machine.agreement.gather(False, self._judged_numbers(own), size).total
             logs = machine.states.results(total)
         machine.agreement.guard(hooks.on_test_end, logs)
         return {f"val_{name}": value for name, value in logs.items()}
+
+    def _own_judged(self) -> dict[int, np.ndarray]:
+        """The states of this worker's validation rows.
+
+        Raises:
+            TrainingError: The model cannot take them.
+        """
+        try:
+            return self._machine.judge.states(self._work.parts, self._work.rows)
+        except tf.errors.OpError as error:
+            raise misfit(error) from error
 
     def _numbered(self, states: np.ndarray, size: int) -> dict[int, np.ndarray]:
         """The states by number, the first `size` values of each."""

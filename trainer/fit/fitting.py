@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import keras
 
-from trainer.errors import TrainerError, TrainingAborted, TrainingError
+from trainer.errors import StepFailed, TrainerError, TrainingAborted, TrainingError
 from trainer.fit.assignment import Assignment
 from trainer.fit.report import TrainReport
 from trainer.fit.settings import TrainSettings
@@ -34,12 +34,19 @@ def named_faults(watch: Watch) -> Iterator[None]:
     except Exception as error:
         if error is watch.raised:
             raise
-        raise TrainingError(
-            "model.fit",
-            expected="a model that fits the data",
-            got=f"{type(error).__name__}: {error}",
-            mend="compare its output, loss and inputs with the schema",
-        ) from error
+        raise misfit(error) from error
+
+
+def misfit(
+    error: BaseException, kind: type[StepFailed] | type[TrainingError] = TrainingError
+) -> StepFailed | TrainingError:
+    """Return what tells people of an error of Keras or TensorFlow while it trained."""
+    return kind(
+        "model.fit",
+        expected="a model that fits the data",
+        got=f"{type(error).__name__}: {error}",
+        mend="compare its output, loss and inputs with the schema",
+    )
 
 
 def make_report(
