@@ -108,6 +108,7 @@ class RegistryConfig(Section):
     experiment: str | None = None
     min_gain: float = 0.0
     min_rows: Count = 100
+    keep_versions: Count | None = None
 
 
 class ServiceConfig(Section):

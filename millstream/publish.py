@@ -13,13 +13,14 @@ import numpy as np
 
 from ingest import Rows
 from millstream.champion import Champion, ask_champion, score_output
-from millstream.describe import PARENT_TAG, WEIGHTS_TAG, describe
+from millstream.describe import describe
 from millstream.evidence import make_evidence
 from millstream.fitting import exportable
 from millstream.growing import schema_of, vocabularies_of
 from millstream.measured import FLOAT32, Measured
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
+from millstream.promoting import champion_before, prune_versions, publish_until_decided
 from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
 from millstream.workers.beat import unhurried
@@ -31,6 +32,7 @@ from registry import (
     LiteModel,
     LiteModelError,
     ModelVersion,
+    Publication,
     SkippedRung,
     Subject,
     export_float32,
@@ -72,18 +74,21 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         folder.write_published({"version": None, "promoted": False, "reason": reason})
         return
     schema = schema_of(pipeline.schema, vocabularies_of(pipeline.schema, folder))
-    with seconds.part("gate"):
-        champion = ask_champion(pipeline, champion_before(pipeline, folder), rows, schema)
+
+    def judge(to_beat: ModelVersion | None) -> tuple[Publication, dict[str, Any]]:
+        champion = ask_champion(pipeline, to_beat, rows, schema)
         evidence = make_evidence(pipeline, folder, rows, measured, champion)
         chosen, verdict = choose(pipeline, measured, evidence)
-    told = tell_verdict(verdict, champion, len(rows))
-    outcome = {**tell(chosen, measured[FLOAT32]), "skipped_rungs": skipped, **told}
-    with seconds.part("register"):
-        publication = describe(pipeline, folder, chosen, verdict, outcome)
-        version = pipeline.registry.publish(publication)
+        told = tell_verdict(verdict, champion, len(rows))
+        noted = {**tell(chosen, measured[FLOAT32]), "skipped_rungs": skipped, **told}
+        return describe(pipeline, folder, chosen, verdict, noted), noted
+
+    before = champion_before(pipeline, folder)
+    outcome, version = publish_until_decided(pipeline, before, judge, seconds)
     now = {name: getattr(version, name) for name in ("version", "run_id", "promoted", "reason")}
     folder.write_published(finite(outcome | now | {"seconds": seconds.read()}))
     tell_champion(pipeline)
+    prune_versions(pipeline)
 
 
 def tell_champion(pipeline: Pipeline) -> None:
@@ -151,19 +156,6 @@ def measure_rungs(pipeline: Pipeline, rows: Rows) -> tuple[dict[str, Measured], 
         scores = score_output(pipeline, rows, output)
         measured[artifact.rung] = Measured(artifact, float32, output, scores, difference)
     return measured, {rung.rung: rung.reason for rung in rungs if isinstance(rung, SkippedRung)}
-
-
-def champion_before(pipeline: Pipeline, folder: RoundFolder) -> ModelVersion | None:
-    """The version to beat.
-
-    When a kill came after this round was promoted and before that was noted, the champion is this
-    very round; the version to beat is then the one that its own tag names.
-    """
-    champion = pipeline.registry.champion()
-    if champion is None or champion.tags.get(WEIGHTS_TAG) != folder.digest():
-        return champion
-    before = champion.tags.get(PARENT_TAG)
-    return pipeline.registry.version(int(before)) if before else None
 
 
 def choose(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from millstream.cli import (
+    champion,
     dead_letters,
     demo,
     doctor,
@@ -15,6 +16,7 @@ from millstream.cli import (
     setup,
     stream,
     trigger,
+    versions,
 )
 
 __all__ = ["register"]
@@ -28,8 +30,11 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run.run)
     app.command("status")(run.status)
     app.command("trigger")(trigger.trigger)
-    app.command("versions")(models.versions)
+    app.command("versions")(versions.versions)
     app.command("pull")(models.pull)
+    app.command("rollback")(champion.rollback)
+    app.command("journal")(champion.journal)
+    app.command("prune")(versions.prune)
     app.command("replay")(replay.replay)
     app.add_typer(dead_letters.app, name="dead-letters")
     app.command("preview")(preview.preview)
