@@ -18,7 +18,6 @@ from registry.errors import PublicationError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput
-    from mlflow.types import Schema
 
 __all__ = ["SOURCE_TYPE", "KafkaData", "KafkaRange", "dataset_input", "log_records"]
 
@@ -167,20 +166,20 @@ def dataset_input(records: KafkaData) -> DatasetInput | None:
         digest=records.digest,
         source_type=SOURCE_TYPE,
         source=source,
-        schema=json.dumps({"mlflow_colspec": make_columns(records.fields).to_dict()}),
+        schema=told_columns(records.fields),
         profile=json.dumps(dict(records.counts)),
     )
     return DatasetInput(dataset, [InputTag(CONTEXT_TAG, "training")])
 
 
-def make_columns(fields: Sequence[Mapping[str, Any]]) -> Schema:
-    """The fields of a schema as MLflow's columns."""
-    from mlflow.types.schema import AnyType, Array, ColSpec, Schema
+def told_columns(fields: Sequence[Mapping[str, Any]]) -> str | None:
+    """The fields of a schema as columns, in the form that MLflow stores; None for no fields."""
+    from mlflow.types.schema import AnyType, Array, ColSpec, Schema, TensorSpec
 
-    columns = []
+    columns: list[ColSpec | TensorSpec] = []
     for item in fields:
         kind: Any = COLUMN_TYPES.get(item["dtype"]) or AnyType()  # type: ignore[no-untyped-call]
         if item.get("length"):
             kind = Array(kind)
         columns.append(ColSpec(kind, item["name"], required=item.get("default") is None))
-    return Schema(columns)  # type: ignore[arg-type]
+    return json.dumps({"mlflow_colspec": Schema(columns).to_dict()}) if columns else None

@@ -14,7 +14,7 @@ from ingest.in_time import in_time
 from ingest.kafka.access import check_access, tls_context, uses_tls
 from ingest.kafka.redaction import redact_log
 
-__all__ = ["close_producer", "most_batch_bytes", "open_client", "partitions_of"]
+__all__ = ["close_producer", "cluster_id_of", "most_batch_bytes", "open_client", "partitions_of"]
 
 ANSWER_S = 10.0
 MOST_BATCH_BYTES = 128 << 20
@@ -128,3 +128,8 @@ def check_options(options: Mapping[str, object]) -> None:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else "see kafka-python's options"
             raise SourceError(f"kafka.options.{name}: no such option; {hint}")
+
+
+def cluster_id_of(consumer: Any) -> str | None:
+    """Kafka's name for the cluster that a consumer has reached; None if it does not tell."""
+    return getattr(getattr(consumer, "_cluster", None), "cluster_id", None)

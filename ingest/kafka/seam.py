@@ -125,11 +125,6 @@ class Seam:
         cluster = getattr(self._consumer, "_cluster", self._consumer)
         return cluster.partitions_for_topic(topic) or ()
 
-    @property
-    def cluster_id(self) -> str | None:
-        """Kafka's name for the cluster; None if nothing is known of it."""
-        return getattr(getattr(self._consumer, "_cluster", None), "cluster_id", None)
-
     def position(self, tp: TopicPartition) -> int:
         """The next offset of a partition that `poll` has not given.
 

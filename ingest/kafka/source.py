@@ -13,7 +13,7 @@ from kafka.errors import OffsetOutOfRangeError
 from ingest.errors import PositionError, SourceError
 from ingest.kafka.ahead import DecodePool
 from ingest.kafka.backlog import Backlog
-from ingest.kafka.client import most_batch_bytes, open_client, partitions_of
+from ingest.kafka.client import cluster_id_of, most_batch_bytes, open_client, partitions_of
 from ingest.kafka.errors import lasting, translated
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
@@ -41,7 +41,7 @@ OURS: Mapping[str, object] = {
 
 
 class KafkaSource:
-    """A `Source` over all partitions of some topics.
+    """A `Source` over all partitions of some topics; `cluster_id` is Kafka's name for the cluster.
 
     Partitions are assigned by hand and nothing is committed: the position is the caller's. A
     partition that is added to a topic later is read from its first record. Records of aborted
@@ -98,14 +98,10 @@ class KafkaSource:
             self._seam = Seam(self._consumer, columnar, settings, self._pool)
             with translated("open the topics", options):
                 self._open(start)
+            self.cluster_id = cluster_id_of(self._consumer)
         except BaseException:
             self.close()
             raise
-
-    @property
-    def cluster_id(self) -> str | None:
-        """Kafka's name for the cluster that is read; None if it does not tell."""
-        return self._seam.cluster_id
 
     def poll(self, timeout_s: float) -> list[RecordBatch]:
         """The next batches, `max_poll_records` at most in all; see `Source`.

@@ -20,6 +20,11 @@ def test_conformance(two, servers):
     )
 
 
+def test_it_names_the_cluster(kafka, two, servers):
+    with opened(two, servers) as source:
+        assert source.cluster_id == kafka.cluster_id
+
+
 def test_keys_values_and_timestamps(kafka, servers, topic):
     kafka.create_topic(topic)
     values = [b"x", None, b"", b"\x00\xff"]
