@@ -25,7 +25,6 @@ from trainer.sharded.finding import check_xla
 from trainer.sharded.updates import update_in_place
 from trainer.variables import put, take
 
-VALIDATION_BATCH = 4096
 _DEFAULTS = TrainSettings()
 
 
@@ -194,7 +193,6 @@ class Learner:
                 epochs=task.epochs,
                 steps_per_epoch=task.steps_per_epoch,
                 validation_data=task.validation,
-                validation_batch_size=VALIDATION_BATCH,
                 callbacks=[timer, own, watch, *([stopping] if task.monitored else [])],
                 shuffle=False,
                 verbose=0,

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from trainer.errors import TrainingError
+from trainer.fit.held_rows import in_batches
 from trainer.fit.settings import TrainSettings
 from trainer.models.inputs import check_inputs, input_names, input_structure, select, shapes_of
 
@@ -23,14 +23,14 @@ class Assignment:
         batches: Dataset of (inputs, label [b][, weight [b]]), the inputs in the model's form.
         steps_per_epoch: Batches of an epoch.
         epochs: The most epochs to train.
-        validation: (inputs, labels[, weights]) as tensors in memory, or None for no rows.
+        validation: Dataset of (inputs, labels[, weights]), held in memory, or None for no rows.
         monitored: Whether early stopping has anything to look at.
     """
 
     batches: tf.data.Dataset
     steps_per_epoch: int
     epochs: int
-    validation: tuple[Any, ...] | None
+    validation: tf.data.Dataset | None
     monitored: bool
 
 
@@ -57,14 +57,14 @@ def assign(
     return Assignment(batches, steps_per_epoch, epochs, rows, monitored)
 
 
-def _validation(model: keras.Model, validation: Validation | None) -> tuple[Any, ...] | None:
+def _validation(model: keras.Model, validation: Validation | None) -> tf.data.Dataset | None:
     if validation is None or len(validation[1]) == 0:
         return None
     features, labels, weights = validation
     check_inputs(model, shapes_of(features))
     used = {name: tf.constant(features[name]) for name in input_names(model)}
     rows = (select(model, used), tf.constant(labels))
-    return rows if weights is None else (*rows, tf.constant(weights))
+    return in_batches(rows if weights is None else (*rows, tf.constant(weights)))
 
 
 def _check_length(dataset: tf.data.Dataset, epochs: int, steps_per_epoch: int) -> None:
