@@ -1,6 +1,7 @@
-"""What one worker meets in its own functions is the same error on all, if it is about the round."""
+"""What one worker meets: the same error on all, if all can hear of it; else whose fault it is."""
 
 import pytest
+import tensorflow as tf
 
 from trainer import (
     CallbackError,
@@ -12,6 +13,7 @@ from trainer import (
     run_workers,
 )
 from trainer.elastic.agreement import Agreement
+from trainer.elastic.faults import is_own
 
 
 @pytest.mark.parametrize("kind", [CallbackError, ModelError, SettingsError, TrainingError])
@@ -31,3 +33,21 @@ def test_all_raise_what_one_has_met(kind: type[RefusedError]) -> None:
 
     told = "own.py:3: expected this, got that and more; change it"
     assert run_workers(3, work) == [(kind, told, rank == 1) for rank in range(3)]
+
+
+def test_a_failed_step_is_told_from_a_lost_peer() -> None:
+    errors = tf.errors
+    of_python = "KeyError: 'x'\nTraceback (most recent call last):\n  File own.py, line 3"
+    for own in (
+        errors.InvalidArgumentError(None, None, "indices[3] = 99 is not in [0, 3)"),
+        errors.ResourceExhaustedError(None, None, "out of memory"),
+        errors.UnknownError(None, None, of_python),
+        KeyError("x"),
+    ):
+        assert is_own(own)
+    for unclear in (
+        errors.UnknownError(None, None, "Stream removed"),
+        errors.InternalError(None, None, "RST_STREAM"),
+        errors.UnavailableError(None, None, "Connection reset by peer"),
+    ):
+        assert not is_own(unclear)

@@ -1,8 +1,7 @@
 """The learner of several workers: one model, trained by all of them at once."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Literal, get_args
 
@@ -11,15 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.checkpoint import digest
-from trainer.distribution.collective_communicator import LOST, peer_lost
 from trainer.distribution.communicator import Communicator
 from trainer.elastic.agreement import Agreement
 from trainer.elastic.conditions import check_graph, check_parts, check_scope
+from trainer.elastic.faults import told_apart
 from trainer.elastic.fit import Fit, Machine, Work
 from trainer.elastic.machine import make_machine
 from trainer.elastic.rows import OwnValidation, check_length, own_batches
 from trainer.elastic.seams import check_seams
-from trainer.errors import PeerLost, SettingsError, StepFailed, TrainerError, one_line
+from trainer.errors import SettingsError
 from trainer.fit.assignment import Assignment
 from trainer.fit.callback_state import callback_state, keep_callback_state
 from trainer.fit.callbacks import (
@@ -29,7 +28,7 @@ from trainer.fit.callbacks import (
     runs_on,
     wants_each_batch,
 )
-from trainer.fit.fitting import early_stopping, make_report, misfit, named_faults, skipped
+from trainer.fit.fitting import early_stopping, make_report, named_faults, skipped
 from trainer.fit.grouped_steps import GROUP
 from trainer.fit.report import TrainReport
 from trainer.fit.settings import TrainSettings
@@ -45,13 +44,6 @@ __all__ = ["Determinism", "ElasticLearner"]
 
 Determinism = Literal["numeric", "bitwise"]
 _DEFAULTS = TrainSettings()
-# What TensorFlow raises for the rows of a step, and for nothing that a lost peer could bring about.
-_OF_ROWS = (
-    tf.errors.InvalidArgumentError,
-    tf.errors.OutOfRangeError,
-    tf.errors.ResourceExhaustedError,
-)
-_OF_PYTHON = "Traceback (most recent call last)"  # in the message of what a py_function raised
 
 
 class ElasticLearner:
@@ -241,43 +233,14 @@ class ElasticLearner:
         own = RoundCallbacks(chosen, callback_state(self.model))
         stopping = early_stopping(settings)
         group = 1 if wants_each_batch(made) else GROUP
-        with named_faults(watch), self._told_apart():
+        with named_faults(watch), told_apart(self._line, self._agreement):
             fit.run([own, watch, *([stopping] if monitored else [])], group)
             keep_callback_state(self.model, own.state())
             self._agreement.same("the model after training", {"weights": digest(self.model)})
         return stopping.best_epoch + 1 if monitored else len(watch.history)
-
-    @contextmanager
-    def _told_apart(self) -> Iterator[None]:
-        """Tell of lost peers, and of a step that failed on this worker while the others wait."""
-        try:
-            yield
-        except (TrainerError, Diverged):
-            raise
-        except Exception as error:
-            rank, size = self._line.rank, self._line.size
-            if size == 1 or error is self._agreement.raised:
-                raise
-            if isinstance(error, LOST):
-                raise peer_lost(rank, size, error) from error
-            if _is_own(error):
-                raise misfit(error, StepFailed) from error
-            raise PeerLost(
-                f"worker {rank} of {size}",
-                expected="a step that all workers finish",
-                got=f"{type(error).__name__} on this one: {one_line(error, 160)}",
-                mend="end this process, as the others wait for it; see what the model cannot take",
-            ) from error
 
     def _of_chief(self, report: TrainReport) -> TrainReport:
         """The report with the chief's times."""
         times = {"seconds": report.seconds, "seconds_by_part": dict(report.seconds_by_part)}
         told = json.loads(self._line.gather(json.dumps(times).encode())[0])
         return replace(report, **told)
-
-
-def _is_own(error: Exception) -> bool:
-    """Whether an error is surely a matter of this worker's rows, and not of a lost peer."""
-    if isinstance(error, tf.errors.OpError):
-        return isinstance(error, _OF_ROWS) or _OF_PYTHON in error.message
-    return True
