@@ -32,8 +32,12 @@ Step = Callable[[str], None]
 
 
 @contextmanager
-def moving_aliases(client: MlflowClient, name: str, on_step: Step) -> Iterator[Turn]:
-    """Take the turn at a model's aliases, after what another was killed in has been finished.
+def moving_aliases(
+    client: MlflowClient, name: str, on_step: Step
+) -> Iterator[tuple[Turn, Promotion | None]]:
+    """Take the turn at a model's aliases; what another was killed in is finished first.
+
+    Gives the turn, and the move that was finished, if there was one.
 
     Raises:
         StoreError: others do not end their turn.
@@ -41,14 +45,16 @@ def moving_aliases(client: MlflowClient, name: str, on_step: Step) -> Iterator[T
     with taking_turn(client, name) as turn:
         on_step("turn")
         begun = Promotion.parse(turn.tags.get(NEWEST, ""))
-        if begun is not None and begun.state == "begun":
+        if begun is not None and begun.state != "begun":
+            begun = None
+        if begun is not None:
             log.warning(
                 "%s: the move of %s from version %s to %d, by %s, was cut short; it is finished",
                 *(name, CHAMPION, begun.from_version, begun.to_version, begun.who),
             )
             finish(turn, begun, on_step)
             point_candidate(turn, on_step)
-        yield turn
+        yield turn, begun
 
 
 def move_champion(turn: Turn, version: int, who: str, why: str, on_step: Step) -> bool:

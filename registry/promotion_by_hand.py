@@ -36,8 +36,11 @@ def promote_by_hand(
     """
     if aliases_of(client, name) is None:
         raise VersionNotFound(f'no model "{name}" is registered')
-    with moving_aliases(client, name, on_step) as turn:
+    who, _ = told
+    with moving_aliases(client, name, on_step) as (turn, finished):
         number = turn.aliases.get(PREVIOUS) if version is None else version
+        if version is None and finished is not None and finished.who == who:
+            number = finished.to_version  # asked for once, cut short, and asked for again
         if number is None:
             raise VersionNotFound(
                 f"{name}@{PREVIOUS} does not exist: no version was the champion before, or it has"

@@ -120,7 +120,7 @@ def delete(client: MlflowClient, version: Any, on_step: Step) -> str:
         client.set_tag(run_id, entry.tag, entry.to_text())
     client.set_tag(run_id, tag.PRUNED, BEGUN)
     on_step("prune_begun")
-    with moving_aliases(client, name, on_step) as turn:
+    with moving_aliases(client, name, on_step) as (turn, _):
         pointing = sorted(alias for alias, at in turn.aliases.items() if at == number)
         if pointing:
             client.delete_tag(run_id, tag.PRUNED)

@@ -67,7 +67,7 @@ def publish_round(
         ensure_registered_model(client, target.name)
         on_step("registered_model")
         run = complete_run(client, target.name, experiment_id, publication, on_step)
-    with moving_aliases(client, target.name, on_step) as turn:
+    with moving_aliases(client, target.name, on_step) as (turn, _):
         version = find_version(client, target.name, publication) or version
         if version is None:
             version = make_version(client, target.name, run, publication)
