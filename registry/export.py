@@ -12,12 +12,13 @@ import numpy as np
 from registry.errors import ExportError, LiteModelError
 from registry.flatbuffer import op_names
 from registry.litert import LiteModel
+from registry.recurrent import plain_loops
 
 if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
-__all__ = ["export_float32"]
+__all__ = ["export_float32", "named_inputs"]
 
 SIGNATURE = "serve"
 LONGEST_CAUSE = 600
@@ -33,15 +34,13 @@ def export_float32(model: keras.Model) -> bytes:
     like are off. The bytes are checked against the model on a few rows. The model is not changed.
 
     Args:
-        model: a built functional or Sequential model with one output.
+        model: a built functional or Sequential model. Several outputs carry the keys of a dict of
+            outputs, else the names of their layers.
 
     Raises:
-        ExportError: the model has no named inputs, more than one output, or needs operations that
-            LiteRT does not have.
+        ExportError: the model has no named inputs, or needs operations that LiteRT does not have.
     """
     inputs = named_inputs(model)
-    if len(model.outputs) != 1:
-        raise ExportError(f'model "{model.name}": expected 1 output, got {len(model.outputs)}')
     with tempfile.TemporaryDirectory(prefix="millstream-export-") as folder:
         try:
             write_archive(model, inputs, folder, whole=False)
@@ -77,8 +76,11 @@ def write_archive(
     archive = keras.export.ExportArchive()
     if whole:
         archive.track(model)
-    archive.add_endpoint(SIGNATURE, lambda features: call(model, features), input_signature=[specs])
-    archive.write_out(folder, verbose=False)
+    with plain_loops(model):
+        archive.add_endpoint(
+            SIGNATURE, lambda given: answers(model, given), input_signature=[specs]
+        )
+        archive.write_out(folder, verbose=False)
 
 
 def named_inputs(model: keras.Model) -> dict[str, Any]:
@@ -122,6 +124,19 @@ def call(model: keras.Model, features: dict[str, Any]) -> Any:
     return model(ordered if len(ordered) > 1 else ordered[0], training=False)
 
 
+def answers(model: keras.Model, features: dict[str, Any]) -> Any:
+    """Run the model as `call` does: a tensor where it has one output, else a dict by name."""
+    import keras
+
+    given = call(model, features)
+    if len(model.outputs) == 1 or isinstance(given, dict):
+        return given
+    names = model.output_names
+    if len(set(names)) < len(names):
+        names = [f"output_{place}" for place in range(len(names))]
+    return dict(zip(names, keras.tree.flatten(given), strict=True))
+
+
 def convert(name: str, folder: str) -> bytes:
     """A SavedModel's serving signature as a flatbuffer.
 
@@ -154,14 +169,27 @@ def check_predictions(model: keras.Model, inputs: dict[str, Any], tflite: bytes)
         ExportError: LiteRT cannot load the bytes, or predicts something else.
     """
     probes = {name: probe(tensor) for name, tensor in inputs.items()}
-    expected = np.asarray(call(model, probes))
+    found = answers(model, probes)
+    expected = found if isinstance(found, dict) else {"": found}
     try:
-        got = LiteModel(tflite).predict(probes).reshape(expected.shape)
+        predicted = LiteModel(tflite).predict(probes)
     except LiteModelError as e:
         raise ExportError(f'model "{model.name}" does not run in LiteRT: {e}') from e
+    got = predicted if isinstance(predicted, dict) else dict.fromkeys(expected, predicted)
+    for name, values in expected.items():
+        check_close(f'model "{model.name}"', np.asarray(values), got[name])
+
+
+def check_close(what: str, expected: NDArray[Any], got: NDArray[Any]) -> None:
+    """Refuse predictions that the conversion changed.
+
+    Raises:
+        ExportError: see `check_predictions`.
+    """
+    got = got.reshape(expected.shape)
     if not np.allclose(got, expected, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
         raise ExportError(
-            f'model "{model.name}" predicts something else after conversion to LiteRT: expected '
+            f"{what} predicts something else after conversion to LiteRT: expected "
             f"{expected.reshape(-1)[:4].tolist()}, got {got.reshape(-1)[:4].tolist()}"
         )
 

@@ -94,11 +94,27 @@ def test_subclassed_models_are_refused() -> None:
         export_float32(Own())
 
 
-def test_two_outputs_are_refused() -> None:
-    entry = keras.Input((1,), name="x")
-    model = keras.Model(entry, [layers.Dense(1)(entry), layers.Dense(1)(entry)])
-    with pytest.raises(ExportError, match="expected 1 output, got 2"):
-        export_float32(model)
+def test_several_outputs_carry_their_names() -> None:
+    entry = keras.Input((2,), name="x")
+    ends = [layers.Dense(1, name="age")(entry), layers.Dense(3, name="kind")(entry)]
+    rows = np.random.default_rng(1).normal(size=(5, 2)).astype(np.float32)
+    for names, outputs in (
+        (("age", "kind"), ends),
+        (("an_age", "kinds"), dict(zip(("an_age", "kinds"), ends, strict=True))),
+    ):
+        model = keras.Model(entry, outputs)
+        lite = LiteModel(export_float32(model))
+        assert set(lite.output_names) == set(names)
+        assert lite.signature == ({"x": (-1, 2)}, {names[0]: (-1, 1), names[1]: (-1, 3)})
+        got = lite.predict({"x": rows})
+        expected = keras.tree.flatten(model.predict(rows, verbose=0))
+        assert got[names[0]].shape == (5,)
+        np.testing.assert_allclose(got[names[0]], expected[0][:, 0], atol=1e-6)
+        np.testing.assert_allclose(got[names[1]], expected[1], atol=1e-6)
+        assert {k: v.shape for k, v in lite.predict({"x": rows[:0]}).items()} == {
+            names[0]: (0,),
+            names[1]: (0, 3),
+        }
 
 
 def test_a_fixed_batch_is_refused() -> None:
