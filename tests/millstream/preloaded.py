@@ -16,10 +16,31 @@ __all__ = ["call"]
 
 PRELOADED = [
     "trainer",
+    "ai_edge_litert.interpreter",
+    "ai_edge_litert.schema_py_generated",
+    "alembic.command",
+    "alembic.config",
+    "cffi.cparser",
+    "ingest.formats.json.parse",
+    "ingest.kafka.per_record",
+    "ingest.kafka.seam",
+    "ingest.kafka.source",
+    "ingest.rows_file",
+    "matplotlib.backends.backend_agg",
+    "millstream.cli.run",
+    "millstream.cli.workers",
     "millstream.replay",
     "millstream.service",
     "mlflow.pyfunc",
-    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_workspace_store",
+    "mlflow.store.tracking.sqlalchemy_workspace_store",
+    "numba.experimental",
+    "numba.typed",
+    "pyarrow.pandas_compat",
+    "registry.predictor",
+    "rich.logging",
+    "sqlalchemy.dialects.sqlite",
+    "tests.millstream.warm",  # the last, as it tells the collector to leave the others alone
 ]
 
 
