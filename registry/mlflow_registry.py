@@ -266,10 +266,7 @@ class ModelRegistry:
         return self.version(number)
 
     def _read(self, version: ModelVersion, file: str) -> bytes:
-        with tempfile.TemporaryDirectory(prefix="millstream-read-") as folder:
-            place = f"{MODEL_FOLDER}/artifacts/{file}"
-            path = self._store.client.download_artifacts(version.run_id, place, folder)
-            return Path(path).read_bytes()
+        return self._store.read_artifact(version.run_id, f"{MODEL_FOLDER}/artifacts/{file}")
 
     def _download_model(self, version: ModelVersion, folder: Path) -> None:
         with (

@@ -35,6 +35,7 @@ from registry.run_making import (
     ensure_experiment,
     log_numbers,
 )
+from registry.store import asked_once
 from registry.tags import ANNOUNCED, PROMOTE, REASON, SHA256, make_tags, round_filter
 from registry.turn import Turn
 
@@ -87,13 +88,14 @@ def find_version(client: MlflowClient, name: str, publication: Publication) -> A
 
 def make_version(client: MlflowClient, name: str, run: Any, publication: Publication) -> Any:
     """A version from a complete run of the round."""
-    return client.create_model_version(
-        name,
-        source=f"{run.info.artifact_uri}/{MODEL_FOLDER}",
-        run_id=run.info.run_id,
-        tags=make_tags(name, publication),
-        description=publication.description[:LONGEST] or None,
-    )
+    with asked_once():
+        return client.create_model_version(
+            name,
+            source=f"{run.info.artifact_uri}/{MODEL_FOLDER}",
+            run_id=run.info.run_id,
+            tags=make_tags(name, publication),
+            description=publication.description[:LONGEST] or None,
+        )
 
 
 def ensure_registered_model(client: MlflowClient, name: str) -> None:

@@ -20,6 +20,7 @@ from registry.package import stage
 from registry.process import is_gone, my_mark
 from registry.promotion import Step
 from registry.publication import Publication
+from registry.store import asked_once
 from registry.tags import MAKER, SHA256, make_tags, round_filter, tagged_runs
 
 if TYPE_CHECKING:
@@ -109,11 +110,12 @@ def make_run(
     """A complete run: tags, metrics, params, records, artifacts, then FINISHED."""
     with tempfile.TemporaryDirectory(prefix="millstream-publish-") as folder:
         stage(publication, Path(folder))
-        run = client.create_run(
-            experiment_id,
-            tags={**make_tags(name, publication), MAKER: my_mark()},
-            run_name=f"{name}-round-{publication.round:06d}",
-        )
+        with asked_once():
+            run = client.create_run(
+                experiment_id,
+                tags={**make_tags(name, publication), MAKER: my_mark()},
+                run_name=f"{name}-round-{publication.round:06d}",
+            )
         on_step("run")
         log_numbers(client, run.info.run_id, publication)
         log_records(client, run.info.run_id, publication.records)

@@ -23,6 +23,7 @@ __all__ = ["Store", "asked_once"]
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 DEFAULTS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # MLflow's own are 7 and 120, which is a quarter of an hour for a server that hangs.
     RETRIES: "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
