@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from functools import partial
 
-from registry.artifact import Artifact, SkippedRung, Tflite
+from registry.artifact import Artifact, SkippedRung
+from registry.compress.activations import CheaperActivations
+from registry.compress.channels import PruneChannels
+from registry.compress.fine_tune import FineTune
 from registry.compress.float16 import Float16
 from registry.compress.inspection import describe_operations
 from registry.compress.int4 import Int4
-from registry.compress.prune import Prune
+from registry.compress.layers import DropLayers
 from registry.compress.quantize import Quantize
 from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.rung import Rung
+from registry.compress.sparsify import Sparsify
 from registry.compress.static_int8 import StaticInt8
 from registry.compress.subject import Subject
 from registry.errors import CompressionError
 from registry.flatbuffer import describe_weights
 
-__all__ = ["RUNGS", "LadderSettings", "PrunedInt8", "ladder"]
+__all__ = ["CHANGES", "RUNGS", "LadderSettings", "ladder"]
 
 FLOAT32 = "float32"
 
@@ -30,33 +35,16 @@ class LadderSettings:
     Attributes:
         rungs: names, in the order of the result; float32 always comes first, named or not.
         sparsity: share of each dense and convolution layer's weights that pruning zeroes.
+        layers_share: share of the blocks that may go that `layers` takes out, at least one.
+        tune: how the rungs that change the model fine-tune it.
         timeout_s: time limit of a rung's child process for one model.
     """
 
     rungs: tuple[str, ...] = ("int8", "pruned_int8")
     sparsity: float = 0.5
+    layers_share: float = 0.34
+    tune: FineTune = field(default_factory=FineTune)
     timeout_s: float = 60.0
-
-
-@dataclass(frozen=True)
-class PrunedInt8:
-    """Prune, then quantize: zeros stay zeros in int8."""
-
-    prune: Prune
-    quantize: Quantize
-
-    @property
-    def name(self) -> str:
-        """Name of the rung."""
-        return "pruned_int8"
-
-    def apply(self, subject: Subject) -> Tflite:
-        """Pruned and quantized bytes.
-
-        Raises:
-            CompressionError: either step failed.
-        """
-        return self.quantize.apply(replace(subject, float32=self.prune.apply(subject)))
 
 
 def make_int8(settings: LadderSettings, quantizer: Quantizer) -> Rung:
@@ -79,17 +67,67 @@ def make_int4(settings: LadderSettings, quantizer: Quantizer) -> Rung:
     return Int4(settings.timeout_s, quantizer)
 
 
-def make_pruned_int8(settings: LadderSettings, quantizer: Quantizer) -> Rung:
-    """The rung that prunes, then quantizes."""
-    return PrunedInt8(Prune(settings.sparsity), Quantize(settings.timeout_s, quantizer))
+def make_pruned(settings: LadderSettings, inner: Rung) -> Rung:
+    """The rung that zeroes weights."""
+    return Sparsify(settings.sparsity, inner, settings.tune)
 
 
-RUNGS: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
+def make_channels25(settings: LadderSettings, inner: Rung) -> Rung:
+    """The rung that takes a quarter of the channels."""
+    return PruneChannels(0.25, inner, settings.tune)
+
+
+def make_channels50(settings: LadderSettings, inner: Rung) -> Rung:
+    """The rung that takes half of the channels."""
+    return PruneChannels(0.5, inner, settings.tune)
+
+
+def make_layers(settings: LadderSettings, inner: Rung) -> Rung:
+    """The rung that takes layers and residual branches."""
+    return DropLayers(settings.layers_share, inner, settings.tune)
+
+
+def make_relu(settings: LadderSettings, inner: Rung) -> Rung:
+    """The rung that replaces activations."""
+    return CheaperActivations(inner, settings.tune)
+
+
+def changed(
+    change: Callable[[LadderSettings, Rung], Rung],
+    inner: Callable[[LadderSettings, Quantizer], Rung],
+    settings: LadderSettings,
+    quantizer: Quantizer,
+) -> Rung:
+    """A rung that changes the Keras model, then makes it small by another rung."""
+    return change(settings, inner(settings, quantizer))
+
+
+BYTES: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
     "float16": make_float16,
     "int8": make_int8,
     "static_int8": make_static_int8,
     "int4": make_int4,
-    "pruned_int8": make_pruned_int8,
+}
+"""The rungs that take exported bytes."""
+
+CHANGES: Mapping[str, Callable[[LadderSettings, Rung], Rung]] = {
+    "pruned": make_pruned,
+    "channels25": make_channels25,
+    "channels50": make_channels50,
+    "layers": make_layers,
+    "relu": make_relu,
+}
+"""What changes a model before one of `INNER` makes it small."""
+
+INNER = ("int8", "static_int8")
+
+RUNGS: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
+    **BYTES,
+    **{
+        f"{name}_{inner}": partial(changed, change, BYTES[inner])
+        for inner in INNER
+        for name, change in CHANGES.items()
+    },
 }
 
 

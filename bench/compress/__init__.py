@@ -1,0 +1,1 @@
+"""What compression costs and brings, on three models that learned from data."""

