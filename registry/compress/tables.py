@@ -57,24 +57,24 @@ def shrink_tables(tflite: bytes, dtype: str, keep: Collection[str] = ()) -> byte
     Returns:
         The same bytes where there is no table.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     model = take_apart(tflite)
-    made: dict[int, tuple[int, float | None]] = {}
+    stored: dict[int, tuple[int, float | None]] = {}
     for graph in model.subgraphs:
-        inserted = []
+        inserted, tables = [], {}
         for operator in graph.operators:
             inserted.append(operator)
             table = table_of(model, graph, operator)
             if table is None or scope_of(graph, operator) in keep:
                 continue
-            if table.buffer not in made:
+            if table.buffer not in stored:
                 small = shrink(model.buffers[table.buffer].data, dtype)
-                made[int(table.buffer)] = add_buffer(model, small.data), small.scale
-            inserted.append(look_up_small(model, graph, operator, made[table.buffer], dtype))
-            opcode_of(model, schema.BuiltinOperator.GATHER, GATHER_VERSION)
+                stored[int(table.buffer)] = add_buffer(model, small.data), small.scale
+            place = int(operator.inputs[0])
+            if place not in tables:
+                tables[place] = add_small(graph, table, b"_small", stored[table.buffer], dtype)
+            inserted.append(look_up(model, graph, operator, tables[place]))
         graph.operators = inserted
-    return assemble(drop_unused(model)) if made else tflite
+    return assemble(drop_unused(model)) if stored else tflite
 
 
 def table_of(model: Any, graph: Any, operator: Any) -> Any | None:
@@ -123,23 +123,40 @@ def pack_int4(whole: NDArray[np.int8]) -> NDArray[np.uint8]:
     return np.asarray(halves[0::2] | (halves[1::2] << 4), np.uint8)
 
 
-def look_up_small(
-    model: Any, graph: Any, operator: Any, stored: tuple[int, float | None], dtype: str
-) -> Any:
-    """Let a GATHER look up the small table; returns the DEQUANTIZE that is to come behind it."""
+def add_small(
+    graph: Any, like: Any, suffix: bytes, stored: tuple[int, float | None], dtype: str
+) -> int:
+    """Put a tensor of another dtype beside a float32 one; its place in the subgraph.
+
+    Args:
+        graph: the subgraph.
+        like: the float32 tensor.
+        suffix: of the new one's name.
+        stored: place of its buffer, and one step of its integers.
+        dtype: its dtype.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
-    buffer, scale = stored
-    quantization = schema.QuantizationParametersT()
-    if scale is not None:
-        quantization.scale, quantization.zeroPoint = [scale], [0]
-    output = operator.outputs[0]
-    table, rows = copy.copy(graph.tensors[operator.inputs[0]]), copy.copy(graph.tensors[output])
-    for tensor in (table, rows):
-        tensor.type, tensor.quantization = getattr(schema.TensorType, dtype), quantization
-    table.buffer, rows.name = buffer, (rows.name or b"") + b"_looked_up"
-    operator.inputs = [add_tensor(graph, table), *operator.inputs[1:]]
+    tensor = copy.copy(like)
+    tensor.name = (like.name or b"") + suffix
+    tensor.type, tensor.buffer = getattr(schema.TensorType, dtype), stored[0]
+    tensor.quantization = schema.QuantizationParametersT()
+    if stored[1] is not None:
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [stored[1]], [0]
+    return add_tensor(graph, tensor)
+
+
+def look_up(model: Any, graph: Any, operator: Any, table: int) -> Any:
+    """Let a GATHER look up a small table; returns the DEQUANTIZE that is to come behind it."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    output, small = operator.outputs[0], graph.tensors[table]
+    rows = copy.copy(graph.tensors[output])
+    rows.name = (rows.name or b"") + b"_looked_up"
+    rows.type, rows.quantization = small.type, small.quantization
+    operator.inputs = [table, *operator.inputs[1:]]
     operator.outputs = [add_tensor(graph, rows)]
+    opcode_of(model, schema.BuiltinOperator.GATHER, GATHER_VERSION)
     back = schema.OperatorT()
     back.opcodeIndex = opcode_of(model, schema.BuiltinOperator.DEQUANTIZE, DEQUANTIZE_VERSION)
     back.inputs, back.outputs = list(operator.outputs), [output]

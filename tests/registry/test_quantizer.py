@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from keras_models import Sample
 
@@ -22,6 +24,7 @@ from registry import (
     Subject,
     ladder,
 )
+from registry.compress.quantizer_child import answer
 
 READ_REQUEST = "import json, os, sys, time; sys.stdin.buffer.readline(); "
 
@@ -161,3 +164,20 @@ def test_signals_meant_for_the_service_do_not_end_the_child(samples: dict[str, S
         os.kill(pid, signal.SIGTERM)
         assert quantizer.quantize(samples["mlp"].tflite)
         assert quantizer.pid == pid
+
+
+def test_a_request_whose_lengths_do_not_fit_is_refused() -> None:
+    for size in (-1, 0, 5):
+        with pytest.raises(ValueError, match=f"a model of {size} bytes in a request of 4"):
+            answer({"model": size, "recipe": []}, b"TFL3")
+
+
+def test_objects_are_neither_sent_nor_read(samples: dict[str, Sample]) -> None:
+    objects = np.array([{"a": 1}], dtype=object)
+    with pytest.raises(QuantizerError, match=r"\['x'\].*got objects"):
+        Quantizer().quantize(samples["mlp"].tflite, rows={"x": objects})
+    packed = io.BytesIO()
+    np.savez(packed, x=objects)
+    request = {"model": 4, "recipe": []}
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        answer(request, b"TFL3" + packed.getvalue())

@@ -1,0 +1,175 @@
+"""What the byte rungs share: tables, names that go, what stays in float, the worst operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from keras import layers
+
+from registry import (
+    Examples,
+    LiteModel,
+    Quantizer,
+    RungError,
+    Subject,
+    export_float32,
+    op_names,
+    weights,
+)
+from registry.compress import Float16, Int4, Quantize, StaticInt8
+from registry.compress.inspection import Promise, check_promise
+from registry.compress.slim import slim
+from registry.compress.tables import pack_int4, shrink_tables
+from registry.compress.worst import worst_ops
+from registry.flatbuffer import unpack_int4
+from registry.operations import operations
+
+ROWS = 128
+WORDS = 37
+OUTLIER = 60.0
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """A model with a layer that int8 cannot hold: a large weight for an input that is always 0."""
+
+    subject: Subject
+    features: dict[str, np.ndarray]
+    weight: str
+
+
+@pytest.fixture(scope="module")
+def spoilt() -> Spoilt:
+    """Two columns of words share a table; the second of three dense layers is spoilt."""
+    keras.utils.set_random_seed(5)
+    inputs = {name: keras.Input((), name=name, dtype="int32") for name in ("here", "there")}
+    table = layers.Embedding(WORDS, 5)
+    x = layers.Concatenate()([table(x) for x in inputs.values()])
+    x = layers.Dense(48, activation="tanh")(x)
+    x = keras.ops.concatenate([x, keras.ops.zeros_like(x[:, :1])], axis=1)
+    bad = layers.Dense(48, activation="tanh")
+    model = keras.Model(inputs, layers.Dense(2)(layers.Dense(48, activation="tanh")(bad(x))))
+    kernel = np.asarray(bad.kernel).copy()
+    kernel[-1] = OUTLIER
+    bad.kernel.assign(kernel)
+    random = np.random.default_rng(1)
+    features = {name: random.integers(0, WORDS, ROWS).astype(np.int32) for name in inputs}
+    tflite = export_float32(model)
+    name = next(w.name for w in weights(tflite) if w.values.max() == OUTLIER)
+    return Spoilt(Subject(tflite, examples=Examples(features, np.zeros(ROWS))), features, name)
+
+
+def by_name(tflite: bytes) -> dict[str, Any]:
+    return {w.name: w for w in weights(tflite)}
+
+
+@given(st.lists(st.integers(-8, 7), min_size=1, max_size=33))
+def test_int4_packs_two_a_byte(values: list[int]) -> None:
+    packed = pack_int4(np.array(values, np.int8))
+    assert packed.size == (len(values) + 1) // 2
+    np.testing.assert_array_equal(unpack_int4(packed, len(values)), values)
+
+
+@pytest.mark.parametrize(("dtype", "levels"), [("INT8", 127), ("INT4", 7), ("FLOAT16", None)])
+def test_a_table_is_stored_once_and_small(spoilt: Spoilt, dtype: str, levels: int | None) -> None:
+    before = spoilt.subject.float32
+    after = shrink_tables(before, dtype)
+    (exact,) = [w for w in weights(before) if w.op == "GATHER"]
+    (small,) = [w for w in weights(after) if w.op == "GATHER"]
+    assert (small.dtype, small.values.size) == (dtype, exact.values.size)
+    assert len(small.users) == 2
+    if levels:
+        step = np.abs(exact.values).max() / levels
+        assert np.abs(small.values.astype(int)).max() == levels
+        np.testing.assert_allclose(small.values * step, exact.values, atol=step)
+    else:
+        np.testing.assert_array_equal(small.values, exact.values.astype(np.float16))
+    difference = LiteModel(after).predict(spoilt.features) - LiteModel(before).predict(
+        spoilt.features
+    )
+    assert 0 < np.abs(difference).max() < 0.1
+    assert shrink_tables(after, dtype) == after
+
+
+def test_slim_bytes_predict_bit_for_bit_the_same(spoilt: Spoilt) -> None:
+    before = spoilt.subject.float32
+    after = slim(before)
+    assert len(after) < len(before)
+    assert op_names(after) == op_names(before)
+    assert LiteModel(after).signature == LiteModel(before).signature
+    np.testing.assert_array_equal(
+        LiteModel(after).predict(spoilt.features), LiteModel(before).predict(spoilt.features)
+    )
+    assert slim(after) == after
+
+
+@pytest.mark.parametrize("rung", [Quantize, StaticInt8, Int4, Float16])
+def test_what_is_to_stay_in_float_does(spoilt: Spoilt, quantizer: Quantizer, rung: Any) -> None:
+    table = next(w for w in weights(spoilt.subject.float32) if w.op == "GATHER")
+    whole = rung(quantizer=quantizer).apply(spoilt.subject)
+    kept = rung(quantizer=quantizer, keep_float=(spoilt.weight, table.name)).apply(spoilt.subject)
+    floats = [w for w in weights(kept) if w.dtype == "FLOAT32"]
+    assert sorted(w.values.size for w in floats) == sorted([48 * 49, WORDS * 5])
+    assert not [w for w in weights(whole) if w.dtype == "FLOAT32"]
+    assert len(whole) < len(kept) < len(spoilt.subject.float32)
+
+
+def test_an_output_names_its_operation(spoilt: Spoilt, quantizer: Quantizer) -> None:
+    last = operations(spoilt.subject.float32)[-1]
+    kept = Quantize(quantizer=quantizer, keep_float=last.names).apply(spoilt.subject)
+    assert [w.values.size for w in weights(kept) if w.dtype == "FLOAT32"] == [2 * 48]
+
+
+def test_unknown_names_are_told(spoilt: Spoilt, quantizer: Quantizer) -> None:
+    with pytest.raises(RungError, match=r"no operation named \['nothing'\]"):
+        Quantize(quantizer=quantizer, keep_float=("nothing",)).apply(spoilt.subject)
+
+
+@pytest.mark.parametrize("rung", [Quantize, StaticInt8])
+def test_the_operation_that_int8_spoils_is_found(
+    spoilt: Spoilt, quantizer: Quantizer, rung: Any
+) -> None:
+    found = worst_ops(rung(quantizer=quantizer), spoilt.subject, spoilt.features)
+    assert found[0].names == (spoilt.weight,)
+    assert found[0].gain > 2 * max(found[0].error, found[1].gain)
+    assert found[0].more_bytes > 48 * 48
+    assert [e.gain for e in found] == sorted((e.gain for e in found), reverse=True)
+    again = rung(quantizer=quantizer, keep_float=found[0].names)
+    assert all(e.names != found[0].names for e in worst_ops(again, spoilt.subject, spoilt.features))
+
+
+def test_the_search_for_the_worst_is_bounded(spoilt: Spoilt, quantizer: Quantizer) -> None:
+    rung = Quantize(quantizer=quantizer)
+    assert len(worst_ops(rung, spoilt.subject, spoilt.features, most=2)) == 2
+    assert worst_ops(rung, spoilt.subject, spoilt.features, seconds=0) == []
+
+
+def test_calibration_needs_examples(spoilt: Spoilt, quantizer: Quantizer) -> None:
+    rung = StaticInt8(quantizer=quantizer)
+    with pytest.raises(RungError, match="at least 16 examples to calibrate by, got 0"):
+        rung.apply(Subject(spoilt.subject.float32))
+    strange = Examples({"here": np.zeros(20)}, np.zeros(20))
+    with pytest.raises(RungError, match='do not fit the model: column "there" is missing'):
+        rung.apply(Subject(spoilt.subject.float32, examples=strange))
+
+
+def test_bytes_that_are_not_what_they_claim_are_refused(
+    spoilt: Spoilt, quantizer: Quantizer
+) -> None:
+    before = spoilt.subject.float32
+    promise = Promise(frozenset({"INT8"}), frozenset({"INT8"}))
+    int8 = Quantize(quantizer=quantizer).apply(spoilt.subject)
+    check_promise("int8", promise, before, int8)
+    padded = int8 + bytes(len(before) - len(int8) - 100)
+    with pytest.raises(RungError, match="off the weights, but only 100 off the file"):
+        check_promise("int8", promise, before, padded)
+    with pytest.raises(RungError, match="left large weights in float32"):
+        check_promise("int4", Promise(frozenset({"INT4"}), frozenset({"INT4"})), before, int8)
+    other = StaticInt8(quantizer=quantizer, keep_float=()).apply(spoilt.subject)
+    check_promise("static_int8", promise, before, other)
