@@ -45,6 +45,7 @@ class LiveState:
         history_ratio: how many of them for each row of the window, in the last round.
         drift: what was found last, and in which round.
         champion: version that users pull, if any.
+        waiting: rounds that wait to be published, and why MLflow did not take them.
         kafka: bootstrap servers in use; `cluster` is Kafka's name for theirs, if it tells.
         registry: tracking URI in use.
         note: the last thing worth telling.
@@ -67,6 +68,8 @@ class LiveState:
     history_ratio: float = 0.0
     drift: str = ""
     champion: int | None = None
+    waiting: int = 0
+    waiting_why: str = ""
     kafka: str = ""
     cluster: str = ""
     registry: str = ""

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 from ingest import Rows, Schema, SchemaError
 from millstream.growing import recoded
+from millstream.kept_champion import version_from_json
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.predicting import predict_alike
-from registry import LiteModel, ModelVersion, RegistryError
+from millstream.workers.together import from_chief
+from registry import LiteModel, ModelVersion, RegistryError, StoreRefused, StoreUnavailable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Champion", "ask_champion", "predict_version", "score_output"]
+__all__ = ["Champion", "ask_champion", "champion_of_all", "predict_version", "score_output"]
 
 log = logging.getLogger("millstream")
 
@@ -39,6 +41,18 @@ class Champion:
     note: str = ""
 
 
+def champion_of_all(pipeline: Pipeline) -> ModelVersion | None:
+    """The champion that all workers test with: the first one knows, and tells the others.
+
+    While MLflow is away it is the last one that was known. All workers call it.
+    """
+    found = pipeline.champions.champion() if pipeline.is_chief else None
+    if pipeline.workers.size == 1:
+        return found
+    told = from_chief(None if found is None else found.to_json(), pipeline.workers)
+    return None if told is None else version_from_json(told)
+
+
 def ask_champion(
     pipeline: Pipeline, version: ModelVersion | None, rows: Rows, schema: Schema
 ) -> Champion:
@@ -49,6 +63,10 @@ def ask_champion(
         version: the one to beat, if there is one.
         rows: with codes for words.
         schema: with the words of these codes.
+
+    Raises:
+        StoreUnavailable: MLflow is away.
+        StoreRefused: it does not hand out the version.
     """
     import trainer
 
@@ -75,18 +93,24 @@ def predict_version(
     Returns:
         float32[n] or [n, c], or None and the reason: there is no version or no row (""), its inputs
         are not in the schema any more, it was registered by others, or its artifact is gone.
+
+    Raises:
+        StoreUnavailable: MLflow is away.
+        StoreRefused: it does not hand out the version.
     """
     if version is None or len(rows) == 0:
         return None, ""
     try:
-        model = LiteModel(pipeline.registry.tflite(version))
-        theirs = Schema.from_json(pipeline.registry.schema(version))
+        model = LiteModel(pipeline.champions.tflite(version))
+        theirs = Schema.from_json(pipeline.champions.schema(version))
         if theirs.label.vocabulary != schema.label.vocabulary:
             raise SchemaError("the words of its label are others")
         coded = recoded(rows, schema, theirs)
         return predict_alike(
             pipeline.config, coded, lambda some: model.predict(some.features(schema))
         ), ""
+    except (StoreRefused, StoreUnavailable):
+        raise
     except (RegistryError, SchemaError) as error:
         return None, cannot_be_scored(version, error)
 

@@ -109,6 +109,7 @@ class RegistryConfig(Section):
     min_gain: float = 0.0
     min_rows: Count = 100
     keep_versions: Count | None = None
+    max_waiting: Count = 100
 
 
 class ServiceConfig(Section):

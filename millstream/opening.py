@@ -11,6 +11,7 @@ from ingest import GroupCommitter, Intake, KafkaSource, Window, WindowBuilder
 from millstream.config import Config
 from millstream.dead_letters import end_of_letters, open_dead_letters
 from millstream.errors import RoundStoreError
+from millstream.outbox import rounds_that_wait
 from millstream.pipeline import Pipeline, keep_recipe, make_builder, source_options
 from millstream.publish import tell_champion
 from millstream.round import begin_store, finish_round
@@ -83,9 +84,8 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         check_state(pipeline, latest)
         committer = GroupCommitter(connection, config.group_id)
         stack.callback(committer.close)
-        for folder in pipeline.store.complete() if pipeline.is_chief else ():
-            if folder.published() is None:
-                finish_round(pipeline, committer, folder)
+        if pipeline.is_chief and rounds_that_wait(pipeline.store):
+            finish_round(pipeline, committer, latest)
         dead_letters = open_dead_letters(
             config, connection, pipeline.store, latest, takes=owns(workers)
         )
@@ -156,7 +156,8 @@ def check_state(pipeline: Pipeline, latest: RoundFolder) -> None:
     latest.check_weights(trainer.load(pipeline.learner.model, latest.weights))
     ratio = latest.report().get("history", {}).get("ratio", 0.0)
     pipeline.board.update(history_rows=pipeline.past.rows(latest), history_ratio=ratio)
-    tell_champion(pipeline)
+    if pipeline.is_chief:
+        tell_champion(pipeline)
 
 
 def tell_missing(pipeline: Pipeline) -> None:

@@ -17,8 +17,10 @@ from millstream.durable import make_folder, write_json
 from millstream.errors import ConfigError
 from millstream.fitting import make_callbacks, make_model
 from millstream.gate import make_gate
+from millstream.kept_champion import Champions, KeptChampion
 from millstream.past import Past
 from millstream.prequential_river import RiverBeside
+from millstream.reach import Reach
 from millstream.recipe import fingerprint, make_recipe, round_seed
 from millstream.round_store import RoundStore
 from millstream.sampling import make_sample_settings
@@ -45,6 +47,8 @@ class Pipeline:
     """What the seven steps of a round work with; the records come from elsewhere.
 
     Attributes:
+        reach: whether MLflow answers.
+        champions: where the champion comes from that rounds test with.
         workers: all that train the model; one may be alone.
         shared: those again, if a round is made of what they have told each other; else None.
     """
@@ -61,6 +65,8 @@ class Pipeline:
     learner: trainer.Learner | trainer.ElasticLearner
     gate: trainer.ScoreGate
     registry: registry.ModelRegistry
+    reach: Reach
+    champions: Champions
     board: Board
     workers: trainer.Communicator
     shared: trainer.Communicator | None
@@ -153,6 +159,7 @@ def open_pipeline(
         trainer.check_score(learner.model, config.sample.importance.score)
     shared = place.workers if place.is_shared else None
     folder = config.state_dir / "history"
+    versions, reach = make_registry(config, tracking_uri), Reach()
     steps = make_steps(config, schema)
     check_watching(config)
     make_folder(config.state_dir / "rounds")
@@ -168,7 +175,9 @@ def open_pipeline(
         river=RiverBeside(config, schema),
         learner=learner,
         gate=make_gate(config),
-        registry=make_registry(config, tracking_uri),
+        registry=versions,
+        reach=reach,
+        champions=KeptChampion(versions, config.state_dir / "champion", reach),
         board=board,
         workers=place.workers,
         shared=shared,

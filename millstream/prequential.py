@@ -7,11 +7,12 @@ rows, and `prequential_scores.score_rows` makes the report out of all rows.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ingest import Rows, Schema, Window
-from millstream.champion import predict_version
+from millstream.champion import champion_of_all, predict_version
 from millstream.config import Config
 from millstream.feature_statistics import statistics_of
 from millstream.growing import recoded, schema_of, vocabularies_of
@@ -24,6 +25,7 @@ from millstream.prequential_scores import score_rows
 from millstream.prequential_slices import groups_of
 from millstream.rehearsal import Rehearsal
 from millstream.round_store import RoundFolder
+from registry import ModelVersion, StoreError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +51,7 @@ def test_window(
     Returns:
         The rows of all workers with what was predicted, and what `score_rows` says of them.
     """
-    tested = test_rows(pipeline, parent, window, schema)
+    tested = test_rows(pipeline, parent, window, schema, champion_of_all(pipeline))
     before = parent.report().get("prequential", {})
     rows = Tested.of_all(tested, pipeline.workers)
     if not pipeline.river.is_on:
@@ -85,7 +87,13 @@ def test_river(
     return replace(rows, river=output), told
 
 
-def test_rows(pipeline: Pipeline, parent: RoundFolder, window: Window, schema: Schema) -> Tested:
+def test_rows(
+    pipeline: Pipeline,
+    parent: RoundFolder,
+    window: Window,
+    schema: Schema,
+    version: ModelVersion | None,
+) -> Tested:
     """What learner and champion predict for the holdout of this worker's window.
 
     Args:
@@ -93,6 +101,7 @@ def test_rows(pipeline: Pipeline, parent: RoundFolder, window: Window, schema: S
         parent: the round whose checkpoint is the learner.
         window: the new round's records.
         schema: with the words of the window's codes.
+        version: the champion, if there is one.
 
     Returns:
         The rows; without predictions of a model that cannot take them. If it is the learner,
@@ -113,8 +122,9 @@ def test_rows(pipeline: Pipeline, parent: RoundFolder, window: Window, schema: S
         learner = predict(pipeline, recoded(rows, schema, known), schema)
     except (trainer.MetricError, trainer.TrainingError) as error:
         return replace(tested, failed=str(error))
-    version = pipeline.registry.champion()
-    champion, _ = predict_version(pipeline, version, rows, schema)
+    champion = None
+    with suppress(StoreError):  # one of others, which is not kept, while MLflow is away
+        champion, _ = predict_version(pipeline, version, rows, schema)
     return replace(
         tested,
         learner=learner,

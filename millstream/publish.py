@@ -52,6 +52,9 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
 
     A round that diverged or learned nothing has no version. A version that the gate refuses is
     registered with the reason, and never promoted.
+
+    Raises:
+        StoreError: MLflow is away, or refused; then the round waits, and nothing is noted.
     """
     if folder.published() is not None:
         return
@@ -63,6 +66,7 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         folder.write_published({"version": None, "promoted": False, "reason": obstacle})
         return
     seconds = Seconds()
+    before = champion_before(pipeline, folder)  # if MLflow is away, nothing is exported in vain
     trainer.load(pipeline.learner.model, folder.weights)
     rows = Rows.load(folder.test_rows).sorted_by_identity()
     try:
@@ -83,8 +87,8 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         noted = {**tell(chosen, measured[FLOAT32]), "skipped_rungs": skipped, **told}
         return describe(pipeline, folder, chosen, verdict, noted), noted
 
-    before = champion_before(pipeline, folder)
     outcome, version = publish_until_decided(pipeline, before, judge, seconds)
+    pipeline.reach.answered()
     now = {name: getattr(version, name) for name in ("version", "run_id", "promoted", "reason")}
     folder.write_published(finite(outcome | now | {"seconds": seconds.read()}))
     tell_champion(pipeline)
@@ -92,8 +96,8 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
 
 
 def tell_champion(pipeline: Pipeline) -> None:
-    """Show on the board which version users pull."""
-    current = pipeline.registry.champion()
+    """Show on the board which version users pull, as far as is known."""
+    current = pipeline.champions.champion()
     pipeline.board.update(champion=current.version if current else None)
 
 

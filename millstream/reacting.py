@@ -114,7 +114,7 @@ def better_champion(pipeline: Pipeline, tested: Tested) -> int | None:
 
     if tested.learner is None or tested.champion is None or not len(tested):
         return None
-    version = pipeline.registry.champion()
+    version = pipeline.champions.champion()
     if version is None or version.version != tested.champion_version:
         return None
     task, scale = pipeline.config.train.task, error_scale(tested.labels)

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from millstream.errors import ReplayError
 from millstream.fault import fault_point
@@ -42,7 +41,6 @@ from millstream.replay_outcome import Likeness, Replay
 from millstream.round import carry_out, plan
 from millstream.round_folder import HEAVY, RoundFolder
 from millstream.round_store import RoundStore
-from registry import ModelRegistry
 
 __all__ = ["leftovers", "replay_chain"]
 
@@ -184,7 +182,7 @@ def again_after(
     window = read_or_tell(pipeline, again, servers, made)
     report = recorded.report()
     champion = RecordedChampion(pipeline.registry, report["prequential"].get("champion_version"))
-    then = replace(again, registry=cast(ModelRegistry, champion))
+    then = replace(again, champions=champion)
     turn = plan(then, again.store.folder(number - 1), window, made.reason, made.untrained)
     carry_out(then, turn, should_stop=lambda: False)
     differing = [

@@ -1,4 +1,4 @@
-"""The registry as a round saw it: its champion is the one of then."""
+"""The champion as a round saw it: in a replay it is the one of then."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["RecordedChampion"]
 
 
 class RecordedChampion:
-    """What a round asks of a registry.
+    """Where a replayed round has the champion from; see `millstream.kept_champion.Champions`.
 
     Args:
         registry: the real one.
@@ -28,11 +28,7 @@ class RecordedChampion:
         except VersionNotFound:
             return None
 
-    def version(self, number: int) -> ModelVersion:
-        """As `ModelRegistry.version`."""
-        return self._registry.version(number)
-
-    def tflite(self, version: ModelVersion | int) -> bytes:
+    def tflite(self, version: ModelVersion) -> bytes:
         """As `ModelRegistry.tflite`."""
         return self._registry.tflite(version)
 

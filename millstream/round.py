@@ -5,7 +5,8 @@
     3  plan        offset ranges, seed and parent, durably, before anything is trained
     4  test, then train
     5  checkpoint  weights, rows of the gate, statistics, past, report; the marker DONE last
-    6  gate, compress, publish   to the registry, idempotent by round
+    6  gate, compress, publish   to the registry, idempotent by round; it waits for a registry that
+                   is away (millstream.outbox), while the next rounds go on
     7  commit      to the consumer group, for the eyes of lag tools only
 
 A kill before DONE: the round did not happen; its records are read again. A kill after DONE: the
@@ -27,15 +28,14 @@ from millstream.fault import fault_point
 from millstream.feature_statistics import normalize, statistics_of, with_window
 from millstream.fitting import train_settings
 from millstream.growing import grow, schema_of
+from millstream.outbox import deliver
 from millstream.pipeline import Pipeline
 from millstream.plan import Plan
 from millstream.prequential import test_past, test_window
-from millstream.publish import publish_round
 from millstream.reacting import begin_learner, react
 from millstream.recipe import round_seed
 from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
-from millstream.tracking import track_rounds
 from millstream.training_data import training_data
 from millstream.training_rows import rows_to_recall
 from millstream.turn import Trained, Turn
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from trainer import TrainReport
 
 log = logging.getLogger("millstream")
+
+AT_ONCE = 3
+"""Rounds that are published after a round: fewer wait than before, and training goes on."""
 
 __all__ = ["begin_store", "carry_out", "finish_round", "plan", "run_round", "train_or_restore"]
 
@@ -105,13 +108,15 @@ def carry_out(pipeline: Pipeline, turn: Turn, should_stop: Callable[[], bool]) -
 
 
 def finish_round(pipeline: Pipeline, committer: GroupCommitter, folder: RoundFolder) -> None:
-    """Steps 6 and 7 for a round that happened; harmless when repeated. The first worker does it."""
+    """Steps 6 and 7 for a round that happened; harmless when repeated. The first worker does it.
+
+    While MLflow is away the round waits; those that have waited are published before it.
+    """
     if not pipeline.is_chief:
         return
     pipeline.board.update(step=6, round=folder.number)
     fault_point("6.before")
-    publish_round(pipeline, folder)
-    track_rounds(pipeline)
+    deliver(pipeline, AT_ONCE)
     fault_point("6.after")
     pipeline.board.update(step=7)
     fault_point("7.before")

@@ -103,19 +103,20 @@ class RoundStore:
 
         Args:
             keep: how many of the newest rounds stay whole.
-            needed: rounds that a registered version was made in; they and their parents stay
-                whole, so that each version can be replayed.
+            needed: rounds that a registered version was made in. They, those that are still to be
+                published, and the parents of both stay whole: each version can be replayed.
 
         Returns:
             The numbers of the rounds that were pruned now.
         """
         rounds = self.complete()
+        needed = needed | {folder.number for folder in rounds if not folder.is_published}
         kept = needed | {number - 1 for number in needed}
         pruned = []
         for folder in rounds[: max(0, len(rounds) - keep)]:
             # The weights go first; what a kill left of the others goes with the next call.
             heavy = [path for name in HEAVY if (path := folder.path / name).exists()]
-            if heavy and folder.number not in kept and folder.published() is not None:
+            if heavy and folder.number not in kept:
                 for path in heavy:
                     path.unlink()
                 pruned.append(folder.number)

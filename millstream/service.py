@@ -19,8 +19,10 @@ from millstream.fault import fault_point
 from millstream.garbage import collect_cycles
 from millstream.local import open_broker, open_registry
 from millstream.opening import Running, Untrained, open_parts, tell_missing
+from millstream.outbox import deliver_if_due, tell_waiting
 from millstream.outlook import Outlook
-from millstream.pipeline import Pipeline, open_pipeline
+from millstream.pipeline import open_pipeline
+from millstream.pruning import prune
 from millstream.round import finish_round, run_round
 from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
@@ -94,6 +96,7 @@ def run_service(
             board.update(phase="running", step=1, note="")
             with every(FRESH_S, partial(keep_fresh, running), "millstream-board"):
                 loop(running, options, on_round)
+                tell_waiting(pipeline, stop)
             keep_fresh(running)
         part_together(place)
 
@@ -149,8 +152,7 @@ def loop(
         if reason is None:
             if is_idle:
                 break
-            fault_point("1.polling")
-            running.stop.wait(0.05)
+            wait_a_moment(running)
             continue
         try:
             latest = turn(running, latest, reason)
@@ -218,15 +220,11 @@ def turn(
     return folder
 
 
-def prune(pipeline: Pipeline) -> None:
-    """Remove weights of old rounds that no registered version needs."""
-    if not pipeline.is_chief:
-        return
-    keep = pipeline.config.service.keep_rounds
-    if len(pipeline.store.complete()) > keep:
-        needed = {version.round for version in pipeline.registry.versions()}
-        if pipeline.store.prune(keep, needed):
-            pipeline.past.prune(pipeline.store)
+def wait_a_moment(running: Running) -> None:
+    """Let records come; the time is good for a round that waits to be published."""
+    fault_point("1.polling")
+    deliver_if_due(running.pipeline)
+    running.stop.wait(0.05)
 
 
 def keep_fresh(running: Running) -> None:

@@ -35,6 +35,8 @@ def live_view(state: LiveState, rounds: list[RoundSummary], metric: str) -> Rend
         facts.add_row("drift", state.drift)
     champion = f"version {state.champion}" if state.champion else "none yet"
     facts.add_row("champion", champion)
+    if state.waiting:
+        facts.add_row("publishing", f"{state.waiting:,} rounds wait · {state.waiting_why}")
     parts = [facts, _rounds(rounds[-SHOWN:], metric)]
     if rounds and (sliced := slices_table(rounds[-1], metric)) is not None:
         parts.append(sliced)

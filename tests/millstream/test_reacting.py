@@ -47,7 +47,7 @@ class Stage:
         folder = SimpleNamespace(done=self.done, pruned=self.pruned, digest=lambda: self.digest)
         return SimpleNamespace(
             config=load_config(path),
-            registry=SimpleNamespace(champion=lambda: self.champion),
+            champions=SimpleNamespace(champion=lambda: self.champion),
             store=SimpleNamespace(folder=lambda number: folder),
             is_chief=False,
         )

@@ -101,12 +101,12 @@ def test_pruning_keeps_lineage_and_what_a_version_needs(tmp_path: Path) -> None:
     assert store.prune(keep=2, needed={3}) == []
 
 
-def test_an_unpublished_round_is_never_pruned(tmp_path: Path) -> None:
+def test_an_unpublished_round_and_its_parent_are_never_pruned(tmp_path: Path) -> None:
     store = RoundStore(tmp_path)
-    for number in range(3):
+    for number in range(5):
         add_round(store, number, max(0, number - 1), number)
-    (store.folder(1).path / "published.json").unlink()
-    assert store.prune(keep=1, needed=set()) == [0]
+    (store.folder(2).path / "published.json").unlink()
+    assert store.prune(keep=1, needed=set()) == [0, 3]
 
 
 def test_a_state_folder_has_one_holder(tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""Which rounds stay whole: the newest, those that versions were made in, and those that wait."""
+
+from __future__ import annotations
+
+from millstream.pipeline import Pipeline
+from registry import StoreError
+
+__all__ = ["needed_rounds", "prune"]
+
+
+def prune(pipeline: Pipeline) -> None:
+    """Remove weights of old rounds that no registered version needs."""
+    if not pipeline.is_chief:
+        return
+    keep = pipeline.config.service.keep_rounds
+    if len(pipeline.store.complete()) > keep and pipeline.store.prune(
+        keep, needed_rounds(pipeline)
+    ):
+        pipeline.past.prune(pipeline.store)
+
+
+def needed_rounds(pipeline: Pipeline) -> set[int]:
+    """The rounds that a registered version was made in.
+
+    While MLflow is away they are those that say so themselves, also if others have deleted their
+    versions since.
+    """
+    if pipeline.reach.is_due:
+        try:
+            return {version.round for version in pipeline.registry.versions()}
+        except StoreError as error:
+            pipeline.reach.failed(error)
+    outcomes = [(folder.number, folder.published() or {}) for folder in pipeline.store.complete()]
+    return {number for number, outcome in outcomes if outcome.get("version") is not None}
