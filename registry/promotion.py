@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from registry.journal import NEWEST, Promotion
-from registry.reading import get_version
 from registry.reference import CANDIDATE, CHAMPION, PREVIOUS
 from registry.tags import PROMOTE
 from registry.turn import Turn, taking_turn
@@ -78,27 +77,38 @@ def move_champion(turn: Turn, version: int, who: str, why: str, on_step: Step) -
 
 def finish(turn: Turn, entry: Promotion, on_step: Step) -> bool:
     """Steps 2 to 5 of a move, those that are not done; whether `champion` is where it leads."""
-    client, name = turn.client, turn.name
+    client, name, before = turn.client, turn.name, entry.from_version
     turn.look()
-    exists = get_version(client, name, entry.to_version) is not None
-    if exists and turn.aliases.get(CHAMPION) == entry.from_version:
-        client.set_registered_model_alias(name, CHAMPION, str(entry.to_version))
+    if turn.aliases.get(CHAMPION) == before:
+        with unless_gone():
+            client.set_registered_model_alias(name, CHAMPION, str(entry.to_version))
         on_step("alias")
         turn.look()
     there = turn.aliases.get(CHAMPION) == entry.to_version
-    before = entry.from_version
     if there and before is not None and turn.aliases.get(PREVIOUS) != before:
-        if get_version(client, name, before) is not None:
+        with unless_gone():
             client.set_registered_model_alias(name, PREVIOUS, str(before))
         on_step("previous")
     told = entry.ended("done" if there else "overtaken")
-    if exists:
+    with unless_gone():
         client.set_model_version_tag(name, str(entry.to_version), entry.tag, told.to_text())
-        on_step("entry")
+    on_step("entry")
     client.set_registered_model_tag(name, NEWEST, told.to_text())
+    turn.note(NEWEST, told.to_text())
     on_step("journal_done")
-    turn.look()
     return there
+
+
+@contextmanager
+def unless_gone() -> Iterator[None]:
+    """Leave out what is done to a version that somebody has deleted."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as e:
+        if e.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
 def point_candidate(turn: Turn, on_step: Step) -> None:

@@ -47,6 +47,7 @@ class Turn:
 
     def __init__(self, client: MlflowClient, name: str, ticket: str) -> None:
         self.client, self.name, self._ticket = client, name, ticket
+        self._noted: dict[str, str] = {}
         self._model = wait_for_turn(client, name, ticket)
         self._ends = time.monotonic() + LEASE_S
 
@@ -57,8 +58,12 @@ class Turn:
 
     @property
     def tags(self) -> Mapping[str, str]:
-        """The registered model's tags, as last read."""
-        return dict(self._model.tags)
+        """The registered model's tags, as last read or noted."""
+        return {**self._model.tags, **self._noted}
+
+    def note(self, tag: str, value: str) -> None:
+        """Know of a tag that was written since."""
+        self._noted[tag] = value
 
     def look(self) -> None:
         """Read aliases and tags again, and see that it is still the writer's turn.
@@ -66,6 +71,7 @@ class Turn:
         Raises:
             StoreError: it took so long that others may have gone on.
         """
+        self._noted.clear()
         self._model = self.client.get_registered_model(self.name)
         if time.monotonic() > self._ends or self._ticket not in self._model.tags:
             raise StoreError(

@@ -160,3 +160,14 @@ def test_an_alias_that_somebody_moves_at_the_same_moment(flights: ModelRegistry)
     assert moves(flights)[-1] == (3, 2, 3, "overtaken")
     assert flights.publish(quick_publication(3, compared_with=1)).promoted
     assert moves(flights)[-1] == (4, 1, 3, "done")
+
+
+def test_a_move_to_a_version_that_is_gone_is_told_and_left(flights: ModelRegistry) -> None:
+    """It was cut short, and somebody deleted its version before anybody could finish it."""
+    quick_publish(flights, 1)
+    client = MlflowClient(flights.tracking_uri)
+    begun = Promotion(2, 1, 9, "ada", "there", "2026-01-01T00:00:00.000+00:00", "better")
+    client.set_registered_model_tag("flights", "millstream.promotion", begun.to_text())
+    quick_publish(flights, 2)
+    assert aliases(flights) == {"champion": 2, "previous": 1}
+    assert moves(flights) == [(1, None, 1, "done"), (3, 1, 2, "done")]
