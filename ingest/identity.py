@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PLACES", "Purpose", "hash64", "sequence", "unit"]
 
-Purpose = Literal["split", "sample", "shuffle", "recall", "augment", "importance", "drift"]
+Purpose = Literal[
+    "split", "sample", "shuffle", "recall", "augment", "importance", "drift", "compress"
+]
 
 PLACES = 2**52  # `unit` tells so many numbers apart
 

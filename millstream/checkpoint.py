@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest import Rows, Workers
+from millstream.compress_examples import save_examples
 from millstream.fault import fault_point
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
@@ -50,6 +51,9 @@ def save_state(pipeline: Pipeline, turn: Turn, trained: Trained) -> str:
     """Write all that later rounds depend on but the report; the digest of the weights."""
     digest = save_weights(pipeline, turn)
     save_test_rows(turn.window.test, turn.folder, pipeline.workers)
+    save_examples(
+        pipeline.config, turn.window.train, turn.folder, turn.plan.seed, pipeline.workers
+    )
     if pipeline.is_chief and turn.vocabularies.words:
         turn.folder.write_vocabulary(turn.vocabularies.to_json())
     fault_point("5.weights")

@@ -32,6 +32,7 @@ from millstream.config_checks import (
     check_servers,
     check_topics,
 )
+from millstream.config_compress import CompressConfig
 from millstream.config_drift import DriftConfig, check_drift
 from millstream.config_format import FormatConfig
 from millstream.config_gate import Compare, GateConfig, check_gate
@@ -88,16 +89,6 @@ class KafkaConfig(Section):
     @classmethod
     def _names_another_topic(cls, value: str, info: ValidationInfo) -> str:
         return check_dead_letters(value, info.data.get("topics", ()))
-
-
-class CompressConfig(Section):
-    """How much smaller a model may be made, and at what price."""
-
-    rungs: tuple[Literal["pruned_int8", "int8"], ...] = ("pruned_int8", "int8")
-    sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.3
-    max_loss: Annotated[float, Field(ge=0.0)] = 0.005
-    max_output_difference: Annotated[float, Field(gt=0.0)] | None = None
-    timeout_s: Annotated[float, Field(gt=0.0)] = 60.0
 
 
 class RegistryConfig(Section):

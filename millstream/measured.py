@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry import Artifact
+from registry.measure import Cost
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,14 +20,16 @@ FLOAT32 = "float32"
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A rung's bytes, and what they score on the test rows.
+    """A rung's bytes, what they score on the test rows, and what they cost.
 
     Attributes:
         artifact: the bytes.
-        float32: the bytes that they were made from.
+        float32: the uncompressed bytes of the same learner.
         output: predictions on these rows, float32[n, ...].
         scores: metric to value.
         difference: largest absolute difference of an output from float32's on these rows.
+        cost: sizes, latency and memory.
+        kept_float: operations that were put back to float so that the rung passes.
     """
 
     artifact: Artifact
@@ -34,3 +37,5 @@ class Measured:
     output: NDArray[np.float32]
     scores: dict[str, float]
     difference: float
+    cost: Cost
+    kept_float: tuple[str, ...] = ()

@@ -9,40 +9,43 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ingest import Rows
 from millstream.champion import Champion, ask_champion, score_output
+from millstream.compress_examples import read_examples
 from millstream.describe import describe
 from millstream.evidence import make_evidence
 from millstream.fitting import exportable
 from millstream.growing import schema_of, vocabularies_of
 from millstream.measured import FLOAT32, Measured
+from millstream.measuring import measure_rungs
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
-from millstream.promoting import champion_before, prune_versions, publish_until_decided
+from millstream.promoting import (
+    Judge,
+    champion_before,
+    prune_versions,
+    publish_until_decided,
+)
+from millstream.recipe import round_seed
 from millstream.round_store import RoundFolder
+from millstream.rung_choice import choose_rung
+from millstream.rung_report import tell_rungs
 from millstream.seconds import Seconds
 from millstream.workers.beat import unhurried
 from millstream.workers.place import beat_of
 from registry import (
-    Artifact,
     ExportError,
-    LadderSettings,
-    LiteModel,
     LiteModelError,
     ModelVersion,
     Publication,
-    SkippedRung,
     Subject,
     export_float32,
-    ladder,
 )
 
 if TYPE_CHECKING:
-    from trainer import Evidence, Verdict
+    from trainer import Comparison, Evidence, Verdict
 
-__all__ = ["export_learner", "publish_round", "tell_champion"]
+__all__ = ["make_subject", "publish_round", "tell_champion"]
 
 log = logging.getLogger("millstream")
 
@@ -71,28 +74,56 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
     rows = Rows.load(folder.test_rows).sorted_by_identity()
     try:
         with seconds.part("export"), unhurried(beat_of(pipeline.config, 0)):
-            measured, skipped = measure_rungs(pipeline, rows)
+            measured, skipped = measure_rungs(
+                pipeline.config.compress,
+                make_subject(pipeline, folder),
+                rows.features(pipeline.schema),
+                lambda output: score_output(pipeline, rows, output),
+            )
     except (LiteModelError, ExportError, trainer.MetricError, trainer.ModelError) as error:
         reason = f"the export cannot be measured: {error}"
         log.warning("round %d has no version: %s", folder.number, reason)
         folder.write_published({"version": None, "promoted": False, "reason": reason})
         return
-    schema = schema_of(pipeline.schema, vocabularies_of(pipeline.schema, folder))
-
-    def judge(to_beat: ModelVersion | None) -> tuple[Publication, dict[str, Any]]:
-        champion = ask_champion(pipeline, to_beat, rows, schema)
-        evidence = make_evidence(pipeline, folder, rows, measured, champion)
-        chosen, verdict = choose(pipeline, measured, evidence)
-        told = tell_verdict(verdict, champion, len(rows))
-        noted = {**tell(chosen, measured[FLOAT32]), "skipped_rungs": skipped, **told}
-        return describe(pipeline, folder, chosen, verdict, noted), noted
-
+    judge = make_judge(pipeline, folder, rows, measured, skipped)
     outcome, version = publish_until_decided(pipeline, before, judge, seconds)
     pipeline.reach.answered()
     now = {name: getattr(version, name) for name in ("version", "run_id", "promoted", "reason")}
     folder.write_published(finite(outcome | now | {"seconds": seconds.read()}))
     tell_champion(pipeline)
     prune_versions(pipeline)
+
+
+def make_judge(
+    pipeline: Pipeline,
+    folder: RoundFolder,
+    rows: Rows,
+    measured: Mapping[str, Measured],
+    skipped: Mapping[str, str],
+) -> Judge:
+    """What chooses a rung and asks the gate, given the version to beat.
+
+    Args:
+        pipeline: the parts.
+        folder: the round's.
+        rows: its test rows, with codes for words.
+        measured: by rung, on these rows.
+        skipped: by rung why it could not be climbed.
+    """
+    schema = schema_of(pipeline.schema, vocabularies_of(pipeline.schema, folder))
+
+    def judge(to_beat: ModelVersion | None) -> tuple[Publication, dict[str, Any]]:
+        champion = ask_champion(pipeline, to_beat, rows, schema)
+        evidence = make_evidence(pipeline, folder, rows, measured, champion)
+        choice = choose_rung(pipeline.config.compress, pipeline.gate, measured, evidence)
+        verdict = pipeline.gate.decide(evidence(choice.chosen))
+        against = against_champion(pipeline, measured, evidence)
+        rungs = tell_rungs(measured, choice, skipped, against)
+        told = tell_verdict(verdict, champion, len(rows))
+        noted = {**tell(choice.chosen, measured[FLOAT32]), "rungs": rungs, **told}
+        return describe(pipeline, folder, choice.chosen, verdict, noted), noted
+
+    return judge
 
 
 def tell_champion(pipeline: Pipeline) -> None:
@@ -114,16 +145,29 @@ def tell(chosen: Measured, reference: Measured) -> dict[str, Any]:
     }
 
 
-def export_learner(pipeline: Pipeline) -> bytes:
-    """The learner's float32 export.
+def make_subject(pipeline: Pipeline, folder: RoundFolder) -> Subject:
+    """What the ladder starts from: the learner as it is, and what a round keeps for its rungs.
+
+    Args:
+        pipeline: the parts; the learner has the round's weights.
+        folder: the round's.
 
     Raises:
-        ExportError: it cannot be exported.
+        ExportError: the learner cannot be exported.
+        trainer.ModelError: the model file builds another model now.
     """
     import trainer
 
-    model = exportable(pipeline.config, pipeline.learner.model)
-    return export_float32(trainer.unsharded(model))
+    model = trainer.unsharded(exportable(pipeline.config, pipeline.learner.model))
+    plan = folder.plan()
+    schema = schema_of(pipeline.schema, vocabularies_of(pipeline.schema, folder))
+    return Subject(
+        export_float32(model),
+        model,
+        pipeline.learner.model.loss,
+        read_examples(folder, schema),
+        round_seed(plan.seed, plan.round),
+    )
 
 
 def tell_verdict(verdict: Verdict, champion: Champion, rows: int) -> dict[str, Any]:
@@ -137,39 +181,14 @@ def tell_verdict(verdict: Verdict, champion: Champion, rows: int) -> dict[str, A
     }
 
 
-def measure_rungs(pipeline: Pipeline, rows: Rows) -> tuple[dict[str, Measured], dict[str, str]]:
-    """Export the learner, climb the ladder, score each rung's bytes on the test rows.
-
-    Returns:
-        What was measured by rung, float32 always among them; why the others were skipped.
-    """
-    section = pipeline.config.compress
-    float32 = export_learner(pipeline)
-    rungs = ladder(
-        Subject(float32),
-        LadderSettings(rungs=section.rungs, sparsity=section.sparsity, timeout_s=section.timeout_s),
-    )
-    features = rows.features(pipeline.schema)
-    artifacts = [rung for rung in rungs if isinstance(rung, Artifact)]
-    outputs = {a.rung: LiteModel(a.tflite).predict(features) for a in artifacts}
-    measured = {}
-    for artifact in artifacts:
-        output = outputs[artifact.rung]
-        apart = np.abs(output - outputs[FLOAT32])
-        difference = float(np.max(apart, initial=0.0))
-        scores = score_output(pipeline, rows, output)
-        measured[artifact.rung] = Measured(artifact, float32, output, scores, difference)
-    return measured, {rung.rung: rung.reason for rung in rungs if isinstance(rung, SkippedRung)}
-
-
-def choose(
-    pipeline: Pipeline,
-    measured: Mapping[str, Measured],
-    evidence: Callable[[Measured], Evidence],
-) -> tuple[Measured, Verdict]:
-    """The first configured rung that is as good as float32, and whether it may be promoted."""
+def against_champion(
+    pipeline: Pipeline, measured: Mapping[str, Measured], evidence: Callable[[Measured], Evidence]
+) -> dict[str, Comparison]:
+    """Each rung against the champion row by row, to be seen; the gate judges the chosen one."""
     gate = pipeline.gate
-    wanted = [measured[r] for r in pipeline.config.compress.rungs if r in measured]
-    faithful = (m for m in wanted if gate.unfaithful(evidence(m)) is None)
-    chosen = next(faithful, measured[FLOAT32])
-    return chosen, gate.decide(evidence(chosen))
+    found = {}
+    for name, one in measured.items():
+        seen = evidence(one)
+        if seen.answers is not None and seen.answers.champion is not None:
+            found[name] = gate.test.compare(seen.answers, gate.metric, 0.0, seen.seed)
+    return {name: comparison for name, comparison in found.items() if comparison is not None}

@@ -7,20 +7,19 @@ import numpy as np
 from ingest import Rows
 from millstream.describe import WEIGHTS_TAG
 from millstream.errors import ReplayError
+from millstream.measuring import ladder_settings
 from millstream.pipeline import Pipeline
-from millstream.publish import export_learner
+from millstream.publish import make_subject
 from millstream.replay_outcome import ArtifactReplay
 from millstream.round_store import RoundStore
 from registry import (
     Artifact,
     ExportError,
-    LadderSettings,
     LiteModel,
     ModelRegistry,
     ModelVersion,
     Reference,
     SkippedRung,
-    Subject,
     ladder,
 )
 
@@ -95,11 +94,11 @@ def export_again(pipeline: Pipeline, version: ModelVersion, tolerance: float) ->
     if version.tags.get(CONFIG_TAG) not in (None, pipeline.config.fingerprint):
         note = "the configuration is another than then, perhaps [compress]"
     try:
-        float32 = export_learner(pipeline)
+        subject = make_subject(pipeline, pipeline.store.folder(version.round))
     except ExportError as error:
         return ArtifactReplay(what, version.rung, recorded, "", note=str(error))
-    settings = LadderSettings((version.rung,), section.sparsity, section.timeout_s)
-    rung = next(item for item in ladder(Subject(float32), settings) if item.rung == version.rung)
+    settings = ladder_settings(section, (version.rung,))
+    rung = next(item for item in ladder(subject, settings) if item.rung == version.rung)
     if isinstance(rung, SkippedRung):
         return ArtifactReplay(what, version.rung, recorded, "", note=rung.reason)
     if rung.sha256 == recorded:

@@ -19,6 +19,7 @@ __all__ = ["HEAVY", "RoundFolder"]
 HEAVY = (
     "weights.npz",
     "test.arrow",
+    "examples.arrow",
     "vocabulary.json",
     "statistics.json",
     "history.json",
@@ -41,6 +42,7 @@ class RoundFolder:
         self.path = path
         self.weights = path / "weights.npz"
         self.test_rows = path / "test.arrow"
+        self.examples = path / "examples.arrow"  # where some rung learns from rows
         self._known: tuple[Marker, Plan] | None = None  # of a round that happened
 
     @property

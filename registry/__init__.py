@@ -32,11 +32,11 @@ from registry.errors import (
     StoreUnavailable,
     VersionNotFound,
 )
-from registry.export import export_float32
+from registry.export import export_float32, named_inputs
 from registry.flatbuffer import Weight, op_names, tensor_dtypes, weights
+from registry.journal import Promotion
 from registry.keras_file import KerasFile, make_keras_file
 from registry.lineage import KafkaData, KafkaRange
-from registry.journal import Promotion
 from registry.litert import LiteModel
 from registry.mlflow_registry import ModelRegistry
 from registry.prune import Pruning
@@ -85,6 +85,7 @@ __all__ = [
     "ladder",
     "make_keras_file",
     "metric_name",
+    "named_inputs",
     "op_names",
     "tensor_dtypes",
     "weights",

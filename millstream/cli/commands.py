@@ -6,6 +6,7 @@ import typer
 
 from millstream.cli import (
     champion,
+    compress,
     dead_letters,
     demo,
     doctor,
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command("rollback")(champion.rollback)
     app.command("journal")(champion.journal)
     app.command("prune")(versions.prune)
+    app.command("compress")(compress.compress)
     app.command("replay")(replay.replay)
     app.add_typer(dead_letters.app, name="dead-letters")
     app.command("preview")(preview.preview)

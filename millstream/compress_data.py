@@ -1,0 +1,146 @@
+"""A file of encoded rows for the ladder: some to learn from, some to judge by."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from millstream.errors import ConfigError
+from registry import Examples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Data", "read_data"]
+
+READERS = (".csv", ".npz", ".parquet")
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Rows for the ladder.
+
+    Attributes:
+        examples: that rungs calibrate by and fine-tune on.
+        test: that they are judged by; no row is in both.
+    """
+
+    examples: Examples
+    test: Examples
+
+
+def read_data(path: Path, inputs: Mapping[str, Any], label: str, test_share: float) -> Data:
+    """Read a CSV, Parquet or NumPy (`.npz`) file of rows, encoded as the model takes them.
+
+    Args:
+        path: the file; a column or an array by the name of each input, and one for the label. Where
+            the model has a single input and a `.npz` an array `x`, that is it.
+        inputs: name -> the model's symbolic input: its dtype, and its shape behind the batch axis.
+        label: name of the label.
+        test_share: of the rows, chosen by a hash of their place.
+
+    Raises:
+        ConfigError: the file cannot be read, lacks a column, or a column holds something else.
+    """
+    columns = read_columns(path)
+    if len(inputs) == 1 and not columns.keys() & inputs.keys() and "x" in columns:
+        columns[next(iter(inputs))] = columns.pop("x")
+    missing = [name for name in (*inputs, label) if name not in columns]
+    if missing:
+        raise ConfigError(
+            f"{path.name}: expected columns {[*inputs, label]}, got {sorted(columns)}; there is no"
+            f" {', '.join(missing)} (name the label's with --label)"
+        )
+    features = {name: fit(path, name, columns[name], inputs[name]) for name in inputs}
+    labels = numbers(path, label, columns[label])
+    lengths = {name: len(column) for name, column in {**features, label: labels}.items()}
+    if len(set(lengths.values())) != 1 or min(lengths.values()) < 2:
+        raise ConfigError(f"{path.name}: expected columns of one length, 2 or more, got {lengths}")
+    whole = Examples(features, labels)
+    is_test = places_of_test(len(labels), test_share)
+    return Data(whole.take(np.flatnonzero(~is_test)), whole.take(np.flatnonzero(is_test)))
+
+
+def read_columns(path: Path) -> dict[str, NDArray[Any]]:
+    """All columns of a file.
+
+    Raises:
+        ConfigError: there is none of that name, or it is of another kind.
+    """
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        if path.suffix in READERS:
+            return dict(read_table(path))
+    except Exception as error:
+        raise ConfigError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+    raise ConfigError(f"{path}: expected a file that ends in {', '.join(READERS)}")
+
+
+def read_table(path: Path) -> dict[str, NDArray[Any]]:
+    """The columns of a CSV or Parquet file; a column of lists becomes `[rows, k]`."""
+    from pyarrow import csv, parquet
+
+    table = csv.read_csv(path) if path.suffix == ".csv" else parquet.read_table(path)
+    found = {}
+    for name in table.column_names:
+        column = table[name].to_numpy()
+        if column.dtype == object and len(column) and isinstance(column[0], np.ndarray):
+            column = np.stack(column.tolist())
+        found[name] = column
+    return found
+
+
+def fit(path: Path, name: str, column: NDArray[Any], tensor: Any) -> NDArray[Any]:
+    """A column in the dtype and shape of an input.
+
+    Raises:
+        ConfigError: it is no number, or of another shape.
+    """
+    given = numbers(path, name, column)
+    wanted = tuple(tensor.shape[1:])
+    shape = given.shape[1:]
+    if shape != wanted and int(np.prod(shape)) == int(np.prod([n or 0 for n in wanted])):
+        given = given.reshape(len(given), *wanted)
+        shape = wanted
+    fits = len(shape) == len(wanted) and all(
+        want in (None, got) for want, got in zip(wanted, shape, strict=True)
+    )
+    if not fits:
+        raise ConfigError(f'{path.name}: column "{name}": expected rows of {wanted}, got {shape}')
+    return given.astype(tensor.dtype)
+
+
+def numbers(path: Path, name: str, column: NDArray[Any]) -> NDArray[Any]:
+    """A column of numbers, all of them there.
+
+    Raises:
+        ConfigError: it holds something else.
+    """
+    if column.dtype.kind not in "iufb":
+        raise ConfigError(
+            f'{path.name}: column "{name}": expected numbers, encoded as the model takes them, got'
+            f" {column.flat[0]!r:.60}"
+        )
+    if column.dtype.kind == "f" and not np.isfinite(column).all():
+        row = int(np.argmin(np.isfinite(column).reshape(len(column), -1).all(axis=1)))
+        raise ConfigError(
+            f'{path.name}: column "{name}", row {row}: expected a finite number, got'
+            f" {column[row]!r:.60}"
+        )
+    return column
+
+
+def places_of_test(rows: int, share: float) -> NDArray[np.bool_]:
+    """Which rows are judged by: the same ones each time, and at least one of each kind."""
+    hashes = np.array([zlib.crc32(b"%d" % row) for row in range(rows)], np.uint32)
+    count = min(max(1, round(share * rows)), rows - 1)
+    chosen = np.zeros(rows, np.bool_)
+    chosen[np.argsort(hashes, kind="stable")[:count]] = True
+    return chosen

@@ -1,0 +1,269 @@
+"""The ladder for a `.keras` file and a file of rows: no service, no Kafka, no MLflow."""
+
+from __future__ import annotations
+
+import gzip
+import runpy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import ValidationError
+
+from millstream.compress_data import Data, read_data
+from millstream.config_compress import CompressConfig, RungName
+from millstream.durable import make_folder, write_bytes
+from millstream.errors import ConfigError, UsageError
+from millstream.measured import FLOAT32, Measured
+from millstream.measuring import measure_rungs
+from millstream.pareto import draw_pareto
+from millstream.rung_choice import choose_rung
+from millstream.rung_report import tell_rungs, write_rungs
+from registry import Subject, export_float32, named_inputs
+
+if TYPE_CHECKING:
+    import keras
+
+    import trainer
+
+__all__ = ["Compressed", "FileOptions", "compress_file", "guess_task", "make_section"]
+
+USUAL = {
+    "rungs": [name for name in get_args(RungName) if name != FLOAT32],
+    "fine_tune_epochs": 10,
+    "sparsity": 0.5,
+}
+LOSSES = {
+    "binary": ("binary_crossentropy", "binarycrossentropy", "binary_focal_crossentropy"),
+    "multiclass": (
+        "sparse_categorical_crossentropy",
+        "sparsecategoricalcrossentropy",
+        "categorical_crossentropy",
+        "categoricalcrossentropy",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What to compress, and how.
+
+    Attributes:
+        model: the `.keras` file.
+        data: CSV, Parquet or `.npz`; see `millstream.compress_data`.
+        label: name of the label's column.
+        task: "binary", "multiclass" or "regression"; None: as the model's loss or its last layer
+            says.
+        metric: that decides; None: the usual one of the task.
+        code: a Python file that registers the model's own layers; it is run.
+        test_share: of the rows, that judge.
+        seed: of whatever a rung draws.
+    """
+
+    model: Path
+    data: Path
+    label: str = "label"
+    task: trainer.Task | None = None
+    metric: str | None = None
+    code: Path | None = None
+    test_share: float = 0.3
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Compressed:
+    """What became of it.
+
+    Attributes:
+        chosen: the rung to use.
+        rungs: entries of `millstream.rung_report.tell_rungs`.
+        metric: that decided.
+        test_rows: how many rows judged.
+    """
+
+    chosen: Measured
+    rungs: list[dict[str, Any]]
+    metric: str
+    test_rows: int
+
+
+def compress_file(options: FileOptions, section: CompressConfig, out: Path) -> Compressed:
+    """Climb the ladder and write `model.tflite`, `model.tflite.gz`, `rungs.json`, `pareto.png`.
+
+    Args:
+        options: what.
+        section: which rungs, and what may be lost.
+        out: the folder; made if it is not there.
+
+    Raises:
+        ConfigError: a file cannot be used.
+        registry.ExportError: the model cannot be exported.
+        trainer.MetricError: labels or predictions do not fit the task.
+    """
+    import trainer
+
+    model = load_model(options.model, options.code)
+    task = options.task or guess_task(model)
+    metric = metric_of(task, options.metric)
+    data = read_data(options.data, named_inputs(model), options.label, options.test_share)
+    subject = Subject(
+        export_float32(model), model, loss_of(model, task), data.examples, options.seed
+    )
+    test = data.test
+    measured, skipped = measure_rungs(
+        section,
+        subject,
+        test.features,
+        lambda output: trainer.score(task, test.labels, output, test.weights),
+    )
+    gate = trainer.ScoreGate(
+        metric=metric,
+        max_loss=section.max_loss,
+        max_output_difference=section.max_output_difference,
+        min_rows=1,
+        compare="paired",
+    )
+    choice = choose_rung(section, gate, measured, evidence_of(task, data, measured))
+    rungs = tell_rungs(measured, choice, skipped, {})
+    found = Compressed(choice.chosen, rungs, metric, len(test))
+    write(found, section, out)
+    return found
+
+
+def evidence_of(task: trainer.Task, data: Data, measured: dict[str, Measured]) -> Any:
+    """From a rung to what decides on it."""
+    import trainer
+
+    float32, test = measured[FLOAT32], data.test
+
+    def of(one: Measured) -> trainer.Evidence:
+        answers = trainer.Answers(
+            task, test.labels, one.output, float32=float32.output, weights=test.weights
+        )
+        return trainer.Evidence(
+            one.scores, float32.scores, None, one.difference, len(test), answers=answers
+        )
+
+    return of
+
+
+def write(found: Compressed, section: CompressConfig, out: Path) -> None:
+    """Write the chosen bytes and what is told of all."""
+    import trainer
+
+    make_folder(out)
+    tflite = found.chosen.artifact.tflite
+    write_bytes(out / "model.tflite", tflite)
+    write_bytes(out / "model.tflite.gz", gzip.compress(tflite, 9, mtime=0))
+    write_rungs(out / "rungs.json", section.objective, found.metric, found.rungs)
+    draw_pareto(
+        found.rungs,
+        found.metric,
+        out / "pareto.png",
+        higher_is_better=trainer.higher_is_better(found.metric),
+    )
+
+
+def load_model(path: Path, code: Path | None) -> keras.Model:
+    """Read a model, without its optimizer; no code in the file is run.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    import keras
+
+    import trainer  # noqa: F401 - registers its layers
+
+    if code is not None:
+        run_code(code)
+    try:
+        return keras.saving.load_model(path, compile=True, safe_mode=True)
+    except Exception as error:
+        raise ConfigError(
+            f"{path}: cannot be read as a Keras model: {str(error).splitlines()[0][:300]}; layers"
+            " of your own are found with --code FILE.py, which registers them"
+        ) from error
+
+
+def make_section(settings: Sequence[str]) -> CompressConfig:
+    """The settings of the ladder, as a configuration file's, from texts of the form `key=value`.
+
+    Without any, all rungs are tried, and those that must train do.
+
+    Raises:
+        UsageError: a key is not known, or its value is out of range.
+    """
+    given: dict[str, Any] = dict(USUAL)
+    for text in settings:
+        key, sign, value = text.partition("=")
+        if not sign:
+            raise UsageError(f"--set: expected key=value, got {text}")
+        name = key.strip()
+        given[name] = value.split(",") if name == "rungs" else value.strip()
+    try:
+        return CompressConfig.model_validate(given, strict=False)
+    except ValidationError as error:
+        told = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}".lstrip(": ") for e in error.errors()]
+        raise UsageError("\n".join(f"--set {line}" for line in told)) from error
+
+
+def metric_of(task: trainer.Task, name: str | None) -> str:
+    """The metric that decides.
+
+    Raises:
+        UsageError: the task has no such metric.
+    """
+    import trainer
+
+    known = trainer.METRICS[task]
+    if name is not None and name not in known:
+        raise UsageError(
+            f"--metric: the model does {task}; expected one of {', '.join(known)}, got {name}"
+        )
+    return name or known[0]
+
+
+def run_code(path: Path) -> None:
+    """Run a file of the user's that registers layers.
+
+    Raises:
+        ConfigError: it fails.
+    """
+    try:
+        runpy.run_path(str(path), run_name="millstream_layers")
+    except Exception as error:
+        raise ConfigError(f"{path}: {type(error).__name__}: {error}") from error
+
+
+def guess_task(model: keras.Model) -> trainer.Task:
+    """The task that the model's loss names, or else its last layer.
+
+    Raises:
+        ConfigError: neither says.
+    """
+    loss = getattr(model, "loss", None)
+    name = loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__)
+    for task, names in LOSSES.items():
+        if str(name).lower() in names:
+            return task  # type: ignore[return-value]
+    if loss is not None:
+        return "regression"
+    activation = getattr(getattr(model.layers[-1], "activation", None), "__name__", "")
+    known = {"sigmoid": "binary", "softmax": "multiclass", "linear": "regression"}
+    if activation not in known:
+        raise ConfigError(
+            f'model "{model.name}": expected a loss or a last layer that says what it predicts;'
+            " name it with --task binary, multiclass or regression"
+        )
+    return known[activation]  # type: ignore[return-value]
+
+
+def loss_of(model: keras.Model, task: trainer.Task) -> Any:
+    """The model's loss, or the usual one of the task."""
+    usual = {
+        "binary": "binary_crossentropy",
+        "multiclass": "sparse_categorical_crossentropy",
+        "regression": "mean_squared_error",
+    }
+    return getattr(model, "loss", None) or usual[task]

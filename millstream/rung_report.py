@@ -1,0 +1,113 @@
+"""What is told of all rungs of a version: a report, a picture, and a few numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from millstream.durable import write_bytes
+from millstream.measured import FLOAT32, Measured
+from millstream.pareto import draw_pareto
+from millstream.pipeline import Pipeline
+from millstream.plain import finite
+from millstream.round_folder import RoundFolder
+from millstream.rung_choice import RungChoice
+
+if TYPE_CHECKING:
+    import trainer
+
+__all__ = ["cost_tags", "rung_files", "tell_rungs", "write_rungs"]
+
+FORMAT = "millstream.rungs/1"
+LATENCY_TAG = "millstream.latency_ms"
+MEMORY_TAG = "millstream.memory_bytes"
+KEPT_TAG = "millstream.kept_float"
+
+
+def tell_rungs(
+    measured: Mapping[str, Measured],
+    choice: RungChoice,
+    skipped: Mapping[str, str],
+    champion: Mapping[str, trainer.Comparison],
+) -> list[dict[str, Any]]:
+    """One plain entry for each rung, those that were skipped last.
+
+    Args:
+        measured: by rung.
+        choice: what became of them.
+        skipped: by rung why it could not be climbed.
+        champion: by rung the paired comparison with the champion, where there is one.
+    """
+    entries = [
+        tell_rung(one, choice, champion.get(name), measured[FLOAT32])
+        for name, one in measured.items()
+    ]
+    return entries + [{"rung": name, "skipped": reason} for name, reason in skipped.items()]
+
+
+def tell_rung(
+    one: Measured,
+    choice: RungChoice,
+    champion: trainer.Comparison | None,
+    reference: Measured,
+) -> dict[str, Any]:
+    """A rung as plain data."""
+    rung, cost = one.artifact.rung, one.cost
+    against = choice.comparisons.get(rung)
+    told = {
+        "rung": rung,
+        "bytes": cost.bytes,
+        "gzip_bytes": cost.gzip_bytes,
+        "bytes_ratio": cost.bytes / reference.cost.bytes,
+        "gzip_ratio": cost.gzip_bytes / reference.cost.gzip_bytes,
+        "latency_ms": {str(batch): ms for batch, ms in cost.latency_ms.items()},
+        "memory_bytes": cost.memory_bytes,
+        "scores": one.scores,
+        "output_difference": one.difference,
+        "kept_float": list(one.kept_float),
+        "against_float32": None if against is None else against.to_json(),
+        "against_champion": None if champion is None else champion.to_json(),
+        "refused": choice.refused.get(rung),
+        "chosen": one is choice.chosen,
+        "notes": list(one.artifact.notes),
+    }
+    plain: dict[str, Any] = finite(told)
+    return plain
+
+
+def write_rungs(path: Path, objective: str, metric: str, rungs: list[dict[str, Any]]) -> Path:
+    """Write the report as JSON; returns its path."""
+    report = {"format": FORMAT, "objective": objective, "metric": metric, "rungs": rungs}
+    write_bytes(path, json.dumps(report, indent=1, allow_nan=False).encode())
+    return path
+
+
+def rung_files(
+    pipeline: Pipeline, folder: RoundFolder, rungs: list[dict[str, Any]]
+) -> dict[str, Path]:
+    """The report and the picture of a version's rungs, by their names among its artifacts."""
+    import trainer
+
+    config = pipeline.config
+    objective, metric = config.compress.objective, config.metric
+    higher = trainer.higher_is_better(metric)
+    picture = folder.path / "pareto.png"
+    return {
+        "rungs.json": write_rungs(folder.path / "rungs.json", objective, metric, rungs),
+        "pareto.png": draw_pareto(rungs, metric, picture, higher_is_better=higher),
+    }
+
+
+def cost_tags(chosen: Measured) -> dict[str, str]:
+    """What the version that ships costs, as tags; what was not measured has none."""
+    latency, memory = chosen.cost.latency_ms, chosen.cost.memory_bytes
+    tags = {f"{LATENCY_TAG}.{batch}": f"{ms:.4g}" for batch, ms in latency.items()}
+    if 1 in latency:
+        tags[LATENCY_TAG] = f"{latency[1]:.4g}"
+    if memory is not None:
+        tags[MEMORY_TAG] = str(memory)
+    if chosen.kept_float:
+        tags[KEPT_TAG] = json.dumps(chosen.kept_float)
+    return tags

@@ -1,0 +1,122 @@
+"""The process in which models are timed and weighed: it has no TensorFlow and nothing else to do.
+
+Started with a folder (`0.tflite`, `1.tflite`, ..., `rows.npz`), how many calls to time, and batch
+sizes. Prints one JSON list: for each model `latency_ms` by batch size and `memory_bytes`; of a
+model that does not run there is neither.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+STATUS = Path("/proc/self/status")  # of Linux; elsewhere memory is not measured
+WARM_UP = 3
+LONGEST_S = 0.3  # of timed calls for a model and a batch size
+
+
+class Runner:
+    """A model that is ready to run one batch again and again."""
+
+    def __init__(self, tflite: bytes, rows: dict[str, Any], batch: int) -> None:
+        self.interpreter = Interpreter(model_content=tflite, num_threads=1)
+        signature = next(iter(self.interpreter.get_signature_list()))
+        given = self.interpreter.get_signature_runner(signature).get_input_details()
+        for entry in given.values():
+            shape = (batch, *(int(size) for size in entry["shape_signature"][1:]))
+            self.interpreter.resize_tensor_input(entry["index"], shape)
+        self.interpreter.allocate_tensors()
+        for name, entry in given.items():
+            shape = (batch, *(int(size) for size in entry["shape_signature"][1:]))
+            column = np.resize(rows[name][:batch].astype(entry["dtype"]), shape)
+            self.interpreter.set_tensor(entry["index"], np.ascontiguousarray(column))
+
+    def call(self) -> float:
+        """Milliseconds of one call."""
+        begun = time.perf_counter_ns()
+        self.interpreter.invoke()
+        return (time.perf_counter_ns() - begun) / 1e6
+
+
+def make_runner(tflite: bytes, rows: dict[str, Any], batch: int) -> Runner | None:
+    """A runner after its first calls; None where the model does not run."""
+    try:
+        runner = Runner(tflite, rows, batch)
+        for _ in range(WARM_UP):
+            runner.call()
+    except (ValueError, RuntimeError, KeyError):
+        return None
+    return runner
+
+
+def latencies(
+    models: list[bytes], rows: dict[str, Any], batch: int, calls: int
+) -> list[float | None]:
+    """The median of each model, all models by turns."""
+    runners = [make_runner(tflite, rows, batch) for tflite in models]
+    taken: list[list[float]] = [[] for _ in models]
+    for _ in range(calls):
+        for runner, times in zip(runners, taken, strict=True):
+            if runner is not None and sum(times) < LONGEST_S * 1000:
+                times.append(runner.call())
+    return [statistics.median(times) if times else None for times in taken]
+
+
+def memory_bytes(tflite: bytes, rows: dict[str, Any], batch: int) -> int | None:
+    """By how much a process grows that runs the model; each is weighed in a fork of its own."""
+    if not STATUS.exists():
+        return None
+    source, target = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(source)
+        before = private_bytes()
+        runner = make_runner(tflite, rows, batch)
+        grown = max(private_bytes() - before, 0)
+        os.write(target, str(grown if runner is not None else -1).encode())
+        os._exit(0)
+    os.close(target)
+    with os.fdopen(source, "rb") as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return int(said) if said and int(said) >= 0 else None
+
+
+def private_bytes() -> int:
+    """Memory of this process that is in no file; that of its code is."""
+    lines = STATUS.read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("RssAnon:"))
+    return int(line.split()[1]) * 1024
+
+
+def main() -> None:
+    """Measure what the folder holds."""
+    folder, calls, *batches = sys.argv[1:]
+    files = sorted(Path(folder).glob("*.tflite"), key=lambda file: int(file.stem))
+    models = [file.read_bytes() for file in files]
+    with np.load(Path(folder) / "rows.npz") as stored:
+        rows = {name: stored[name] for name in stored.files}
+    for tflite in models[:1]:  # so that LiteRT's own code is in memory, and is not weighed
+        make_runner(tflite, rows, 1)
+    weighed = [memory_bytes(tflite, rows, max(map(int, batches))) for tflite in models]
+    found = {batch: latencies(models, rows, int(batch), int(calls)) for batch in batches}
+    told = [
+        {
+            "latency_ms": {batch: ms for batch in batches if (ms := found[batch][i]) is not None},
+            "memory_bytes": weighed[i],
+        }
+        for i in range(len(models))
+    ]
+    sys.stdout.write(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
