@@ -24,7 +24,12 @@ log = logging.getLogger("millstream")
 
 def rounds_that_wait(store: RoundStore) -> list[RoundFolder]:
     """The rounds that happened and are not published, oldest first."""
-    return [folder for folder in store.complete() if not folder.is_published]
+    return still_waiting(store.complete())
+
+
+def still_waiting(rounds: list[RoundFolder]) -> list[RoundFolder]:
+    """Those of some rounds that are not published."""
+    return [folder for folder in rounds if not folder.is_published]
 
 
 def deliver(pipeline: Pipeline, most: int | None = None) -> None:
@@ -46,8 +51,8 @@ def deliver(pipeline: Pipeline, most: int | None = None) -> None:
         if len(waiting) > 1:
             latest = waiting[-1]
             trainer.load(pipeline.learner.model, latest.weights)
-    give_up(pipeline, rounds_that_wait(pipeline.store))
-    waiting = rounds_that_wait(pipeline.store)
+    give_up(pipeline, still_waiting(waiting))
+    waiting = still_waiting(waiting)
     if not waiting:
         track_rounds(pipeline)
     pipeline.board.update(waiting=len(waiting), waiting_why=pipeline.reach.why if waiting else "")

@@ -53,12 +53,8 @@ class Reach:
         if reason in self._told:
             return
         self._told.add(reason)
-        if isinstance(error, StoreUnavailable):
-            log.warning("%s; training goes on, rounds wait to be published", self._why)
-        else:
-            log.error(
-                "%s; training goes on, rounds wait to be published until this is mended", self._why
-            )
+        level = logging.WARNING if isinstance(error, StoreUnavailable) else logging.ERROR
+        log.log(level, "%s; training goes on, and rounds wait until MLflow takes them", self._why)
 
     def answered(self) -> None:
         """MLflow did what it was asked for."""

@@ -108,6 +108,6 @@ def check(project: Project, server: MlflowServer, finished: Finished) -> None:
     compared = [outcome["champion_version"] for outcome in outcomes]
     assert compared[0] is None
     assert compared == sorted(compared, key=lambda number: number or 0)
-    assert finished.output.count("training goes on, rounds wait to be published") <= 4
+    assert finished.output.count("training goes on, and rounds wait until MLflow takes them") <= 4
     assert "has waited and is published: version 1" in finished.output
     assert live(project).waiting == 0
