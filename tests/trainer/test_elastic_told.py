@@ -9,11 +9,13 @@ from trainer import (
     ModelError,
     RefusedError,
     SettingsError,
+    StepFailed,
     TrainingError,
     run_workers,
 )
 from trainer.elastic.agreement import Agreement
 from trainer.elastic.faults import is_own
+from trainer.fit.fitting import misfit
 
 
 @pytest.mark.parametrize("kind", [CallbackError, ModelError, SettingsError, TrainingError])
@@ -51,3 +53,15 @@ def test_a_failed_step_is_told_from_a_lost_peer() -> None:
         errors.UnavailableError(None, None, "Connection reset by peer"),
     ):
         assert not is_own(unclear)
+
+
+def test_what_a_step_could_not_do_is_told_without_the_places_in_its_graph() -> None:
+    message = (
+        "Graph execution error:\n\nDetected at node m/embedding/GatherV2 defined at (most recent"
+        ' call last):\n  File "model.py", line 6, in <module>\n\n  File "layer.py", line 1, in call'
+        "\n\nindices[0,0] = 99 is not in [0, 3)\n\t [[{{node m/embedding/GatherV2}}]] [Op:step]"
+    )
+    told = misfit(tf.errors.InvalidArgumentError(None, None, message), StepFailed)
+    assert isinstance(told, StepFailed)
+    assert told.got == "InvalidArgumentError: indices[0,0] = 99 is not in [0, 3)"
+    assert misfit(ValueError(message)).got.startswith("ValueError: Graph execution error")

@@ -1,9 +1,11 @@
 """What every way of training a round shares: early stopping, errors told to people, the report."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import keras
+import tensorflow as tf
 
 from trainer.errors import StepFailed, TrainerError, TrainingAborted, TrainingError
 from trainer.fit.assignment import Assignment
@@ -11,6 +13,9 @@ from trainer.fit.report import TrainReport
 from trainer.fit.settings import TrainSettings
 from trainer.fit.timing import PartClock
 from trainer.fit.watch import Diverged, Watch
+
+# Of a stack, of the node that failed; but not "(0) INVALID_ARGUMENT: ..." of several errors.
+_PLACES = re.compile(r"\s(?!\s*\(\d+\))|Graph execution error|Detected at node|Stack trace for")
 
 
 def early_stopping(settings: TrainSettings) -> keras.callbacks.EarlyStopping:
@@ -44,9 +49,16 @@ def misfit(
     return kind(
         "model.fit",
         expected="a model that fits the data",
-        got=f"{type(error).__name__}: {error}",
+        got=f"{type(error).__name__}: {_said(error)}",
         mend="compare its output, loss and inputs with the schema",
     )
+
+
+def _said(error: BaseException) -> str:
+    """What an error says, without the places in a graph, which TensorFlow tells before it."""
+    lines = str(error).splitlines() if isinstance(error, tf.errors.OpError) else []
+    told = [line for line in lines if line and not _PLACES.match(line)]
+    return "\n".join(told) or str(error)
 
 
 def make_report(
