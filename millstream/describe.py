@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ingest import Rows
+from millstream.card import make_card
+from millstream.card_facts import gather_facts
 from millstream.curve import draw_curve
-from millstream.example import raw_columns
-from millstream.gate_report import gate_metrics, gate_tags, gate_text
+from millstream.gate_report import gate_metrics, gate_tags
 from millstream.growing import schema_of, tags_of, vocabularies_of
+from millstream.lineage import records_of
 from millstream.measured import Measured
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.round_store import RoundFolder
-from registry import Publication
+from millstream.rung_report import cost_tags, rung_files
+from registry import KerasFile, Publication
 
 if TYPE_CHECKING:
     from trainer import Verdict
 
 __all__ = ["PARENT_TAG", "WEIGHTS_TAG", "describe"]
 
+KERAS_TAG = "millstream.keras_sha256"
+KERAS_CLASSES_TAG = "millstream.keras_classes"
 PARENT_TAG = "millstream.parent_version"
 WEIGHTS_TAG = "millstream.weights"
 TOPIC_CHARS = 200  # MLflow takes 250 characters of a tag's name
@@ -37,35 +42,50 @@ def describe(
 ) -> Publication:
     """What the registry is told of the version: scores, lineage, files."""
     train = pipeline.config.train
-    rows = Rows.load(folder.test_rows)
+    rows = Rows.load(folder.test_rows).sorted_by_identity()
     vocabularies = vocabularies_of(pipeline.schema, folder)
     schema = schema_of(pipeline.schema, vocabularies)
-    reason = "; ".join(part for part in (verdict.reason, outcome["champion_note"]) if part)
+    facts = gather_facts(pipeline, folder, schema, rows, chosen, verdict, outcome)
+    metrics = make_metrics(folder, chosen) | gate_metrics(verdict.numbers)
     return Publication(
         round=folder.number,
         artifact=chosen.artifact,
         float32=chosen.float32,
-        schema=schema.to_json() | {"task": train.task, "metric": pipeline.config.metric},
-        metrics=finite(make_metrics(folder, chosen) | gate_metrics(verdict.numbers)),
+        schema=facts.schema,
+        metrics=finite(metrics | interval_metrics(facts.intervals)),
         params={k: str(v) for k, v in train.model_dump(mode="json").items() if v is not None},
         tags={
             **make_tags(folder, outcome),
             **gate_tags(verdict.numbers, TAG_CHARS),
             **tags_of(vocabularies),
+            **keras_tags(facts.keras),
+            **cost_tags(chosen),
             "millstream.config": pipeline.config.fingerprint,
         },
-        example=raw_columns(rows.take(np.arange(min(3, len(rows)))), schema),
+        example=facts.example,
         promote=verdict.promote,
-        reason=reason,
-        description=gate_text(reason, verdict.numbers, outcome["champion_version"]),
-        files={
-            "plan.json": folder.path / "plan.json",
-            "report.json": folder.path / "report.json",
-            "prequential.png": draw_curve(pipeline.store, folder.path / "prequential.png"),
-        },
+        reason=facts.reason,
+        description=facts.gate,
+        files=make_files(pipeline, folder, outcome["rungs"]),
+        card=make_card(folder, pipeline.store.folder(0).plan().end, facts),
+        keras=facts.keras,
+        records=records_of(folder, schema),
         lineage=pipeline.store.folder(0).report()["lineage"],
         compared_with=outcome["champion_version"],
     )
+
+
+def make_files(
+    pipeline: Pipeline, folder: RoundFolder, rungs: list[dict[str, Any]]
+) -> dict[str, Path]:
+    """Further artifacts of the version, by their names among them."""
+    path = folder.path
+    return {
+        "plan.json": path / "plan.json",
+        "report.json": path / "report.json",
+        "prequential.png": draw_curve(pipeline.store, path / "prequential.png"),
+        **rung_files(pipeline, folder, rungs),
+    }
 
 
 def make_metrics(folder: RoundFolder, chosen: Measured) -> dict[str, float]:
@@ -116,3 +136,21 @@ def make_tags(folder: RoundFolder, outcome: dict[str, Any]) -> dict[str, str]:
             "millstream.float32_bytes": str(outcome["float32_bytes"]),
         }
     )
+
+
+def interval_metrics(intervals: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    """The bounds as metrics beside the scores."""
+    sides = (("low", 0), ("high", 1))
+    return {
+        f"test_{name}_{side}": bounds[place]
+        for name, bounds in intervals.items()
+        for side, place in sides
+    }
+
+
+def keras_tags(keras: KerasFile | None) -> dict[str, str]:
+    """The digest of the `.keras` file, and what it needs to be loaded."""
+    if keras is None:
+        return {}
+    needs = {KERAS_CLASSES_TAG: ", ".join(keras.classes)[:TAG_CHARS]} if keras.classes else {}
+    return {KERAS_TAG: keras.sha256, **needs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import signal
 import subprocess
@@ -96,6 +97,57 @@ def test_tags_tell_which_records_made_a_version(finished: Project, registry: Mod
             tag = f"millstream.offsets.{part.topic}.{part.partition}"
             assert version.tags[tag] == f"{part.start}-{part.end}"
         assert version.tags["millstream.recipe"] == plan.recipe
+
+
+def test_a_run_shows_the_records_as_its_input(
+    finished: Project, registry: ModelRegistry, kafka
+) -> None:
+    import mlflow.data
+
+    client = MlflowClient(f"sqlite:///{finished.state_dir / 'mlflow.db'}")
+    for version in registry.versions():
+        folder = RoundStore(finished.state_dir / "rounds").folder(version.round)
+        (given,) = client.get_run(version.run_id).inputs.dataset_inputs
+        source = mlflow.data.get_source(given)
+        assert source.to_dict()["topics"] == {
+            finished.topic: {
+                str(part.partition): [[part.start, part.end]] for part in folder.plan().ranges
+            }
+        }
+        assert source.data.cluster_id == kafka.cluster_id
+        assert source.data.last_ms == folder.report()["last_timestamp"]
+        assert json.loads(given.dataset.profile)["num_rows"] == folder.report()["counts"]["seen"]
+    read = source.load(kafka.bootstrap_servers).read_all()
+    assert len(read) == folder.report()["counts"]["seen"]
+
+
+def test_a_version_has_a_card_and_a_model_for_keras(
+    finished: Project, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    import keras
+
+    version, out = registry.versions()[-1], tmp_path / "out"
+    registry.pull(f"{finished.topic}/{version.version}", out)
+    assert not list(out.rglob("*.keras"))
+    card = (out / "README.md").read_text()
+    score, low, high = (version.metrics[f"test_auc{end}"] for end in ("", "_low", "_high"))
+    assert low < score < high
+    assert f"| auc | {score:.4f} | {low:.4f} to {high:.4f} |" in card
+    client = MlflowClient(f"sqlite:///{finished.state_dir / 'mlflow.db'}")
+    path, packed = (
+        Path(client.download_artifacts(version.run_id, name, str(tmp_path)))
+        for name in ("keras/model.keras", "float32/model.tflite.gz")
+    )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert digest == version.tags["millstream.keras_sha256"]
+    assert digest in card
+    folder = RoundStore(finished.state_dir / "rounds").folder(version.round)
+    columns = Rows.load(folder.test_rows).columns
+    features = {name: np.asarray(columns[name])[:, None] for name in ("a", "b", "kind")}
+    model = keras.saving.load_model(path)
+    assert not model.compiled
+    expected = LiteModel(gzip.decompress(packed.read_bytes())).predict(features)
+    np.testing.assert_allclose(model.predict(features, verbose=0)[:, 0], expected, atol=1e-5)
 
 
 def test_each_version_tells_how_it_was_compared(finished: Project, registry: ModelRegistry) -> None:
