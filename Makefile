@@ -5,12 +5,13 @@ TORCH_PYTHON ?= /usr/bin/python3
 STAMP := $(VENV)/.installed
 PEERS := .bench/.installed
 TFIO_AUDIO := .bench/.tfio-audio
+SLIM := .bench/slim
 TFIO_TESTS := $(wildcard tests/ingest/test_augment_audio_*.py)
 ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt atheris
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
+.PHONY: help install demo test test-slim test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +53,13 @@ test-bad-million: $(STAMP)  ## a million bad records in a row: counts, letters, 
 test-workers: $(STAMP)  ## several workers, more of them and more models than make test has (some minutes)
 	MILLSTREAM_ALL_WORKERS=1 $(VENV)/bin/python -m pytest -s tests/trainer/test_elastic_workers.py \
 		tests/trainer/test_elastic_mirrored.py $(ARGS)
+
+test-slim: $(STAMP)  ## load and ask a version where there is only mlflow-skinny, pandas, numpy and ai-edge-litert
+	rm -rf $(SLIM)
+	$(VENV)/bin/python -m venv --without-pip $(SLIM)
+	$(VENV)/bin/python -m pip --python $(SLIM)/bin/python install --quiet --disable-pip-version-check \
+		-c constraints.txt mlflow-skinny pandas numpy ai-edge-litert
+	MILLSTREAM_SLIM=$(abspath $(SLIM))/bin/python $(VENV)/bin/python -m pytest -s tests/registry/test_slim.py $(ARGS)
 
 test-torch:  ## run PyTorch's tests with Debian's python3-torch (CPU), by its own Python
 	@$(TORCH_PYTHON) -c 'import torch' || \
