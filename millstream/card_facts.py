@@ -73,7 +73,7 @@ def gather_facts(
         name=pipeline.registry.name,
         schema=schema.to_json() | task,
         example=raw_columns(rows.take(np.arange(min(3, len(rows)))), schema),
-        outcome={"rungs": tell_rungs(outcome), **outcome},
+        outcome=outcome,
         intervals=intervals_of(pipeline, folder, rows, chosen),
         gate=gate_text(reason, verdict.numbers, outcome["champion_version"]),
         promote=verdict.promote,
@@ -81,14 +81,6 @@ def gather_facts(
         keras=keras,
         why_no_keras=why_no_keras,
     )
-
-
-def tell_rungs(outcome: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is known of the rungs from the outcome alone: the one that ships, the ones skipped."""
-    names = ("rung", "bytes", "gzip_bytes", "scores")
-    shipped = {name: outcome[name] for name in names} | {"chosen": True}
-    skipped = outcome["skipped_rungs"].items()
-    return [shipped, *({"rung": rung, "skipped": reason} for rung, reason in skipped)]
 
 
 def intervals_of(
