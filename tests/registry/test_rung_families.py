@@ -5,8 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from keras_families import FAMILIES
 
+from bench.compress.families import FAMILIES
+from bench.compress.family_table import one_line_default
 from registry import (
     Artifact,
     Examples,
@@ -24,7 +25,7 @@ from registry.flatbuffer import LOOKING_UP, MULTIPLYING
 RUNGS = ("float16", "int8", "static_int8", "int4")
 ROWS = 96
 LARGEST = {"float16": 0.56, "int8": 0.5, "static_int8": 0.56, "int4": 0.44}
-DIFFERENCE = {"float16": 2e-3, "int8": 0.02, "static_int8": 0.06, "int4": 0.12}
+DIFFERENCE = {"float16": 2e-3, "int8": 0.02, "static_int8": 0.06, "int4": 0.25}
 DENSE = {
     "float16": {"FLOAT16"},
     "int8": {"INT8"},
@@ -81,3 +82,21 @@ def test_each_rung_holds_the_dtypes_it_says(climbed) -> None:
         assert {w.dtype for w in after if w.op in LOOKING_UP} <= {TABLES[entry.rung]}
         assert sum(w.values.size for w in after) == sum(w.values.size for w in before)
         assert any(TABLES[entry.rung].lower() in note for note in entry.notes)
+
+
+def test_int8_is_smaller_than_what_tensorflow_makes_by_default_and_as_close(
+    quantizer: Quantizer,
+) -> None:
+    model, features = FAMILIES["tables"](np.random.default_rng(7), ROWS)
+    tflite = export_float32(model)
+    exact = LiteModel(tflite).predict(features)
+    (_, int8) = ladder(Subject(tflite), LadderSettings(("int8",)), quantizer)
+    other = Artifact("default", one_line_default(model))
+    assert isinstance(int8, Artifact)
+    assert int8.bytes < other.bytes
+    assert int8.gzip_bytes < other.gzip_bytes
+    for_int8, for_other = (
+        np.sqrt(np.square(LiteModel(t).predict(features) - exact).mean())
+        for t in (int8.tflite, other.tflite)
+    )
+    assert for_int8 < 2 * for_other + 1e-3
