@@ -107,7 +107,7 @@ def run_both(servers: str, topic: str, projects: list[Project]) -> list[Finished
     with ThreadPoolExecutor() as pool:
         fed = pool.submit(feed, servers, topic, projects, ended)
         runs = [
-            pool.submit(made.command, *command, "--workers", str(workers), timeout=400)
+            pool.submit(made.command, *command, "--workers", str(workers), timeout=500)
             for workers, made in enumerate(projects, 1)
         ]
         try:
@@ -122,7 +122,7 @@ def rounds(made: Project) -> list[RoundFolder]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_what_one_worker_cannot_train_on_costs_its_round_only(
     kafka, topic: str, tmp_path: Path
 ) -> None:
