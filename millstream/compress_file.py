@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import gzip
 import runpy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from millstream.compress_data import Data, read_data
-from millstream.config_compress import CompressConfig, RungName
+from millstream.compress_data import read_data
+from millstream.config_compress import CompressConfig
 from millstream.durable import make_folder, write_bytes
 from millstream.errors import ConfigError, UsageError
 from millstream.measured import FLOAT32, Measured
-from millstream.measuring import measure_rungs
+from millstream.measuring import score_rungs, with_costs
 from millstream.pareto import draw_pareto
+from millstream.reverting import revert
 from millstream.rung_choice import choose_rung
 from millstream.rung_report import tell_rungs, write_rungs
-from registry import Subject, export_float32, named_inputs
+from registry import Examples, Subject, export_float32, named_inputs
+from registry.compress import BYTES, CHANGES
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    from numpy.typing import NDArray
 
     import trainer
 
 __all__ = ["Compressed", "FileOptions", "compress_file", "guess_task", "make_section"]
 
 USUAL = {
-    "rungs": [name for name in get_args(RungName) if name != FLOAT32],
+    "rungs": [*BYTES, *(f"{change}_int8" for change in CHANGES)],
     "fine_tune_epochs": 10,
     "sparsity": 0.5,
 }
@@ -111,12 +115,6 @@ def compress_file(options: FileOptions, section: CompressConfig, out: Path) -> C
         export_float32(model), model, loss_of(model, task), data.examples, options.seed
     )
     test = data.test
-    measured, skipped = measure_rungs(
-        section,
-        subject,
-        test.features,
-        lambda output: trainer.score(task, test.labels, output, test.weights),
-    )
     gate = trainer.ScoreGate(
         metric=metric,
         max_loss=section.max_loss,
@@ -124,18 +122,26 @@ def compress_file(options: FileOptions, section: CompressConfig, out: Path) -> C
         min_rows=1,
         compare="paired",
     )
-    choice = choose_rung(section, gate, measured, evidence_of(task, data, measured))
+
+    def score(output: NDArray[np.float32]) -> dict[str, float]:
+        return trainer.score(task, test.labels, output, test.weights)
+
+    scored, skipped = score_rungs(section, subject, test.features, score)
+    evidence = evidence_of(task, test, scored[FLOAT32])
+    mended = revert(section, gate, subject, scored, test.features, score, evidence)
+    measured = with_costs(section, mended, test.features)
+    choice = choose_rung(section, gate, measured, evidence)
     rungs = tell_rungs(measured, choice, skipped, {})
     found = Compressed(choice.chosen, rungs, metric, len(test))
     write(found, section, out)
     return found
 
 
-def evidence_of(task: trainer.Task, data: Data, measured: dict[str, Measured]) -> Any:
+def evidence_of(
+    task: trainer.Task, test: Examples, float32: Measured
+) -> Callable[[Measured], trainer.Evidence]:
     """From a rung to what decides on it."""
     import trainer
-
-    float32, test = measured[FLOAT32], data.test
 
     def of(one: Measured) -> trainer.Evidence:
         answers = trainer.Answers(

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from millstream.config_section import Count, Section
 
-__all__ = ["FINE_TUNED", "CompressConfig", "Objective", "RungName"]
+__all__ = ["CompressConfig", "Objective"]
 
-RungName = Literal[
-    "float32",
-    "float16",
-    "int8",
-    "static_int8",
-    "int4",
-    "pruned_int8",
-    "channels25_int8",
-    "channels50_int8",
-    "layers_int8",
-    "relu_int8",
-]
 Objective = Literal["smallest", "fastest", "balanced"]
-FINE_TUNED = ("channels25_int8", "channels50_int8", "layers_int8", "relu_int8")
+FLOAT32 = "float32"
+
+
+def check_rungs(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Check that there are such rungs.
+
+    Raises:
+        ValueError: there is no rung of some name.
+    """
+    from registry.compress import RUNGS
+
+    known = (FLOAT32, *RUNGS)
+    if strange := [name for name in names if name not in known]:
+        raise ValueError(f"expected some of {', '.join(known)}; got {', '.join(strange)}")
+    return names
+
+
+def learns(name: str) -> bool:
+    """Whether a rung changes the model, which must then be trained."""
+    from registry.compress import BYTES
+
+    return name not in (FLOAT32, *BYTES) and not name.startswith("pruned_")
 
 
 class CompressConfig(Section):
     """Which rungs of the ladder to climb, which of them to ship, and what may be lost by it."""
 
-    rungs: tuple[RungName, ...] = ("pruned_int8", "int8")
+    rungs: Annotated[tuple[str, ...], AfterValidator(check_rungs)] = ("pruned_int8", "int8")
     objective: Objective = "smallest"
     max_loss: Annotated[float, Field(ge=0.0)] = 0.005
     margin: Annotated[float, Field(gt=0.0)] | None = None
@@ -44,7 +53,7 @@ class CompressConfig(Section):
 
     @model_validator(mode="after")
     def _fine_tuned_rungs_have_epochs(self) -> CompressConfig:
-        cut = [name for name in self.rungs if name in FINE_TUNED]
+        cut = [name for name in self.rungs if learns(name)]
         if cut and self.fine_tune_epochs == 0:
             raise ValueError(
                 f"rungs: {', '.join(cut)} must be trained after the cut; set fine_tune_epochs, to"
@@ -63,7 +72,10 @@ class CompressConfig(Section):
     @property
     def needs_examples(self) -> bool:
         """Whether some rung learns from rows of the window."""
+        from registry.compress import BYTES
+
         tuned = self.fine_tune_epochs > 0
-        return "static_int8" in self.rungs or (
-            tuned and any(name in (*FINE_TUNED, "pruned_int8") for name in self.rungs)
+        return any(
+            name.endswith("static_int8") or (tuned and name not in (FLOAT32, *BYTES))
+            for name in self.rungs
         )

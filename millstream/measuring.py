@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +11,13 @@ import numpy as np
 from millstream.config_compress import CompressConfig
 from millstream.measured import FLOAT32, Measured
 from registry import Artifact, LadderSettings, LiteModel, SkippedRung, Subject, ladder
-from registry.measure import measure_costs
+from registry.compress import FineTune
+from registry.measure import Cost, measure_costs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Score", "ladder_settings", "measure", "measure_rungs"]
+__all__ = ["Score", "ladder_settings", "score_artifacts", "score_rungs", "with_costs"]
 
 Score = Callable[["NDArray[np.float32]"], dict[str, float]]
 """Metric to value, of predictions for the rows of a test."""
@@ -23,13 +25,18 @@ Score = Callable[["NDArray[np.float32]"], dict[str, float]]
 
 def ladder_settings(section: CompressConfig, rungs: tuple[str, ...]) -> LadderSettings:
     """How to climb, as `[compress]` says."""
-    return LadderSettings(rungs=rungs, sparsity=section.sparsity, timeout_s=section.timeout_s)
+    return LadderSettings(
+        rungs=rungs,
+        sparsity=section.sparsity,
+        tune=FineTune(epochs=section.fine_tune_epochs, distillation=section.distillation),
+        timeout_s=section.timeout_s,
+    )
 
 
-def measure_rungs(
+def score_rungs(
     section: CompressConfig, subject: Subject, features: Mapping[str, NDArray[Any]], score: Score
 ) -> tuple[dict[str, Measured], dict[str, str]]:
-    """Climb the ladder, score each rung's bytes on the test rows, and measure what they cost.
+    """Climb the ladder and score each rung's bytes on the test rows.
 
     Args:
         section: which rungs.
@@ -43,19 +50,13 @@ def measure_rungs(
     climbed = ladder(subject, ladder_settings(section, section.rungs))
     artifacts = [rung for rung in climbed if isinstance(rung, Artifact)]
     skipped = {rung.rung: rung.reason for rung in climbed if isinstance(rung, SkippedRung)}
-    return measure(section, artifacts, features, score), skipped
+    return score_artifacts(artifacts, features, score), skipped
 
 
-def measure(
-    section: CompressConfig,
-    artifacts: Sequence[Artifact],
-    features: Mapping[str, NDArray[Any]],
-    score: Score,
+def score_artifacts(
+    artifacts: Sequence[Artifact], features: Mapping[str, NDArray[Any]], score: Score
 ) -> dict[str, Measured]:
-    """Score and time artifacts, float32 first, on the same rows; by rung."""
-    costs = measure_costs(
-        artifacts, features, calls=section.timed_calls, timeout_s=section.timeout_s
-    )
+    """Score artifacts, float32 first, on the same rows; by rung, their sizes the only costs."""
     float32 = artifacts[0]
     outputs = {one.rung: LiteModel(one.tflite).predict(features) for one in artifacts}
     return {
@@ -65,10 +66,23 @@ def measure(
             outputs[one.rung],
             score(outputs[one.rung]),
             apart(outputs[one.rung], outputs[FLOAT32]),
-            costs[one.rung],
+            Cost(one.bytes, one.gzip_bytes),
         )
         for one in artifacts
     }
+
+
+def with_costs(
+    section: CompressConfig, measured: Mapping[str, Measured], features: Mapping[str, NDArray[Any]]
+) -> dict[str, Measured]:
+    """The same with latency and memory, all rungs measured in one sitting."""
+    costs = measure_costs(
+        [one.artifact for one in measured.values()],
+        features,
+        calls=section.timed_calls,
+        timeout_s=section.timeout_s,
+    )
+    return {name: replace(one, cost=costs[name]) for name, one in measured.items()}
 
 
 def apart(output: NDArray[np.float32], reference: NDArray[np.float32]) -> float:

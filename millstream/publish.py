@@ -17,7 +17,7 @@ from millstream.evidence import make_evidence
 from millstream.fitting import exportable
 from millstream.growing import schema_of, vocabularies_of
 from millstream.measured import FLOAT32, Measured
-from millstream.measuring import measure_rungs
+from millstream.measuring import score_rungs, with_costs
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.promoting import (
@@ -27,6 +27,7 @@ from millstream.promoting import (
     publish_until_decided,
 )
 from millstream.recipe import round_seed
+from millstream.reverting import revert
 from millstream.round_store import RoundFolder
 from millstream.rung_choice import choose_rung
 from millstream.rung_report import tell_rungs
@@ -43,6 +44,9 @@ from registry import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from trainer import Comparison, Evidence, Verdict
 
 __all__ = ["make_subject", "publish_round", "tell_champion"]
@@ -74,12 +78,7 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
     rows = Rows.load(folder.test_rows).sorted_by_identity()
     try:
         with seconds.part("export"), unhurried(beat_of(pipeline.config, 0)):
-            measured, skipped = measure_rungs(
-                pipeline.config.compress,
-                make_subject(pipeline, folder),
-                rows.features(pipeline.schema),
-                lambda output: score_output(pipeline, rows, output),
-            )
+            measured, skipped = measure_rungs(pipeline, folder, rows)
     except (LiteModelError, ExportError, trainer.MetricError, trainer.ModelError) as error:
         reason = f"the export cannot be measured: {error}"
         log.warning("round %d has no version: %s", folder.number, reason)
@@ -92,6 +91,28 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
     folder.write_published(finite(outcome | now | {"seconds": seconds.read()}))
     tell_champion(pipeline)
     prune_versions(pipeline)
+
+
+def measure_rungs(
+    pipeline: Pipeline, folder: RoundFolder, rows: Rows
+) -> tuple[dict[str, Measured], dict[str, str]]:
+    """Climb the ladder, mend what failed by a little, and measure all: by rung; why some are not.
+
+    Args:
+        pipeline: the parts; the learner has the round's weights.
+        folder: the round's.
+        rows: its test rows, with codes for words.
+    """
+    section, features = pipeline.config.compress, rows.features(pipeline.schema)
+    subject = make_subject(pipeline, folder)
+
+    def score(output: NDArray[np.float32]) -> dict[str, float]:
+        return score_output(pipeline, rows, output)
+
+    scored, skipped = score_rungs(section, subject, features, score)
+    evidence = make_evidence(pipeline, folder, rows, scored, Champion())
+    mended = revert(section, pipeline.gate, subject, scored, features, score, evidence)
+    return with_costs(section, mended, features), skipped
 
 
 def make_judge(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from ingest import Rows
+from millstream.config_compress import CompressConfig
 from millstream.describe import WEIGHTS_TAG
 from millstream.errors import ReplayError
+from millstream.measured import FLOAT32
 from millstream.measuring import ladder_settings
 from millstream.pipeline import Pipeline
 from millstream.publish import make_subject
 from millstream.replay_outcome import ArtifactReplay
 from millstream.round_store import RoundStore
+from millstream.rung_report import KEPT_TAG
 from registry import (
     Artifact,
     ExportError,
@@ -20,8 +25,9 @@ from registry import (
     ModelVersion,
     Reference,
     SkippedRung,
-    ladder,
+    Subject,
 )
+from registry.compress import climb, keeping_float, make_rung
 
 __all__ = ["check_round", "export_again", "find_version"]
 
@@ -97,14 +103,26 @@ def export_again(pipeline: Pipeline, version: ModelVersion, tolerance: float) ->
         subject = make_subject(pipeline, pipeline.store.folder(version.round))
     except ExportError as error:
         return ArtifactReplay(what, version.rung, recorded, "", note=str(error))
-    settings = ladder_settings(section, (version.rung,))
-    rung = next(item for item in ladder(subject, settings) if item.rung == version.rung)
+    rung = climb_again(section, subject, version)
     if isinstance(rung, SkippedRung):
         return ArtifactReplay(what, version.rung, recorded, "", note=rung.reason)
     if rung.sha256 == recorded:
         return ArtifactReplay(what, version.rung, recorded, rung.sha256)
     apart = predictions_apart(pipeline, version, rung)
     return ArtifactReplay(what, version.rung, recorded, rung.sha256, apart, tolerance, note)
+
+
+def climb_again(
+    section: CompressConfig, subject: Subject, version: ModelVersion
+) -> Artifact | SkippedRung:
+    """The rung of a version, with the operations in float that it was shipped with."""
+    kept = tuple(json.loads(version.tags.get(KEPT_TAG, "[]")))
+    if version.rung == FLOAT32:
+        return Artifact(FLOAT32, subject.float32)
+    settings = ladder_settings(section, (version.rung,))
+    if kept:
+        return climb(keeping_float(version.rung, kept, settings), subject)
+    return climb(make_rung(version.rung, settings), subject)
 
 
 def predictions_apart(pipeline: Pipeline, version: ModelVersion, rung: Artifact) -> float | None:

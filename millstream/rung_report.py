@@ -18,7 +18,7 @@ from millstream.rung_choice import RungChoice
 if TYPE_CHECKING:
     import trainer
 
-__all__ = ["cost_tags", "rung_files", "tell_rungs", "write_rungs"]
+__all__ = ["KEPT_TAG", "cost_tags", "rung_files", "tell_rungs", "write_rungs"]
 
 FORMAT = "millstream.rungs/1"
 LATENCY_TAG = "millstream.latency_ms"

@@ -5,7 +5,16 @@ from registry.compress.channels import PruneChannels
 from registry.compress.fine_tune import FineTune
 from registry.compress.float16 import Float16
 from registry.compress.int4 import Int4
-from registry.compress.ladder import LadderSettings, ladder
+from registry.compress.ladder import (
+    BYTES,
+    CHANGES,
+    RUNGS,
+    LadderSettings,
+    climb,
+    keeping_float,
+    ladder,
+    make_rung,
+)
 from registry.compress.layers import DropLayers
 from registry.compress.prune import Prune
 from registry.compress.quantize import Quantize
@@ -14,8 +23,12 @@ from registry.compress.rung import Rung
 from registry.compress.sparsify import Sparsify
 from registry.compress.static_int8 import StaticInt8
 from registry.compress.subject import Examples, Subject
+from registry.compress.worst import OpError, worst_ops
 
 __all__ = [
+    "BYTES",
+    "CHANGES",
+    "RUNGS",
     "CheaperActivations",
     "DropLayers",
     "Examples",
@@ -23,6 +36,7 @@ __all__ = [
     "Float16",
     "Int4",
     "LadderSettings",
+    "OpError",
     "Prune",
     "PruneChannels",
     "Quantize",
@@ -31,6 +45,10 @@ __all__ = [
     "Sparsify",
     "StaticInt8",
     "Subject",
+    "climb",
     "default_quantizer",
+    "keeping_float",
     "ladder",
+    "make_rung",
+    "worst_ops",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any, cast
 
 from registry.artifact import Artifact, SkippedRung
 from registry.compress.activations import CheaperActivations
@@ -20,10 +21,20 @@ from registry.compress.rung import Rung
 from registry.compress.sparsify import Sparsify
 from registry.compress.static_int8 import StaticInt8
 from registry.compress.subject import Subject
+from registry.compress.worst import Revertible
 from registry.errors import CompressionError
 from registry.flatbuffer import describe_weights
 
-__all__ = ["CHANGES", "RUNGS", "LadderSettings", "ladder"]
+__all__ = [
+    "BYTES",
+    "CHANGES",
+    "RUNGS",
+    "LadderSettings",
+    "climb",
+    "keeping_float",
+    "ladder",
+    "make_rung",
+]
 
 FLOAT32 = "float32"
 
@@ -149,14 +160,45 @@ def ladder(
     """
     settings = settings or LadderSettings()
     names = [name for name in dict.fromkeys(settings.rungs) if name != FLOAT32]
-    unknown = [name for name in names if name not in RUNGS]
-    if unknown:
-        raise CompressionError(f"unknown rungs {unknown}; known: {[FLOAT32, *RUNGS]}")
-    rungs = [RUNGS[name](settings, quantizer or default_quantizer()) for name in names]
+    rungs = [make_rung(name, settings, quantizer) for name in names]
     return [
         Artifact(FLOAT32, subject.float32, describe_weights(subject.float32)),
         *(climb(r, subject) for r in rungs),
     ]
+
+
+def make_rung(name: str, settings: LadderSettings, quantizer: Quantizer | None = None) -> Rung:
+    """A rung by its name; None means the child process shared by this process.
+
+    Raises:
+        CompressionError: there is no such rung.
+    """
+    if name not in RUNGS:
+        raise CompressionError(f"unknown rung {name!r}; known: {[FLOAT32, *RUNGS]}")
+    return RUNGS[name](settings, quantizer or default_quantizer())
+
+
+def keeping_float(
+    name: str,
+    keep_float: tuple[str, ...],
+    settings: LadderSettings,
+    quantizer: Quantizer | None = None,
+) -> Revertible:
+    """A rung of `BYTES` that leaves operations in float.
+
+    Args:
+        name: of the rung.
+        keep_float: names that `worst_ops` gives; none leaves it as it is.
+        settings: how it works.
+        quantizer: as `make_rung` takes it.
+
+    Raises:
+        CompressionError: there is no such rung.
+    """
+    if name not in BYTES:
+        raise CompressionError(f"{name}: expected one of {list(BYTES)}, which can keep floats")
+    rung: Any = make_rung(name, settings, quantizer)
+    return cast("Revertible", replace(rung, keep_float=keep_float))
 
 
 def climb(rung: Rung, subject: Subject) -> Artifact | SkippedRung:

@@ -75,7 +75,7 @@ def test_what_is_written_is_what_was_measured(folder: Path) -> None:
     ("options", "told"),
     [
         (("--label", "lat"), "there is no lat"),
-        (("--set", "rungs=int5"), "--set rungs.0: Input should be"),
+        (("--set", "rungs=int5"), "--set rungs: Value error, expected some of"),
         (("--set", "rung=int8"), "--set rung: Extra inputs"),
         (("--set", "int8"), "expected key=value, got int8"),
         (("--metric", "rmse"), "rmse"),
