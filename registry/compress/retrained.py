@@ -43,11 +43,15 @@ def copied(subject: Subject) -> keras.Model:
     """A flat copy of the subject's model, checked: it predicts as the export does.
 
     Raises:
-        RungError: there is no model or there are no examples, it cannot be copied, or the copy
-            predicts something else.
+        RungError: there is no model or there are no examples, it has several outputs, it cannot be
+            copied, or the copy predicts something else.
     """
     if subject.model is None:
         raise RungError("needs the Keras model, and there are only exported bytes")
+    if len(subject.model.outputs) != 1:
+        raise RungError(
+            f"models of one output can be fine-tuned, and this one has {len(subject.model.outputs)}"
+        )
     rows = known_rows(subject).take(slice(CHECKED_ROWS))
     with undisturbed():
         model = flat_copy(subject.model)

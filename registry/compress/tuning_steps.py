@@ -106,10 +106,12 @@ class TuningSteps:
         rows = tf.nest.map_structure(lambda column: tf.gather(column, places), self._rows)
         weights = rows["weights"] * counted
         output = call(self._model, rows["features"])
-        loss = (1.0 - self._share) * self._model.compute_loss(
-            y=rows["labels"], y_pred=output, sample_weight=weights, training=False
-        )
-        if self._share:
+        loss = tf.zeros(())
+        if self._share < 1:
+            loss += (1.0 - self._share) * self._model.compute_loss(
+                y=rows["labels"], y_pred=output, sample_weight=weights, training=False
+            )
+        if self._share > 0:
             distance = self._soft(rows["teacher"], output)
             loss += self._share * tf.reduce_mean(distance * weights)
         return loss
