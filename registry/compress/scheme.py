@@ -11,7 +11,7 @@ from registry.compress.inspection import Promise, check_promise
 from registry.compress.quantizer import Quantizer
 from registry.compress.recipe import Recipe, float_of
 from registry.compress.slim import slim
-from registry.compress.tables import shrink_tables
+from registry.compress.tables import STEPS, shrink_tables
 from registry.errors import RungError
 from registry.flatbuffer import LOOKING_UP, MULTIPLYING, weights
 from registry.operations import Operation, operations
@@ -79,6 +79,7 @@ def apply_scheme(
     recipe = (*scheme.recipe, *float_of(scopes))
     made = means.quantizer.quantize(given, means.timeout_s, recipe, means.rows)
     names = {name for o in kept for name in o.constants}
+    names |= {w.name for w in weights(made) if w.name.endswith(STEPS)}
     check_promise(scheme.name, scheme.promise, float32, made, names)
     return slim(made)
 

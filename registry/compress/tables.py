@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,36 +17,21 @@ from registry.compress.editing import (
     operator_code,
     take_apart,
 )
+from registry.compress.small_numbers import SmallNumbers, shrink
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["shrink_tables"]
+__all__ = ["STEPS", "shrink_tables"]
 
 GATHER_VERSION = 5
 DEQUANTIZE_VERSION = 6
-CLIPS = np.linspace(1.0, 0.5, 11)
-LEVELS = {"INT8": 127, "INT4": 7}
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as it is stored.
-
-    Attributes:
-        data: its bytes.
-        scale: one step of its integers; None for float16.
-    """
-
-    data: bytes
-    scale: float | None
+STEPS = "_steps"
+"""End of the name of a tensor with one step a row of an int4 table."""
 
 
 def shrink_tables(tflite: bytes, dtype: str, keep: Collection[str] = ()) -> bytes:
     """Store the constant float32 tables of GATHER operations in another dtype.
 
-    A table has one scale. ai-edge-quantizer knows no GATHER that only looks up, and LiteRT runs one
-    over int8, int4 and float16: the rows that it finds are then dequantized.
+    ai-edge-quantizer knows no GATHER that only looks up, and LiteRT runs one over int8, int4 and
+    float16: the rows that it finds are then dequantized.
 
     Args:
         tflite: a float32 model.
@@ -58,22 +42,21 @@ def shrink_tables(tflite: bytes, dtype: str, keep: Collection[str] = ()) -> byte
         The same bytes where there is no table.
     """
     model = take_apart(tflite)
-    stored: dict[int, tuple[int, float | None]] = {}
+    stored: dict[int, tuple[SmallNumbers, int, int | None]] = {}
     for graph in model.subgraphs:
-        inserted, tables = [], {}
+        operators, tables = [], {}
         for operator in graph.operators:
-            inserted.append(operator)
+            operators.append(operator)
             table = table_of(model, graph, operator)
             if table is None or scope_of(graph, operator) in keep:
                 continue
             if table.buffer not in stored:
-                small = shrink(model.buffers[table.buffer].data, dtype)
-                stored[int(table.buffer)] = add_buffer(model, small.data), small.scale
+                stored[int(table.buffer)] = store(model, table, dtype)
             place = int(operator.inputs[0])
             if place not in tables:
-                tables[place] = add_small(graph, table, b"_small", stored[table.buffer], dtype)
-            inserted.append(look_up(model, graph, operator, tables[place]))
-        graph.operators = inserted
+                tables[place] = add_small(graph, table, stored[table.buffer], dtype)
+            operators += look_up(model, graph, operator, *tables[place])
+        graph.operators = operators
     return assemble(drop_unused(model)) if stored else tflite
 
 
@@ -96,63 +79,54 @@ def scope_of(graph: Any, operator: Any) -> str:
     return "".join(f"{name};" for name in names if name)
 
 
-def shrink(data: NDArray[np.uint8], dtype: str) -> Table:
-    """A float32 table in another dtype."""
-    values = np.frombuffer(bytes(data), np.float32)
-    if dtype == "FLOAT16":
-        return Table(np.clip(values, -65504, 65504).astype(np.float16).tobytes(), None)
-    scale = best_scale(values, LEVELS[dtype])
-    whole = np.clip(np.round(values / scale), -LEVELS[dtype], LEVELS[dtype]).astype(np.int8)
-    return Table(whole.tobytes() if dtype == "INT8" else pack_int4(whole).tobytes(), scale)
-
-
-def best_scale(values: NDArray[np.float32], levels: int) -> float:
-    """The step with the least squared error: clipping a few values can make all others finer."""
-    largest = float(np.abs(values).max(initial=0.0)) or 1.0
-    steps = [np.float32(largest * clip / levels) for clip in CLIPS]
-    errors = [
-        float(np.square(np.clip(np.round(values / s), -levels, levels) * s - values).sum())
-        for s in steps
-    ]
-    return float(steps[int(np.argmin(errors))])
-
-
-def pack_int4(whole: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Two values a byte, the first in the low half."""
-    halves = (np.append(whole, np.zeros(whole.size % 2, np.int8)) & 0xF).astype(np.uint8)
-    return np.asarray(halves[0::2] | (halves[1::2] << 4), np.uint8)
+def store(model: Any, table: Any, dtype: str) -> tuple[SmallNumbers, int, int | None]:
+    """Put a table's small numbers into the model: them, and the places of their buffers."""
+    values = np.frombuffer(bytes(model.buffers[table.buffer].data), np.float32)
+    small = shrink(values.reshape(table.shape), dtype)
+    steps = None if small.steps is None else add_buffer(model, small.steps.tobytes())
+    return small, add_buffer(model, small.data), steps
 
 
 def add_small(
-    graph: Any, like: Any, suffix: bytes, stored: tuple[int, float | None], dtype: str
-) -> int:
-    """Put a tensor of another dtype beside a float32 one; its place in the subgraph.
+    graph: Any, table: Any, stored: tuple[SmallNumbers, int, int | None], dtype: str
+) -> tuple[int, int | None]:
+    """Put a stored table into a subgraph: places of its tensor, and of its steps' if it has them.
 
     Args:
         graph: the subgraph.
-        like: the float32 tensor.
-        suffix: of the new one's name.
-        stored: place of its buffer, and one step of its integers.
-        dtype: its dtype.
+        table: the float32 tensor.
+        stored: see `store`.
+        dtype: of the small numbers.
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    tensor = copy.copy(like)
-    tensor.name = (like.name or b"") + suffix
-    tensor.type, tensor.buffer = getattr(schema.TensorType, dtype), stored[0]
+    small, buffer, steps_buffer = stored
+    tensor = renamed(table, b"_small")
+    tensor.type, tensor.buffer = getattr(schema.TensorType, dtype), buffer
     tensor.quantization = schema.QuantizationParametersT()
-    if stored[1] is not None:
-        tensor.quantization.scale, tensor.quantization.zeroPoint = [stored[1]], [0]
-    return add_tensor(graph, tensor)
+    if small.scale is not None:
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [small.scale], [0]
+    place = add_tensor(graph, tensor)
+    if steps_buffer is None:
+        return place, None
+    steps = renamed(table, STEPS.encode())
+    steps.buffer, steps.shape = steps_buffer, [int(table.shape[0]), 1]
+    return place, add_tensor(graph, steps)
 
 
-def look_up(model: Any, graph: Any, operator: Any, table: int) -> Any:
-    """Let a GATHER look up a small table; returns the DEQUANTIZE that is to come behind it."""
+def renamed(tensor: Any, end: bytes) -> Any:
+    """A copy of a tensor with something at the end of its name, which is to be the only one."""
+    copied = copy.copy(tensor)
+    copied.name = (tensor.name or b"") + end
+    return copied
+
+
+def look_up(model: Any, graph: Any, operator: Any, table: int, steps: int | None) -> list[Any]:
+    """Let a GATHER look up a small table; returns the operations that are to come behind it."""
     from ai_edge_litert import schema_py_generated as schema
 
     output, small = operator.outputs[0], graph.tensors[table]
-    rows = copy.copy(graph.tensors[output])
-    rows.name = (rows.name or b"") + b"_looked_up"
+    rows = renamed(graph.tensors[output], b"_looked_up")
     rows.type, rows.quantization = small.type, small.quantization
     operator.inputs = [table, *operator.inputs[1:]]
     operator.outputs = [add_tensor(graph, rows)]
@@ -162,4 +136,25 @@ def look_up(model: Any, graph: Any, operator: Any, table: int) -> Any:
     back.inputs, back.outputs = list(operator.outputs), [output]
     back.builtinOptionsType = schema.BuiltinOptions.DequantizeOptions
     back.builtinOptions = schema.DequantizeOptionsT()
-    return back
+    return [back] if steps is None else [back, *multiply(model, graph, operator, back, steps)]
+
+
+def multiply(model: Any, graph: Any, operator: Any, back: Any, steps: int) -> list[Any]:
+    """Look up the rows' steps, and multiply what was dequantized by them: both operations."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    output = back.outputs[0]
+    found = renamed(graph.tensors[output], b"_rows_steps")
+    found.shape = [*found.shape[:-1], 1]
+    if found.shapeSignature is not None:
+        found.shapeSignature = [*found.shapeSignature[:-1], 1]
+    look = copy.copy(operator)
+    look.inputs = [steps, *operator.inputs[1:]]
+    look.outputs = [add_tensor(graph, found)]
+    back.outputs = [add_tensor(graph, renamed(graph.tensors[output], b"_in_steps"))]
+    times = schema.OperatorT()
+    times.opcodeIndex = opcode_of(model, schema.BuiltinOperator.MUL, 1)
+    times.inputs, times.outputs = [*back.outputs, *look.outputs], [output]
+    times.builtinOptionsType = schema.BuiltinOptions.MulOptions
+    times.builtinOptions = schema.MulOptionsT()
+    return [look, times]

@@ -25,7 +25,8 @@ from registry import (
 from registry.compress import Float16, Int4, Quantize, StaticInt8
 from registry.compress.inspection import Promise, check_promise
 from registry.compress.slim import slim
-from registry.compress.tables import pack_int4, shrink_tables
+from registry.compress.small_numbers import pack_int4, shrink
+from registry.compress.tables import shrink_tables
 from registry.compress.worst import worst_ops
 from registry.flatbuffer import unpack_int4
 from registry.operations import operations
@@ -95,6 +96,41 @@ def test_a_table_is_stored_once_and_small(spoilt: Spoilt, dtype: str, levels: in
     )
     assert 0 < np.abs(difference).max() < 0.1
     assert shrink_tables(after, dtype) == after
+
+
+def test_wide_rows_of_int4_have_a_step_each() -> None:
+    random = np.random.default_rng(2)
+    sizes = np.exp(random.normal(0, 1.5, (40, 1)))
+    values = (random.normal(size=(40, 24)) * sizes).astype(np.float32)
+    small = shrink(values, "INT4")
+    whole = unpack_int4(np.frombuffer(small.data, np.uint8), values.size).reshape(values.shape)
+    lost = np.square(whole * small.steps - values).mean(axis=1) / np.square(values).mean(axis=1)
+    assert small.scale == 1.0
+    assert lost.max() < 0.05
+    assert shrink(values[:, :8], "INT4").steps is None
+    assert shrink(values / sizes.astype(np.float32), "INT4").steps is None
+
+
+@pytest.mark.parametrize("steps", [(), (3,)])
+def test_int4_rows_are_looked_up_and_scaled(steps: tuple[int, ...], quantizer: Quantizer) -> None:
+    keras.utils.set_random_seed(3)
+    entry = keras.Input(steps, name="word", dtype="int32")
+    table = layers.Embedding(WORDS, 16)
+    table.build(None)
+    table.embeddings.assign(table.embeddings * np.geomspace(0.1, 30, WORDS)[:, None])
+    model = keras.Model(entry, layers.Dense(3)(table(entry)))
+    tflite = export_float32(model)
+    (exact,) = [w for w in weights(tflite) if w.op == "GATHER"]
+    small = shrink(exact.values.reshape(WORDS, 16), "INT4")
+    whole = unpack_int4(np.frombuffer(small.data, np.uint8), WORDS * 16).reshape(WORDS, 16)
+    table.embeddings.assign(whole * small.steps)
+    words = np.random.default_rng(1).integers(0, WORDS, (50, *steps)).astype(np.int32)
+    got = LiteModel(shrink_tables(tflite, "INT4")).predict({"word": words})
+    np.testing.assert_allclose(got, np.asarray(model(words, training=False)), atol=1e-5)
+    assert {w.dtype for w in weights(Int4(quantizer=quantizer).apply(Subject(tflite)))} == {
+        "INT4",
+        "FLOAT32",  # the steps
+    }
 
 
 def test_slim_bytes_predict_bit_for_bit_the_same(spoilt: Spoilt) -> None:
