@@ -133,6 +133,7 @@ def files_section(facts: CardFacts) -> str:
         " `artifacts/schema.json` and this card\n"
         "- `float32/model.tflite.gz`: the uncompressed export\n"
         "- `plan.json`, `report.json`: the round, all of it\n"
+        "- `rungs.json`, `pareto.png`: all rungs; `prequential.png`: the rounds before\n"
         f"- {tell_keras(facts)}"
     )
 
