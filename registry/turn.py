@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["Turn", "taking_turn"]
 
 TICKET = "millstream.turn."
-LEASE_S = 30.0
-STALE_S = 60.0
-PATIENCE_S = 180.0
+LEASE_S = 60.0
+STALE_S = 120.0
+PATIENCE_S = 300.0
 PAUSE_S = 0.1
 
 
