@@ -29,6 +29,7 @@ from registry import (
     StoreError,
     StoreRefused,
     StoreUnavailable,
+    VersionNotFound,
 )
 
 __all__ = ["Champions", "KeptChampion", "version_from_json"]
@@ -91,7 +92,7 @@ class KeptChampion:
                 version = self._registry.champion()
                 self._keep(version)
                 return version
-        except StoreError as error:
+        except (StoreError, VersionNotFound) as error:
             self._reach.failed(error)
         kept = self._read()
         return None if kept is None else kept.version

@@ -15,7 +15,7 @@ from millstream.pipeline import Pipeline
 from millstream.publish import publish_round
 from millstream.round_store import RoundFolder, RoundStore
 from millstream.tracking import track_rounds
-from registry import StoreError
+from registry import StoreError, VersionNotFound
 
 __all__ = ["deliver", "deliver_if_due", "rounds_that_wait", "tell_waiting"]
 
@@ -78,7 +78,7 @@ def taken(pipeline: Pipeline, folder: RoundFolder, *, is_late: bool) -> bool:
     """Whether MLflow took a round."""
     try:
         publish_round(pipeline, folder)
-    except StoreError as error:
+    except (StoreError, VersionNotFound) as error:
         pipeline.reach.failed(error)
         return False
     if is_late:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable
 
-from registry import StoreError, StoreUnavailable
+from registry import RegistryError, StoreUnavailable
 
 __all__ = ["Reach"]
 
@@ -44,7 +44,7 @@ class Reach:
         """Whether MLflow may be asked now: it answered, or was left alone for long enough."""
         return not self._why or self._clock() >= self._next
 
-    def failed(self, error: StoreError) -> None:
+    def failed(self, error: RegistryError) -> None:
         """MLflow did not answer, or did not take what it was given."""
         self._why = str(error).splitlines()[0]
         self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * self._pause_s))

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from registry.errors import StoreError
+from registry.errors import StoreError, StoreUnavailable
 from registry.store_errors import kind_of, mend_of
 from registry.store_secrets import password_in, without_secrets
 from registry.store_silence import knock
@@ -26,7 +26,7 @@ DEFAULTS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # MLflow's own are 7 and 120, which is a quarter of an hour for a server that hangs.
     RETRIES: "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 
 
@@ -88,7 +88,7 @@ class Store:
             raise
         except (MlflowException, SQLAlchemyError, OSError, ImportError) as e:
             kind = kind_of(e)
-            self._is_doubtful = True
+            self._is_doubtful = self._is_doubtful or kind is StoreUnavailable
             hidden = without_secrets(str(e), self.tracking_uri)
             told = first_line(hidden.partition(" Response body:")[0] or type(e).__name__)
             # MLflow may quote what is secret, which a traceback would show.

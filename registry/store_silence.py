@@ -1,7 +1,8 @@
 """Whether anybody answers at a tracking URI, found out in seconds.
 
-MLflow repeats a call for minutes before it says that nobody is there, and waits a minute or more
-for a server that takes a connection and then says nothing.
+MLflow repeats a call for minutes before it says that nobody is there, waits a minute or more for a
+server that takes a connection and then says nothing, and asks a database that refuses it again and
+again for a minute and a half.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from registry.errors import StoreError, StoreUnavailable
+from registry.store_secrets import without_secrets
 
 __all__ = ["knock"]
 
@@ -45,7 +47,7 @@ def knock(uri: str, place: str) -> None:
     try:
         if not is_behind_proxy(parts):
             socket.create_connection((parts.hostname, port), MOST_SECONDS).close()
-        told = ask_health(uri) if scheme in ("http", "https") else ""
+        told = ask_health(uri) if scheme in ("http", "https") else ask_database(uri, place)
     except OSError as e:
         told = str(e)
     if told:
@@ -58,6 +60,31 @@ def is_behind_proxy(parts: SplitResult) -> bool:
     """Whether the environment has a proxy for the address, which is then the one to connect to."""
     host = parts.hostname or ""
     return parts.scheme in getproxies() and not proxy_bypass(host)
+
+
+def ask_database(uri: str, place: str) -> str:
+    """Why the database at an address is no use now; empty if it lets us in.
+
+    Raises:
+        StoreError: there is no driver for it.
+    """
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        engine = create_engine(uri)
+        try:
+            engine.connect().close()
+        finally:
+            engine.dispose()
+    except SQLAlchemyError as e:
+        return " ".join(without_secrets(str(e), uri).partition("\n(Background")[0].split())
+    except ImportError as e:
+        raise StoreError(
+            f"{place}: {e}; install the database's driver, and name it in registry.tracking_uri, as"
+            " in postgresql+psycopg2://"
+        ) from None
+    return ""
 
 
 def ask_health(uri: str) -> str:

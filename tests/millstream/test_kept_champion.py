@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from millstream.champion import champion_of_all
 from millstream.kept_champion import KeptChampion, version_from_json
 from millstream.reach import LONGEST_PAUSE_S, Reach
 from registry import ModelVersion, StoreError, StoreUnavailable
+from trainer import Communicator, run_workers
 
 FIRST = ModelVersion(
     name="flights",
@@ -161,6 +164,23 @@ def test_a_damaged_copy_is_fetched_again(tmp_path: Path, clock: Clock, damage: s
     assert registry.downloads == [1, 1]
     registry.error = StoreUnavailable("away")
     assert keeper(registry, tmp_path, clock).champion() == replace(FIRST, metrics={})
+
+
+def test_of_several_workers_only_the_first_asks(tmp_path: Path, clock: Clock) -> None:
+    def test_with(line: Communicator) -> tuple[ModelVersion | None, bytes]:
+        never = Registry(error=AssertionError("only the first worker asks"))
+        registry = Registry() if line.rank == 0 else never
+        champions = keeper(registry, tmp_path, clock)
+        pipeline = SimpleNamespace(champions=champions, workers=line, is_chief=line.rank == 0)
+        version = champion_of_all(pipeline)
+        return version, champions.tflite(version)
+
+    assert run_workers(3, test_with) == [(FIRST, b"bytes of 1")] * 3
+    nobody = SimpleNamespace(champions=keeper(Registry(None), tmp_path, clock), is_chief=True)
+    found = run_workers(
+        1, lambda line: champion_of_all(SimpleNamespace(**vars(nobody), workers=line))
+    )
+    assert found == [None]
 
 
 def test_a_version_survives_its_json() -> None:

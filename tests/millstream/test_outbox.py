@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from millstream import outbox
 from millstream.board import Board, LiveState
 from millstream.cli.terminal import console
 from millstream.cli.view import live_view
-from millstream.outbox import deliver, deliver_if_due, rounds_that_wait
+from millstream.outbox import deliver, deliver_if_due, rounds_that_wait, tell_waiting
 from millstream.pruning import needed_rounds
 from millstream.reach import LONGEST_PAUSE_S, Reach
 from millstream.round_store import RoundFolder, RoundStore
@@ -174,6 +175,24 @@ def test_each_reason_is_told_once_and_one_for_people_loudly(stage, caplog) -> No
     s.next_round(most=None)
     assert "MLflow answers again" in caplog.text
     assert "round 5 has waited and is published: version 5" in caplog.text
+
+
+def test_at_the_end_all_is_published_that_can_be(stage, caplog) -> None:
+    s, stop = stage(), threading.Event()
+    tell_waiting(s.pipeline, stop)
+    s.mlflow.error = StoreUnavailable("away")
+    for _ in range(5):
+        s.next_round()
+    s.mlflow.error = None
+    s.clock.now += LONGEST_PAUSE_S
+    stop.set()
+    tell_waiting(s.pipeline, stop)
+    assert s.mlflow.taken == []
+    assert "5 rounds wait to be published; the next start goes on with them" in caplog.text
+    stop.clear()
+    tell_waiting(s.pipeline, stop)
+    assert s.mlflow.taken == [1, 2, 3, 4, 5]
+    assert caplog.text.count("rounds wait to be published") == 1
 
 
 def test_status_says_how_many_wait_and_why() -> None:

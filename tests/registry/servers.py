@@ -42,20 +42,20 @@ class Postgres:
     def __init__(self, programs: Path) -> None:
         self.port = free_port()
         self._programs = programs
-        self._password = secrets.token_hex(8)
+        self.password = secrets.token_hex(8)
         self._folder = Path(tempfile.mkdtemp(prefix="millstream-postgres-"))
         self._user: str | None = None
 
     @property
     def uri(self) -> str:
         """Its address, as SQLAlchemy takes it."""
-        return f"postgresql+psycopg2://flights:{self._password}@127.0.0.1:{self.port}/postgres"
+        return f"postgresql+psycopg2://flights:{self.password}@127.0.0.1:{self.port}/postgres"
 
     def __enter__(self) -> Postgres:
         if os.getuid() == 0:
             self._user = "postgres" if has_user("postgres") else "nobody"
             os.chown(self._folder, pwd.getpwnam(self._user).pw_uid, -1)
-        (self._folder / "password").write_text(self._password)
+        (self._folder / "password").write_text(self.password)
         self._run(
             "initdb", "-D", "data", "-U", "flights", "--pwfile=password", "-A", "scram-sha-256"
         )

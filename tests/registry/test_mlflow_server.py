@@ -75,6 +75,13 @@ def test_versions_and_artifacts(server: MlflowServer, samples, publication, tmp_
     assert flights.promote(2).aliases.count("champion") == 1
     assert flights.rollback().version == 1
     assert [move.to_version for move in flights.journal()] == [1, 2, 1]
+    third = flights.publish(publication(round=3, compared_with=1))
+    assert third.aliases == ("champion",)
+    assert len(list((server.folder / "served").rglob("model/MLmodel"))) == 3
+    assert flights.prune(1).deleted == (2,)
+    left = {path.parts[-4] for path in (server.folder / "served").rglob("model/MLmodel")}
+    assert left == {first.run_id, third.run_id}
+    assert [move.to_version for move in flights.journal()] == [1, 2, 1, 3]
 
 
 @pytest.mark.parametrize("password", ["", "a-wrong-one"])
@@ -112,6 +119,14 @@ def test_a_database_that_is_away_is_no_mistake_of_ours(
         patient.champion()
     postgres.start()
     assert patient.champion() == first
+
+
+def test_the_database_itself_can_be_the_store(server: MlflowServer, postgres: Postgres) -> None:
+    assert ModelRegistry("nothing", postgres.uri).champion() is None
+    wrong = postgres.uri.replace(postgres.password, "a-wrong-one")
+    with pytest.raises(StoreUnavailable, match="password authentication failed") as caught:
+        ModelRegistry("nothing", wrong).champion()
+    assert "a-wrong-one" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_server_killed_in_the_middle_of_an_upload_has_no_half_version(
