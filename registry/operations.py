@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from registry.flatbuffer import enum_names, name_of, operators, read
+from registry.flatbuffer import MULTIPLYING, enum_names, name_of, operators, read
 
-__all__ = ["Operation", "operations"]
+__all__ = ["Operation", "last_layers", "operations"]
 
 
 @dataclass(frozen=True)
@@ -64,4 +64,20 @@ def operations(tflite: bytes) -> tuple[Operation, ...]:
                 last=bool(ends & set(outputs)),
             )
         )
+    return tuple(found)
+
+
+def last_layers(every: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """The operations from the last layers' weights to the model's outputs.
+
+    From each output back, as long as an operation has one input that is computed.
+    """
+    makers = {place: o for o in every if not o.graph for place in o.outputs}
+    found = []
+    for end in (o for o in every if o.last and not o.graph):
+        step: Operation | None = end
+        while step is not None:
+            found.append(step)
+            before = [makers[place] for place in step.inputs if place in makers]
+            step = before[0] if step.op not in MULTIPLYING and len(before) == 1 else None
     return tuple(found)

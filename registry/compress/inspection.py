@@ -10,7 +10,7 @@ from registry.artifact import Tflite
 from registry.errors import LiteModelError, RungError
 from registry.flatbuffer import LOOKING_UP, MULTIPLYING, Weight, op_names, weights
 from registry.litert import LiteModel
-from registry.operations import Operation, operations
+from registry.operations import Operation, last_layers, operations
 
 __all__ = ["Promise", "check_promise", "describe_operations"]
 
@@ -109,17 +109,21 @@ def check_signature(rung: str, before: Tflite, after: Tflite) -> None:
 def describe_operations(tflite: Tflite) -> tuple[str, ...]:
     """One line on what computes in float32 beside int8 activations; none if all or nothing does.
 
-    Operations that only move or convert numbers are not counted.
+    Operations that only move or convert numbers are not counted. Those in a loop and in the last
+    layer are said to be so; the others have no int8 form that the quantizer knows, or were to stay.
     """
-    counted = [o for o in operations(tflite) if o.op not in MOVING]
+    every = operations(tflite)
+    counted = [o for o in every if o.op not in MOVING]
     integer = [o for o in counted if o.dtype in {"INT8", "INT16"} and o.op not in LOOKING_UP]
     floats = [o for o in counted if o.dtype in {"FLOAT32", "FLOAT16"}]
     if not integer or not floats:
         return ()
-    return (f"{len(floats)} of {len(floats) + len(integer)} operations in float: {kinds(floats)}",)
+    said = kinds(floats, last_layers(every))
+    return (f"{len(floats)} of {len(floats) + len(integer)} operations in float: {said}",)
 
 
-def kinds(found: list[Operation]) -> str:
-    """Such as `2 GELU, 1 SOFTMAX (in a loop)`."""
-    counts = Counter(f"{o.op} (in a loop)" if o.graph else o.op for o in found)
+def kinds(found: list[Operation], last: Collection[Operation]) -> str:
+    """Such as `2 GELU, 3 MUL (in a loop), 1 SOFTMAX (last layer)`."""
+    places = [" (in a loop)" if o.graph else " (last layer)" if o in last else "" for o in found]
+    counts = Counter(o.op + place for o, place in zip(found, places, strict=True))
     return ", ".join(f"{count} {kind}" for kind, count in counts.most_common())

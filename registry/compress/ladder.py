@@ -207,4 +207,7 @@ def climb(rung: Rung, subject: Subject) -> Artifact | SkippedRung:
         smaller = rung.apply(subject)
     except CompressionError as e:
         return SkippedRung(rung.name, str(e))
-    return Artifact(rung.name, smaller, (*describe_weights(smaller), *describe_operations(smaller)))
+    kept = ", ".join(getattr(rung, "keep_float", ()))
+    left = (f"left in float32: {kept}",) if kept else ()
+    notes = (*describe_weights(smaller), *describe_operations(smaller), *left)
+    return Artifact(rung.name, smaller, notes)

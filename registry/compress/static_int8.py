@@ -16,7 +16,7 @@ from registry.compress.subject import Subject
 from registry.errors import LiteModelError, RungError
 from registry.flatbuffer import MULTIPLYING
 from registry.litert import LiteModel
-from registry.operations import Operation, operations
+from registry.operations import last_layers, operations
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,19 +90,3 @@ def calibration_rows(subject: Subject, most: int) -> dict[str, NDArray[Any]]:
         return LiteModel(subject.float32).fit(subject.examples.take(places).features)
     except LiteModelError as e:
         raise RungError(f"the examples to calibrate by do not fit the model: {e}") from e
-
-
-def last_layers(every: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    """The operations from the last layers' weights to the model's outputs.
-
-    From each output back, as long as an operation has one input that is computed.
-    """
-    makers = {place: o for o in every if not o.graph for place in o.outputs}
-    found = []
-    for end in (o for o in every if o.last and not o.graph):
-        step: Operation | None = end
-        while step is not None:
-            found.append(step)
-            before = [makers[place] for place in step.inputs if place in makers]
-            step = before[0] if step.op not in MULTIPLYING and len(before) == 1 else None
-    return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from registry import (
+    Artifact,
     Examples,
     LiteModel,
     Quantizer,
@@ -24,6 +26,7 @@ from registry import (
 )
 from registry.compress import Float16, Int4, Quantize, StaticInt8
 from registry.compress.inspection import Promise, check_promise
+from registry.compress.ladder import climb
 from registry.compress.slim import slim
 from registry.compress.small_numbers import pack_int4, shrink
 from registry.compress.tables import shrink_tables
@@ -154,6 +157,20 @@ def test_what_is_to_stay_in_float_does(spoilt: Spoilt, quantizer: Quantizer, run
     assert sorted(w.values.size for w in floats) == sorted([48 * 49, WORDS * 5])
     assert not [w for w in weights(whole) if w.dtype == "FLOAT32"]
     assert len(whole) < len(kept) < len(spoilt.subject.float32)
+
+
+def test_notes_say_what_computes_in_float_and_where(spoilt: Spoilt, quantizer: Quantizer) -> None:
+    rung = StaticInt8(quantizer=quantizer, keep_float=(spoilt.weight,))
+    entry = climb(rung, spoilt.subject)
+    assert isinstance(entry, Artifact)
+    (floats,) = [note for note in entry.notes if "operations in float" in note]
+    assert "1 FULLY_CONNECTED (last layer)" in floats
+    assert re.search(r"1 FULLY_CONNECTED(,|$)", floats)
+    assert entry.notes[-1] == f"left in float32: {spoilt.weight}"
+    whole = climb(Quantize(quantizer=quantizer), spoilt.subject)
+    assert not [note for note in whole.notes if "left" in note]
+        n for n in climb(Quantize(quantizer=quantizer), spoilt.subject).notes if "left" in n
+    ]
 
 
 def test_an_output_names_its_operation(spoilt: Spoilt, quantizer: Quantizer) -> None:
