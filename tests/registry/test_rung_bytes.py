@@ -169,8 +169,6 @@ def test_notes_say_what_computes_in_float_and_where(spoilt: Spoilt, quantizer: Q
     assert entry.notes[-1] == f"left in float32: {spoilt.weight}"
     whole = climb(Quantize(quantizer=quantizer), spoilt.subject)
     assert not [note for note in whole.notes if "left" in note]
-        n for n in climb(Quantize(quantizer=quantizer), spoilt.subject).notes if "left" in n
-    ]
 
 
 def test_an_output_names_its_operation(spoilt: Spoilt, quantizer: Quantizer) -> None:
