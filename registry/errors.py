@@ -89,4 +89,4 @@ class VersionNotFound(RegistryError):  # noqa: N818 - reads as what happened
 
 
 class PullError(RegistryError):
-    """A version cannot be written to the directory that was asked for."""
+    """A version cannot be written where it should be, or what came is not what was published."""

@@ -171,7 +171,8 @@ class ModelRegistry:
 
         Raises:
             VersionNotFound: the reference cannot be read, or names nothing.
-            PullError: `out` cannot be replaced, or millstream did not publish the version.
+            PullError: `out` cannot be replaced, millstream did not publish the version, or what
+                came is not what was published, by its digests.
             StoreError: MLflow cannot be reached, or refused.
         """
         version = self.find(Reference.parse(reference))

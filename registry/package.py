@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import logging
 import shutil
 import tempfile
@@ -75,7 +74,7 @@ def save_model(publication: Publication, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="millstream-package-") as parts, quiet_mlflow():
         artifacts = {"model": Path(parts) / MODEL_FILE, "schema": Path(parts) / SCHEMA_FILE}
         artifacts["model"].write_bytes(gzip_model(publication.artifact.tflite))
-        artifacts["schema"].write_text(json.dumps(publication.schema, indent=1), encoding="utf-8")
+        artifacts["schema"].write_text(publication.schema_text, encoding="utf-8")
         entry, package = ship(Path(parts) / "code")
         with importable(package.parent):
             mlflow.pyfunc.save_model(

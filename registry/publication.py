@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,6 +81,16 @@ class Publication:
             if not path.is_file():
                 raise PublicationError(f"files: {name!r}: there is no file {path}")
 
+    @property
+    def schema_text(self) -> str:
+        """The `schema.json` that ships."""
+        return json.dumps(self.schema, indent=1)
+
+    @property
+    def schema_sha256(self) -> str:
+        """Its digest, in hex."""
+        return hashlib.sha256(self.schema_text.encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class ModelVersion:
@@ -131,3 +143,14 @@ class ModelVersion:
             "created": self.created.isoformat(),
             "aliases": list(self.aliases),
         }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ModelVersion:
+        """The inverse of `to_json`; keys that it does not know are ignored.
+
+        Raises:
+            KeyError: or TypeError or ValueError, it is of no version.
+        """
+        given = {name: value[name] for name in cls.__dataclass_fields__}
+        created, aliases = datetime.fromisoformat(value["created"]), tuple(value["aliases"])
+        return cls(**{**given, "created": created, "aliases": aliases})

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["ENTRY", "importable", "ship"]
+__all__ = ["ENTRY", "importable", "is_whole", "ship"]
 
 ENTRY = "predictor.py"
 """What MLflow runs."""
 
+PREFIX = "millstream_predictor_"
 SOURCE = Path(__file__).with_name("predictor")
 RUN = '''"""What MLflow runs: it hands over the predictor of this version."""
 
@@ -34,17 +35,26 @@ def ship(folder: Path) -> tuple[Path, Path]:
     Returns:
         The file that MLflow runs, and the package that it imports.
     """
-    files = sorted(SOURCE.glob("*.py"))
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())
-    package = folder / f"millstream_predictor_{digest.hexdigest()[:12]}"
+    package = folder / f"{PREFIX}{digest_of(SOURCE)}"
     package.mkdir(parents=True)
-    for file in files:
+    for file in SOURCE.glob("*.py"):
         shutil.copyfile(file, package / file.name)
     entry = folder / ENTRY
     entry.write_text(RUN.format(package=package.name), encoding="utf-8")
     return entry, package
+
+
+def is_whole(package: Path) -> bool:
+    """Whether a package that shipped holds the code that its name says; others are none of ours."""
+    return not package.name.startswith(PREFIX) or package.name == PREFIX + digest_of(package)
+
+
+def digest_of(package: Path) -> str:
+    """What stands for the content of a package in its name."""
+    digest = hashlib.sha256()
+    for file in sorted(package.glob("*.py")):
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 @contextmanager

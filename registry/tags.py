@@ -19,6 +19,7 @@ RUNG = "millstream.rung"
 BYTES = "millstream.bytes"
 GZIP_BYTES = "millstream.gzip_bytes"
 SHA256 = "millstream.sha256"
+SCHEMA_SHA256 = "millstream.schema_sha256"
 PROMOTE = "millstream.promote"
 REASON = "millstream.reason"
 NOTES = "millstream.notes"
@@ -41,6 +42,7 @@ def make_tags(name: str, publication: Publication) -> dict[str, str]:
         BYTES: str(artifact.bytes),
         GZIP_BYTES: str(artifact.gzip_bytes),
         SHA256: artifact.sha256,
+        SCHEMA_SHA256: publication.schema_sha256,
         PROMOTE: "true" if publication.promote else "false",
         REASON: publication.reason[:LONGEST],
         COMPARED_WITH: str(publication.compared_with or ""),
