@@ -13,12 +13,13 @@ The order is the design. What exists is looked up by the round's tag before it i
        champion of now
     9. tag `millstream.announced`: nothing is left to do
 
-A version is never made twice, whoever publishes the round and however many do at once.
+Runs that are not needed go before step 9. A version is never made twice, whoever publishes the
+round and however many do at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,11 @@ from registry.reference import CHAMPION
 from registry.run_making import (
     EXISTS,
     Target,
-    complete_run,
     discard_run,
     ensure_experiment,
+    find_runs,
     log_numbers,
+    make_run,
 )
 from registry.store import asked_once
 from registry.tags import ANNOUNCED, PROMOTE, REASON, SHA256, make_tags, round_filter
@@ -59,25 +61,44 @@ def publish_round(
         publication: what.
         on_step: called with a step's name after each call that changes something.
     """
-    version, run = find_version(client, target.name, publication), None
+    version = find_version(client, target.name, publication)
     if version is not None and ANNOUNCED in version.tags:
         return int(version.version)
-    if version is None:
-        experiment_id = ensure_experiment(client, target)
-        on_step("experiment")
-        ensure_registered_model(client, target.name)
-        on_step("registered_model")
-        run = complete_run(client, target.name, experiment_id, publication, on_step)
+    experiment_id = ensure_experiment(client, target)
+    on_step("experiment")
+    ensure_registered_model(client, target.name)
+    on_step("registered_model")
+    run, left_over = find_runs(client, target.name, experiment_id, publication)
+    made: Any = None
+    if run is None and (version is None or is_other(version, publication)):
+        run = made = make_run(client, target.name, experiment_id, publication, on_step)
     with moving_aliases(client, target.name, on_step) as (turn, _):
         version = find_version(client, target.name, publication) or version
+        if run is not None and version is not None and may_be_replaced(turn, version, publication):
+            client.delete_model_version(target.name, str(version.version))
+            version = None
+            on_step("version_replaced")
         if version is None:
             version = make_version(client, target.name, run, publication)
             on_step("version")
+        unused = [run for run in left_over if run.info.run_id != version.run_id]
         if ANNOUNCED not in version.tags:
-            conclude(turn, version, publication, on_step)
-    if run is not None and run.info.run_id != version.run_id:
-        discard_run(client, run)  # another process was faster
+            conclude(turn, version, publication, unused, on_step)
+    if made is not None and made.info.run_id != version.run_id:
+        discard_run(client, made)  # another process was faster
     return int(version.version)
+
+
+def is_other(version: Any, publication: Publication) -> bool:
+    """Whether a version has other bytes than those of the publication."""
+    return bool(version.tags.get(SHA256) != publication.artifact.sha256)
+
+
+def may_be_replaced(turn: Turn, version: Any, publication: Publication) -> bool:
+    """Whether an earlier attempt's version has other bytes, and nobody was told of it."""
+    undecided = ANNOUNCED not in version.tags
+    champion = turn.aliases.get(CHAMPION)
+    return undecided and champion != int(version.version) and is_other(version, publication)
 
 
 def find_version(client: MlflowClient, name: str, publication: Publication) -> Any | None:
@@ -118,13 +139,16 @@ class Obstacle:
     final: bool
 
 
-def conclude(turn: Turn, version: Any, publication: Publication, on_step: Step) -> None:
+def conclude(
+    turn: Turn, version: Any, publication: Publication, unused: Sequence[Any], on_step: Step
+) -> None:
     """Promote a version or not, and announce it, unless the gate is to be asked again.
 
     Args:
         turn: at the model's aliases.
         version: MLflow's, not announced yet.
         publication: with the gate's verdict.
+        unused: runs of the round that killed processes have left.
         on_step: see `publish_round`.
     """
     number, obstacle = int(version.version), None
@@ -134,6 +158,9 @@ def conclude(turn: Turn, version: Any, publication: Publication, on_step: Step) 
         tell(turn.client, version, {PROMOTE: "false", REASON: obstacle.reason})
         on_step("held_back")
     point_candidate(turn, on_step)
+    for run in unused:
+        discard_run(turn.client, run)
+        on_step("stale_run_deleted")
     if obstacle is None or obstacle.final:
         turn.client.set_model_version_tag(turn.name, str(number), ANNOUNCED, "true")
         on_step("announced")
@@ -141,8 +168,6 @@ def conclude(turn: Turn, version: Any, publication: Publication, on_step: Step) 
 
 def judge(turn: Turn, version: Any, publication: Publication, on_step: Step) -> Obstacle | None:
     """Carry out the gate's verdict on a version that is not the champion."""
-    if version.tags.get(SHA256) != publication.artifact.sha256:
-        return Obstacle("by now the gate judged other bytes than this version's", final=True)
     renew(turn.client, version, publication)
     if not publication.promote:
         return None

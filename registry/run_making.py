@@ -1,8 +1,8 @@
 """The run of a version: made whole before there is a version, and thrown away if it is not needed.
 
 A run says which process makes it. One that is not complete, or holds other bytes, is what a killed
-process has left, and is thrown away with its artifacts; that of a process that may be alive is not
-touched.
+process has left; it is thrown away with its artifacts once the round has its version. That of a
+process that may be alive is not touched.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 __all__ = [
     "METRICS_PER_CALL",
     "Target",
-    "complete_run",
     "discard_run",
     "ensure_experiment",
+    "find_runs",
     "log_numbers",
+    "make_run",
 ]
 
 PARAMS_PER_CALL = 100
@@ -81,23 +82,18 @@ def ensure_experiment(client: MlflowClient, target: Target) -> str:
     return str(found.experiment_id)
 
 
-def complete_run(
-    client: MlflowClient,
-    name: str,
-    experiment_id: str,
-    publication: Publication,
-    on_step: Step,
-) -> Any:
-    """The round's run that only lacks its version, made if there is none."""
-    found = None
+def find_runs(
+    client: MlflowClient, name: str, experiment_id: str, publication: Publication
+) -> tuple[Any | None, list[Any]]:
+    """The round's run that only lacks its version, and all that ended processes have left."""
+    found, left_over = None, []
     for run in tagged_runs(client, [experiment_id], name, round_filter(publication)):
         same = run.data.tags.get(SHA256) == publication.artifact.sha256
         if found is None and same and run.info.status == "FINISHED":
             found = run
-        elif is_gone(run.data.tags.get(MAKER, "")) or MAKER not in run.data.tags:
-            discard_run(client, run)
-            on_step("stale_run_deleted")
-    return found or make_run(client, name, experiment_id, publication, on_step)
+        if is_gone(run.data.tags.get(MAKER, "")) or MAKER not in run.data.tags:
+            left_over.append(run)
+    return found, left_over
 
 
 def make_run(

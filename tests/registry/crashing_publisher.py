@@ -19,7 +19,7 @@ import mlflow.store.model_registry.sqlalchemy_store
 import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - before the forks, not in each
 from mlflow import MlflowClient
 
-from registry import Artifact, ModelRegistry, Publication
+from registry import Artifact, KafkaData, KafkaRange, KerasFile, ModelRegistry, Publication
 from registry.package import stage
 
 EXAMPLE = {"x": [0.5, 1.5]}
@@ -39,6 +39,9 @@ def publication(folder: Path, number: int, compared_with: int | None = None) -> 
         promote=True,
         reason="better",
         files={"report.json": folder / "schema.json"},
+        card="# a card",
+        keras=KerasFile(b"a .keras file"),
+        records=KafkaData((KafkaRange("records", 0, 10 * number, 10 * number + 10),)),
         compared_with=compared_with,
     )
 
@@ -97,6 +100,10 @@ def inspect(folder: Path, uri: str, root: Path, out: Path) -> None:
         "model_tags": sorted(client.get_registered_model("m").tags),
         "announced": version.tags.get("millstream.announced"),
         "metrics": dict(version.metrics),
+        "inputs": [
+            json.loads(given.dataset.source)["topics"]
+            for given in client.get_run(version.run_id).inputs.dataset_inputs
+        ],
         "runs": [(run.info.run_id == version.run_id, run.info.status) for run in runs],
         "files": sorted(str(p.relative_to(artifacts)) for p in artifacts.rglob("*") if p.is_file()),
         "same_bytes": ModelRegistry("m", uri).tflite(version)
@@ -137,7 +144,6 @@ def main(folder: Path) -> None:
             "base",
             [
                 "artifacts",
-                "stale_run_deleted",
                 "run",
                 "numbers",
                 "run_finished",
@@ -146,6 +152,7 @@ def main(folder: Path) -> None:
                 "journal",
                 "alias",
                 "entry",
+                "stale_run_deleted",
             ],
         ),
     ]

@@ -134,15 +134,6 @@ def test_no_older_version_takes_the_alias_of_a_newer_one(flights: ModelRegistry)
     assert aliases(flights) == {"champion": 2}
 
 
-def test_bytes_that_the_version_does_not_have_promote_nothing(flights: ModelRegistry) -> None:
-    quick_version(flights, quick_publication(1))
-    other = quick_publication(2).artifact
-    said = flights.publish(quick_publication(1, artifact=other))
-    assert (said.promoted, said.is_decided) == (False, True)
-    assert "other bytes" in said.reason
-    assert flights.champion() is None
-
-
 def test_an_alias_that_somebody_moves_at_the_same_moment(flights: ModelRegistry) -> None:
     """MLflow's own page takes no turns: what it did is not undone, and the journal says so."""
     quick_publish(flights, 1)

@@ -133,6 +133,31 @@ def test_an_old_round_does_not_take_the_alias_back(
     assert flights.champion().round == 2
 
 
+@pytest.mark.parametrize("step", ["version", "journal", "alias"])
+def test_an_attempt_that_was_cut_short_and_had_other_bytes(
+    flights: ModelRegistry, publication, store: str, tmp_path: Path, step: str
+) -> None:
+    """Its version is replaced, unless it was to be promoted: then that is what happened."""
+
+    def stop(at: str) -> None:
+        if at == step:
+            raise KeyboardInterrupt
+
+    broken = ModelRegistry("flights", store, tmp_path / "artifacts", on_step=stop)
+    with pytest.raises(KeyboardInterrupt):
+        broken.publish(publication())
+    first = flights.version(1)
+    artifact = Artifact("float32", publication().artifact.tflite + b"\0")
+    version = flights.publish(publication(artifact=artifact))
+    assert flights.versions() == [flights.champion()] == [version]
+    assert version.is_decided
+    replaced = step == "version"
+    assert version.version == (2 if replaced else 1)
+    assert (flights.tflite(version) == artifact.tflite) == replaced
+    assert (version.run_id != first.run_id) == replaced
+    assert len(list((tmp_path / "artifacts").rglob("MLmodel"))) == 1
+
+
 def test_files_can_be_added_later(flights: ModelRegistry, publication, tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
