@@ -76,9 +76,9 @@ def fine_tune(
 ) -> None:
     """Train a changed copy in place; afterwards it has the weights that judged best.
 
-    It runs as at inference: dropout is off, and batch normalization uses its moving statistics and
-    keeps them, while its scale and offset learn. Weights that are not trainable stay, so what the
-    user froze and what normalises inputs is as it was. The loss is the subject's, or the one that
+    Batch normalization is trained, statistics included; all else runs as at inference, so dropout
+    is off. Weights that are not trainable stay, so what the user froze and what normalises inputs
+    is as it was. The loss is the subject's, or the one that
     its model was compiled with, and in part the distance to the export's own answers; without any
     loss it is that distance alone. The best weights are those with the smallest loss on the rows
     held out, those before the first step among them.
@@ -99,7 +99,7 @@ def fine_tune(
     of_epoch = max(1, min(len(train) // batch, settings.steps // settings.epochs))
     if schedule is not None:
         schedule.begin(model, settings.epochs * of_epoch)
-    best = Best(model)
+    best = Best(steps.learns)
     if schedule is None or schedule.settled(0):
         best.offer(steps.judge(judge, batch))
     done = 0
@@ -150,8 +150,8 @@ def make_steps(
 class Best:
     """The best weights so far, and for how many judgements they have been the best."""
 
-    def __init__(self, model: keras.Model) -> None:
-        self._variables = model.trainable_variables
+    def __init__(self, variables: list[Any]) -> None:
+        self._variables = variables
         self._loss = math.inf
         self._values: list[Any] = []
         self.waited = 0

@@ -11,6 +11,7 @@ from registry.artifact import Tflite
 from registry.compress.feeding import answers, feed
 from registry.compress.fine_tune import FineTune, Schedule, fine_tune
 from registry.compress.graph import flat_copy
+from registry.compress.normalizing import recalibrate
 from registry.compress.randomness import undisturbed
 from registry.compress.rung import Rung
 from registry.compress.subject import Examples, Subject
@@ -86,6 +87,7 @@ def retrain(
             rung failed.
     """
     with undisturbed():
+        recalibrate(model, known_rows(subject))
         fine_tune(model, subject, tune, schedule)
         try:
             float32 = export_float32(model)

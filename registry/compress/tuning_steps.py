@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from registry.compress.distill import soft_loss
 from registry.compress.feeding import feed
+from registry.compress.normalizing import call_normalizing, normalizing_layers
 from registry.compress.subject import Examples
 from registry.export import call
 
@@ -62,6 +64,14 @@ class TuningSteps:
         self._train = tf.function(self._train_all).get_concrete_function(places)
         self._judge = tf.function(self._judge_all).get_concrete_function(places, chosen)
 
+    @property
+    def learns(self) -> list[Any]:
+        """The variables that move: the trained ones, and moving statistics."""
+        moving = [
+            v for layer in normalizing_layers(self._model) for v in layer.non_trainable_weights
+        ]
+        return [*self._model.trainable_variables, *moving]
+
     def train(self, order: NDArray[np.int32]) -> None:
         """One step for each row of places, `[steps, batch]`."""
         import tensorflow as tf
@@ -86,7 +96,7 @@ class TuningSteps:
         variables = [variable.value for variable in self._model.trainable_variables]
         for places in order:
             with tf.GradientTape() as tape:
-                loss = self._loss(places, 1.0)
+                loss = self._loss(call_normalizing, places, 1.0)
             gradients = tape.gradient(loss, variables)
             self._optimizer.apply_gradients(
                 zip(gradients, self._model.trainable_variables, strict=True)
@@ -97,15 +107,15 @@ class TuningSteps:
 
         total = tf.zeros(())
         for step in tf.range(tf.shape(order)[0]):
-            total += self._loss(order[step], counted[step])
+            total += self._loss(call, order[step], counted[step])
         return total
 
-    def _loss(self, places: Any, counted: Any) -> Any:
+    def _loss(self, run: Callable[[Any, Any], Any], places: Any, counted: Any) -> Any:
         import tensorflow as tf
 
         rows = tf.nest.map_structure(lambda column: tf.gather(column, places), self._rows)
         weights = rows["weights"] * counted
-        output = call(self._model, rows["features"])
+        output = run(self._model, rows["features"])
         loss = tf.zeros(())
         if self._share < 1:
             loss += (1.0 - self._share) * self._model.compute_loss(

@@ -11,10 +11,11 @@ import pytest
 from keras import layers
 from small_graphs import build, output, rows_for
 
-from registry import RungError, Subject, export_float32
+from registry import Examples, RungError, Subject, export_float32
 from registry.compress import FineTune
 from registry.compress.fine_tune import fine_tune, split
 from registry.compress.graph import flat_copy
+from registry.compress.normalizing import recalibrate
 from registry.compress.sparsify import CubicSparsity, largest
 
 TUNE = FineTune(epochs=4, batch=8, learning_rate=1e-2, patience=4)
@@ -55,7 +56,8 @@ def test_what_is_not_to_learn_stays(subject: Subject) -> None:
     before = {v.path: np.asarray(v).copy() for v in model.weights}
     fine_tune(model, subject, TUNE)
     moved = {v.path for v in model.weights if not np.array_equal(before[v.path], np.asarray(v))}
-    assert moved == {"norm/gamma", "norm/beta", "last/kernel", "last/bias"}
+    statistics = {"norm/moving_mean", "norm/moving_variance"}
+    assert moved == {"norm/gamma", "norm/beta", "last/kernel", "last/bias"} | statistics
 
 
 def test_a_damaged_copy_heals_and_the_same_again(subject: Subject) -> None:
@@ -103,6 +105,22 @@ def test_weights_count(subject: Subject) -> None:
         outputs.append(output(model, rows))
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert np.abs(outputs[0]).max() < 100
+
+
+def test_statistics_are_measured_anew() -> None:
+    entry = keras.Input((3,), name="x")
+    x = layers.BatchNormalization(name="first")(entry)
+    x = layers.BatchNormalization(name="frozen", trainable=False)(x)
+    model = flat_copy(keras.Model(entry, layers.BatchNormalization(name="second")(x)))
+    values = np.random.default_rng(1).normal(4, 2, (256, 3)).astype(np.float32)
+    recalibrate(model, Examples({"x": values}, np.zeros(256)))
+    halves = values.reshape(2, 128, 3)
+    first, second = model.get_layer("first"), model.get_layer("second")
+    np.testing.assert_allclose(first.moving_mean, values.mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(first.moving_variance, halves.var(axis=1).mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(second.moving_mean, np.zeros(3), atol=1e-3)
+    np.testing.assert_allclose(second.moving_variance, np.ones(3), rtol=1e-2)
+    np.testing.assert_array_equal(model.get_layer("frozen").moving_mean, np.zeros(3))
 
 
 def test_a_loss_that_is_not_finite_is_told(subject: Subject) -> None:
