@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from registry.flatbuffer import MULTIPLYING, enum_names, name_of, operators, read
+from registry.flatbuffer import LOOKING_UP, MULTIPLYING, enum_names, name_of, operators, read
 
 __all__ = ["Operation", "last_layers", "operations"]
 
@@ -76,7 +76,7 @@ def last_layers(every: tuple[Operation, ...]) -> tuple[Operation, ...]:
     found = []
     for end in (o for o in every if o.last and not o.graph):
         step: Operation | None = end
-        while step is not None:
+        while step is not None and step.op not in LOOKING_UP:
             found.append(step)
             before = [makers[place] for place in step.inputs if place in makers]
             step = before[0] if step.op not in MULTIPLYING and len(before) == 1 else None

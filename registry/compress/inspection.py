@@ -66,14 +66,14 @@ def check_promise(
         raise RungError(f"the quantizer left large weights in float32: {', '.join(large)}")
     if len(other) == len(found):
         raise RungError(f"none of the {len(found)} weights became {rung}: all are too small")
-    check_size(rung, before, after, [w for w in found if promise.holds(w)])
+    check_size(rung, before, after)
     foreign = sorted({op for op in op_names(after) if op.startswith("Flex")})
     if foreign:
         raise RungError(f"{rung} needs operations that LiteRT does not have: {foreign}")
     check_signature(rung, before, after)
 
 
-def check_size(rung: str, before: Tflite, after: Tflite, smaller: list[Weight]) -> None:
+def check_size(rung: str, before: Tflite, after: Tflite) -> None:
     """Refuse bytes that are not smaller by a good part of what their weights lost.
 
     Raises:
@@ -84,12 +84,17 @@ def check_size(rung: str, before: Tflite, after: Tflite, smaller: list[Weight]) 
         raise RungError(
             f"{rung} does not make this model smaller: {len(before):,} -> {len(after):,} bytes"
         )
-    lost = sum(w.values.size * (32 - BITS[w.dtype]) // 8 for w in smaller)
+    lost = size_of_weights(before) - size_of_weights(after)
     if saved < SHARE_OF_SAVING * lost:
         raise RungError(
             f"{rung} took {lost:,} bytes off the weights, but only {saved:,} off the file: "
             f"{len(before):,} -> {len(after):,}"
         )
+
+
+def size_of_weights(tflite: Tflite) -> int:
+    """Bytes of all weights as they are stored."""
+    return sum(w.values.size * BITS[w.dtype] // 8 for w in weights(tflite))
 
 
 def check_signature(rung: str, before: Tflite, after: Tflite) -> None:

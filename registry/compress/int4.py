@@ -10,13 +10,15 @@ from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.recipe import DYNAMIC_INT4
 from registry.compress.scheme import Means, Scheme, apply_scheme
 from registry.compress.subject import Subject
+from registry.errors import RungError
+from registry.flatbuffer import weights
 
 __all__ = ["Int4"]
 
 SCHEME = Scheme(
     "int4",
     DYNAMIC_INT4,
-    Promise(frozenset({"INT4", "INT8"}), frozenset({"INT4"})),
+    Promise(frozenset({"INT4", "INT8"}), frozenset({"INT4", "INT8"})),
     "INT4",
 )
 
@@ -24,6 +26,8 @@ SCHEME = Scheme(
 @dataclass(frozen=True)
 class Int4:
     """Int4 weights for dense and embedding layers, int8 for the rest; biases stay float32.
+
+    Tables with rows of an odd width are int8, too.
 
     Activations are quantized to int8 as they come.
 
@@ -47,7 +51,12 @@ class Int4:
 
         Raises:
             QuantizerError: the quantizer refused the model, crashed or took too long.
-            RungError: no weight became small, a large one did not, or the file did not shrink.
+            RungError: no weight became int4, a large one stayed float, or the file did not shrink.
         """
         means = Means(self.quantizer, self.timeout_s)
-        return apply_scheme(SCHEME, subject.float32, self.keep_float, means)
+        made = apply_scheme(SCHEME, subject.float32, self.keep_float, means)
+        if not any(w.dtype == "INT4" for w in weights(made)):
+            raise RungError(
+                "no dense layer, and no embedding with rows of an even width: this would be int8"
+            )
+        return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def shrink_tables(tflite: bytes, dtype: str, keep: Collection[str] = ()) -> byte
         The same bytes where there is no table.
     """
     model = take_apart(tflite)
-    stored: dict[int, tuple[SmallNumbers, int, int | None]] = {}
+    stored: dict[int, Stored] = {}
     for graph in model.subgraphs:
         operators, tables = [], {}
         for operator in graph.operators:
@@ -54,7 +55,7 @@ def shrink_tables(tflite: bytes, dtype: str, keep: Collection[str] = ()) -> byte
                 stored[int(table.buffer)] = store(model, table, dtype)
             place = int(operator.inputs[0])
             if place not in tables:
-                tables[place] = add_small(graph, table, stored[table.buffer], dtype)
+                tables[place] = add_small(graph, table, stored[table.buffer])
             operators += look_up(model, graph, operator, *tables[place])
         graph.operators = operators
     return assemble(drop_unused(model)) if stored else tflite
@@ -79,38 +80,58 @@ def scope_of(graph: Any, operator: Any) -> str:
     return "".join(f"{name};" for name in names if name)
 
 
-def store(model: Any, table: Any, dtype: str) -> tuple[SmallNumbers, int, int | None]:
-    """Put a table's small numbers into the model: them, and the places of their buffers."""
+@dataclass(frozen=True)
+class Stored:
+    """A table in the model's buffers.
+
+    Attributes:
+        dtype: of its small numbers.
+        small: them.
+        buffer: place of theirs.
+        steps: place of that of its rows' steps, or None.
+    """
+
+    dtype: str
+    small: SmallNumbers
+    buffer: int
+    steps: int | None
+
+
+def store(model: Any, table: Any, dtype: str) -> Stored:
+    """Put a table's small numbers into the model's buffers.
+
+    Int4 is only for rows of an even width: where a row begins in the middle of a byte, LiteRT 2.3
+    looks up other numbers without a word.
+    """
     values = np.frombuffer(bytes(model.buffers[table.buffer].data), np.float32)
-    small = shrink(values.reshape(table.shape), dtype)
+    values = values.reshape(table.shape)
+    if dtype == "INT4" and np.prod(values.shape[1:], dtype=np.int64) % 2:
+        dtype = "INT8"
+    small = shrink(values, dtype)
     steps = None if small.steps is None else add_buffer(model, small.steps.tobytes())
-    return small, add_buffer(model, small.data), steps
+    return Stored(dtype, small, add_buffer(model, small.data), steps)
 
 
-def add_small(
-    graph: Any, table: Any, stored: tuple[SmallNumbers, int, int | None], dtype: str
-) -> tuple[int, int | None]:
+def add_small(graph: Any, table: Any, stored: Stored) -> tuple[int, int | None]:
     """Put a stored table into a subgraph: places of its tensor, and of its steps' if it has them.
 
     Args:
         graph: the subgraph.
         table: the float32 tensor.
-        stored: see `store`.
-        dtype: of the small numbers.
+        stored: what it became.
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    small, buffer, steps_buffer = stored
     tensor = renamed(table, b"_small")
-    tensor.type, tensor.buffer = getattr(schema.TensorType, dtype), buffer
+    tensor.type, tensor.buffer = getattr(schema.TensorType, stored.dtype), stored.buffer
     tensor.quantization = schema.QuantizationParametersT()
-    if small.scale is not None:
-        tensor.quantization.scale, tensor.quantization.zeroPoint = [small.scale], [0]
+    if stored.small.scale is not None:
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [stored.small.scale], [0]
     place = add_tensor(graph, tensor)
-    if steps_buffer is None:
+    if stored.steps is None:
         return place, None
     steps = renamed(table, STEPS.encode())
-    steps.buffer, steps.shape = steps_buffer, [int(table.shape[0]), 1]
+    steps.buffer, steps.shape = stored.steps, [int(table.shape[0]), 1]
     return place, add_tensor(graph, steps)
 
 

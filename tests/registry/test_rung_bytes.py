@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import layers
+from keras_models import Sample
 
 from registry import (
     Artifact,
@@ -53,7 +55,7 @@ def spoilt() -> Spoilt:
     """Two columns of words share a table; the second of three dense layers is spoilt."""
     keras.utils.set_random_seed(5)
     inputs = {name: keras.Input((), name=name, dtype="int32") for name in ("here", "there")}
-    table = layers.Embedding(WORDS, 5)
+    table = layers.Embedding(WORDS, 6)
     x = layers.Concatenate()([table(x) for x in inputs.values()])
     x = layers.Dense(48, activation="tanh")(x)
     x = keras.ops.concatenate([x, keras.ops.zeros_like(x[:, :1])], axis=1)
@@ -61,6 +63,7 @@ def spoilt() -> Spoilt:
     model = keras.Model(inputs, layers.Dense(2)(layers.Dense(48, activation="tanh")(bad(x))))
     kernel = np.asarray(bad.kernel).copy()
     kernel[-1] = OUTLIER
+    kernel[:, 0] = 0.0  # a channel of zeros, as pruning leaves them, has no scale of its own
     bad.kernel.assign(kernel)
     random = np.random.default_rng(1)
     features = {name: random.integers(0, WORDS, ROWS).astype(np.int32) for name in inputs}
@@ -89,9 +92,10 @@ def test_a_table_is_stored_once_and_small(spoilt: Spoilt, dtype: str, levels: in
     assert (small.dtype, small.values.size) == (dtype, exact.values.size)
     assert len(small.users) == 2
     if levels:
-        step = np.abs(exact.values).max() / levels
+        scale = shrink(exact.values, dtype).scale
         assert np.abs(small.values.astype(int)).max() == levels
-        np.testing.assert_allclose(small.values * step, exact.values, atol=step)
+        lost = np.square(small.values * scale - exact.values).mean()
+        assert lost < np.square(exact.values).mean() / levels**2
     else:
         np.testing.assert_array_equal(small.values, exact.values.astype(np.float16))
     difference = LiteModel(after).predict(spoilt.features) - LiteModel(before).predict(
@@ -115,25 +119,36 @@ def test_wide_rows_of_int4_have_a_step_each() -> None:
 
 
 @pytest.mark.parametrize("steps", [(), (3,)])
-def test_int4_rows_are_looked_up_and_scaled(steps: tuple[int, ...], quantizer: Quantizer) -> None:
+def test_rows_of_any_width_are_looked_up_as_they_are_stored(
+    steps: tuple[int, ...], quantizer: Quantizer
+) -> None:
     keras.utils.set_random_seed(3)
     entry = keras.Input(steps, name="word", dtype="int32")
-    table = layers.Embedding(WORDS, 16)
-    table.build(None)
-    table.embeddings.assign(table.embeddings * np.geomspace(0.1, 30, WORDS)[:, None])
-    model = keras.Model(entry, layers.Dense(3)(table(entry)))
+    tables = [layers.Embedding(WORDS, width) for width in (1, 3, 8, 16)]
+    model = keras.Model(entry, layers.Concatenate()([table(entry) for table in tables]))
+    tables[-1].embeddings.assign(
+        tables[-1].embeddings * np.geomspace(0.1, 30, WORDS, dtype=np.float32)[:, None]
+    )
     tflite = export_float32(model)
-    (exact,) = [w for w in weights(tflite) if w.op == "GATHER"]
-    small = shrink(exact.values.reshape(WORDS, 16), "INT4")
-    whole = unpack_int4(np.frombuffer(small.data, np.uint8), WORDS * 16).reshape(WORDS, 16)
-    table.embeddings.assign(whole * small.steps)
+    for table, dtype in zip(tables, ("INT8", "INT8", "INT4", "INT4"), strict=True):
+        small = shrink(np.asarray(table.embeddings), dtype)
+        stored = np.frombuffer(small.data, np.int8)
+        whole = stored if dtype == "INT8" else unpack_int4(stored.view(np.uint8), 2 * stored.size)
+        scale = small.scale if small.steps is None else small.steps
+        table.embeddings.assign(whole.reshape(WORDS, -1) * scale)
     words = np.random.default_rng(1).integers(0, WORDS, (50, *steps)).astype(np.int32)
     got = LiteModel(shrink_tables(tflite, "INT4")).predict({"word": words})
-    np.testing.assert_allclose(got, np.asarray(model(words, training=False)), atol=1e-5)
-    assert {w.dtype for w in weights(Int4(quantizer=quantizer).apply(Subject(tflite)))} == {
-        "INT4",
-        "FLOAT32",  # the steps
-    }
+    np.testing.assert_allclose(got, np.asarray(model(words, training=False)), atol=1e-6)
+    found = Counter(w.dtype for w in weights(Int4(quantizer=quantizer).apply(Subject(tflite))))
+    assert found == {"INT8": 2, "INT4": 2, "FLOAT32": 1}  # the steps of the widest rows
+
+
+def test_a_model_of_convolutions_has_nothing_for_int4(
+    samples: dict[str, Sample], quantizer: Quantizer
+) -> None:
+    dense = [w.name for w in weights(samples["image"].tflite) if w.op == "FULLY_CONNECTED"]
+    with pytest.raises(RungError, match="this would be int8"):
+        Int4(quantizer=quantizer, keep_float=tuple(dense)).apply(Subject(samples["image"].tflite))
 
 
 def test_slim_bytes_predict_bit_for_bit_the_same(spoilt: Spoilt) -> None:
@@ -154,7 +169,7 @@ def test_what_is_to_stay_in_float_does(spoilt: Spoilt, quantizer: Quantizer, run
     whole = rung(quantizer=quantizer).apply(spoilt.subject)
     kept = rung(quantizer=quantizer, keep_float=(spoilt.weight, table.name)).apply(spoilt.subject)
     floats = [w for w in weights(kept) if w.dtype == "FLOAT32"]
-    assert sorted(w.values.size for w in floats) == sorted([48 * 49, WORDS * 5])
+    assert sorted(w.values.size for w in floats) == sorted([48 * 49, WORDS * 6])
     assert not [w for w in weights(whole) if w.dtype == "FLOAT32"]
     assert len(whole) < len(kept) < len(spoilt.subject.float32)
 
