@@ -54,9 +54,9 @@ def test_kill_9_between_any_two_steps(
             [old, new, "done"] for old, new in zip(before, range(1, len(versions) + 1), strict=True)
         ]
         assert state["previous"] == versions[:-1]
-        assert {"report.json", "model/MLmodel", "model/artifacts/model.tflite.gz"} <= set(
-            state["files"]
-        )
+        files = {"report.json", "model/MLmodel", "model/README.md", "keras/model.keras"}
+        assert files | {"model/artifacts/model.tflite.gz"} <= set(state["files"])
+        assert state["inputs"] == [{"records": {"0": [[20, 30]]}}]
     for result in told["results"]:
         assert result["ends"] == [signal.SIGKILL] * len(result["deaths"]), result["deaths"]
         assert result["state"] == undisturbed[result["start"]], result["deaths"]
