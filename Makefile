@@ -11,7 +11,7 @@ ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slim test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
+.PHONY: help install demo test test-slim test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train bench-compress examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -113,6 +113,9 @@ bench-prequential: $(STAMP)  ## streams of river's, millstream beside river's mo
 
 bench-train: $(STAMP)  ## feeding, two workers beside one, rounds, and how late a version is (some minutes)
 	$(VENV)/bin/python -m bench.train $(ARGS)
+
+bench-compress: $(STAMP)  ## three models up the ladder, beside TensorFlow's default (some minutes)
+	$(VENV)/bin/python -m bench.compress $(ARGS)
 
 bench-drift: $(STAMP)  ## drift: delays, false alarms, what reactions give (some minutes)
 	$(VENV)/bin/python -m bench.drift $(ARGS)

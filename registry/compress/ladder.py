@@ -18,6 +18,7 @@ from registry.compress.layers import DropLayers
 from registry.compress.quantize import Quantize
 from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.rung import Rung
+from registry.compress.sharing import Sharing
 from registry.compress.sparsify import Sparsify
 from registry.compress.static_int8 import StaticInt8
 from registry.compress.subject import Subject
@@ -130,7 +131,7 @@ CHANGES: Mapping[str, Callable[[LadderSettings, Rung], Rung]] = {
 }
 """What changes a model before one of `INNER` makes it small."""
 
-INNER = ("int8", "static_int8")
+INNER = ("int8", "static_int8", "int4")
 
 RUNGS: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
     **BYTES,
@@ -161,9 +162,10 @@ def ladder(
     settings = settings or LadderSettings()
     names = [name for name in dict.fromkeys(settings.rungs) if name != FLOAT32]
     rungs = [make_rung(name, settings, quantizer) for name in names]
+    sharing = Sharing(subject)
     return [
         Artifact(FLOAT32, subject.float32, describe_weights(subject.float32)),
-        *(climb(r, subject) for r in rungs),
+        *(climb(rung, subject, sharing) for rung in rungs),
     ]
 
 
@@ -201,10 +203,16 @@ def keeping_float(
     return cast("Revertible", replace(rung, keep_float=keep_float))
 
 
-def climb(rung: Rung, subject: Subject) -> Artifact | SkippedRung:
-    """One rung's artifact, or why it has none."""
+def climb(rung: Rung, subject: Subject, sharing: Sharing | None = None) -> Artifact | SkippedRung:
+    """One rung's artifact, or why it has none.
+
+    Args:
+        rung: the rung.
+        subject: the model.
+        sharing: of this subject, where other rungs may begin with the same change.
+    """
     try:
-        smaller = rung.apply(subject)
+        smaller = sharing.apply(rung) if sharing else rung.apply(subject)
     except CompressionError as e:
         return SkippedRung(rung.name, str(e))
     kept = ", ".join(getattr(rung, "keep_float", ()))
