@@ -114,13 +114,26 @@ def make_run(
             )
         on_step("run")
         log_numbers(client, run.info.run_id, publication)
-        log_records(client, run.info.run_id, publication.records)
+        tell_records(client, run.info.run_id, publication)
         on_step("numbers")
         client.log_artifacts(run.info.run_id, folder)
         on_step("artifacts")
     client.set_terminated(run.info.run_id, "FINISHED")
     on_step("run_finished")
     return run
+
+
+def tell_records(client: MlflowClient, run_id: str, publication: Publication) -> None:
+    """Show the records as the run's input, also if another process tells of the same ones now.
+
+    MLflow looks for the dataset and then makes it; who comes second finds it the second time.
+    """
+    from sqlalchemy.exc import IntegrityError
+
+    try:
+        log_records(client, run_id, publication.records)
+    except IntegrityError:
+        log_records(client, run_id, publication.records)
 
 
 def discard_run(client: MlflowClient, run: Any) -> None:
