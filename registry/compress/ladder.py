@@ -131,6 +131,16 @@ CHANGES: Mapping[str, Callable[[LadderSettings, Rung], Rung]] = {
 }
 """What changes a model before one of `INNER` makes it small."""
 
+BOTH: Mapping[str, Callable[[LadderSettings, Rung], Rung]] = {
+    "channels25_pruned": lambda settings, inner: make_channels25(
+        settings, make_pruned(settings, inner)
+    ),
+    "channels50_pruned": lambda settings, inner: make_channels50(
+        settings, make_pruned(settings, inner)
+    ),
+}
+"""Two changes, each with a fine-tune of its own: fewer channels, then zeros in what is left."""
+
 INNER = ("int8", "static_int8", "int4")
 
 RUNGS: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
@@ -138,7 +148,7 @@ RUNGS: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
     **{
         f"{name}_{inner}": partial(changed, change, BYTES[inner])
         for inner in INNER
-        for name, change in CHANGES.items()
+        for name, change in {**CHANGES, **BOTH}.items()
     },
 }
 

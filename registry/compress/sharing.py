@@ -23,11 +23,11 @@ class Sharing:
 
     Attributes:
         subject: of all rungs.
-        changed: what came of each change: a subject for the inner rung, or why there is none.
+        changed: what came of each change: what the inner rungs share, or why there is nothing.
     """
 
     subject: Subject
-    changed: dict[Any, Subject | CompressionError] = field(default_factory=dict)
+    changed: dict[Any, Sharing | CompressionError] = field(default_factory=dict)
 
     def apply(self, rung: Rung) -> Tflite:
         """A rung's bytes.
@@ -45,16 +45,16 @@ class Sharing:
         found = self.changed[change]
         if isinstance(found, CompressionError):
             raise found
-        return inner.apply(found)
+        return found.apply(inner)
 
-    def make(self, rung: Any) -> Subject | CompressionError:
+    def make(self, rung: Any) -> Sharing | CompressionError:
         """What a rung would give its inner one, or why it would not."""
         caught = Caught()
         try:
             replace(rung, inner=caught).apply(self.subject)
         except CompressionError as e:
             return e
-        return caught.subjects[-1]
+        return Sharing(caught.subjects[-1])
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,20 @@ def test_equal_changes_are_made_once_and_others_by_themselves() -> None:
     assert made == [0.5, 0.25]
 
 
+def test_changes_of_a_changed_model_are_shared_too() -> None:
+    subject, made = Subject(b"model"), []
+    rungs = [
+        Change(0.5, Change(share, Ending(end), made), made)
+        for share in (0.5, 0.25)
+        for end in (b"a", b"b")
+    ]
+    alone = [rung.apply(subject) for rung in rungs]
+    made.clear()
+    sharing = Sharing(subject)
+    assert [sharing.apply(rung) for rung in rungs] == alone
+    assert made == [0.5, 0.5, 0.25]
+
+
 def test_a_change_that_fails_fails_for_each_and_is_tried_once() -> None:
     sharing, made = Sharing(Subject(b"model")), []
     for end in (b"a", b"b"):
