@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from registry.artifact import Tflite
-from registry.compress.subject import Examples
+from registry.compress.subject import Examples, Subject
 from registry.errors import LiteModelError, RungError
 from registry.export import named_inputs
 from registry.litert import LiteModel
@@ -16,7 +16,21 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
-__all__ = ["answers", "feed"]
+__all__ = ["answers", "feed", "known_rows"]
+
+LEAST_EXAMPLES = 16
+
+
+def known_rows(subject: Subject) -> Examples:
+    """The examples of a subject.
+
+    Raises:
+        RungError: there are none, or too few to learn from.
+    """
+    if subject.examples is None or len(subject.examples) < LEAST_EXAMPLES:
+        found = 0 if subject.examples is None else len(subject.examples)
+        raise RungError(f"needs at least {LEAST_EXAMPLES} examples to fine-tune on, got {found}")
+    return subject.examples
 
 
 def feed(model: keras.Model, examples: Examples) -> dict[str, NDArray[Any]]:

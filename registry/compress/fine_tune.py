@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from registry.compress.feeding import answers
-from registry.compress.subject import Examples, Subject
+from registry.compress.feeding import answers, known_rows
+from registry.compress.normalizing import recalibrate
+from registry.compress.subject import Subject
 from registry.compress.tuning_steps import TuningSteps
 from registry.errors import RungError
 
@@ -76,25 +77,30 @@ def fine_tune(
 ) -> None:
     """Train a changed copy in place; afterwards it has the weights that judged best.
 
-    Batch normalization is trained, statistics included; all else runs as at inference, so dropout
-    is off. Weights that are not trainable stay, so what the user froze and what normalises inputs
-    is as it was. The loss is the subject's, or the one that
-    its model was compiled with, and in part the distance to the export's own answers; without any
-    loss it is that distance alone. The best weights are those with the smallest loss on the rows
-    held out, those before the first step among them.
+    Batch normalization is measured anew and trained, statistics included, unless there is a
+    schedule; all else runs as at inference, so dropout is off. Weights that are not trainable stay,
+    so what the user froze and what normalises inputs is as it was.
+
+    The loss is the subject's, or the one that its model was compiled with, and in part the distance
+    to the export's own answers; without any loss it is that distance alone. The best weights are
+    those with the smallest loss on the rows held out, those before the first step among them.
 
     Everything is a function of model, subject, settings and schedule: which rows are held out, and
     the order of the others, are drawn from the subject's seed.
 
     Raises:
-        RungError: no row is left to train on, or the loss is not finite.
+        RungError: there are too few examples, or the loss is not finite.
     """
-    examples = subject.examples
-    if examples is None or settings.epochs == 0:
+    examples = known_rows(subject)
+    if settings.epochs == 0:
+        recalibrate(model, examples)
         return
     draw = np.random.default_rng([subject.seed, len(examples)])
     train, judge = split(len(examples), settings.held_out, draw)
-    steps = make_steps(model, subject, examples, settings)
+    normalizing = schedule is None
+    if normalizing:
+        recalibrate(model, examples)
+    steps = make_steps(model, subject, settings, normalizing=normalizing)
     batch = min(settings.batch, len(train))
     of_epoch = max(1, min(len(train) // batch, settings.steps // settings.epochs))
     if schedule is not None:
@@ -138,13 +144,15 @@ def split(
 
 
 def make_steps(
-    model: keras.Model, subject: Subject, examples: Examples, settings: FineTune
+    model: keras.Model, subject: Subject, settings: FineTune, *, normalizing: bool
 ) -> TuningSteps:
-    """The steps of a fine-tune."""
+    """The steps of a fine-tune of a subject with examples."""
+    examples = known_rows(subject)
     loss = subject.loss if subject.loss is not None else getattr(subject.model, "loss", None)
     share = settings.distillation if loss is not None else 1.0
     teacher = answers(subject.float32, examples, model) if share else None
-    return TuningSteps(model, loss, examples, teacher, (share, settings.learning_rate))
+    rates = (share, settings.learning_rate)
+    return TuningSteps(model, loss, examples, teacher, rates, normalizing=normalizing)
 
 
 class Best:

@@ -9,12 +9,12 @@ import numpy as np
 
 from registry.artifact import Tflite
 from registry.compress.distill import soft_loss
-from registry.compress.feeding import answers, feed
+from registry.compress.feeding import answers, feed, known_rows
 from registry.compress.fine_tune import FineTune
 from registry.compress.graph import rebuild
 from registry.compress.graph.blocks import blocks_of
 from registry.compress.quantize import Quantize
-from registry.compress.retrained import copied, known_rows, retrain
+from registry.compress.retrained import copied, retrain
 from registry.compress.rung import Rung
 from registry.compress.subject import Subject
 from registry.errors import RungError

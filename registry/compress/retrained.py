@@ -8,36 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from registry.artifact import Tflite
-from registry.compress.feeding import answers, feed
+from registry.compress.feeding import answers, feed, known_rows
 from registry.compress.fine_tune import FineTune, Schedule, fine_tune
 from registry.compress.graph import flat_copy
-from registry.compress.normalizing import recalibrate
 from registry.compress.randomness import undisturbed
 from registry.compress.rung import Rung
-from registry.compress.subject import Examples, Subject
+from registry.compress.subject import Subject
 from registry.errors import ExportError, RungError
 from registry.export import call, export_float32
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["LEAST_EXAMPLES", "copied", "known_rows", "retrain"]
+__all__ = ["copied", "retrain"]
 
-LEAST_EXAMPLES = 16
 CHECKED_ROWS = 64
 TOLERANCE = 1e-3
-
-
-def known_rows(subject: Subject) -> Examples:
-    """The examples of a subject.
-
-    Raises:
-        RungError: there are none, or too few to learn from.
-    """
-    if subject.examples is None or len(subject.examples) < LEAST_EXAMPLES:
-        found = 0 if subject.examples is None else len(subject.examples)
-        raise RungError(f"needs at least {LEAST_EXAMPLES} examples to fine-tune on, got {found}")
-    return subject.examples
 
 
 def copied(subject: Subject) -> keras.Model:
@@ -87,7 +73,6 @@ def retrain(
             rung failed.
     """
     with undisturbed():
-        recalibrate(model, known_rows(subject))
         fine_tune(model, subject, tune, schedule)
         try:
             float32 = export_float32(model)

@@ -29,6 +29,7 @@ class TuningSteps:
         examples: all rows.
         teacher: what the model is to come near to, `[rows, ...]` as its output; None for no one.
         rates: the teacher's share of the loss; Adam's learning rate.
+        normalizing: whether batch normalization trains by its batch, or keeps its statistics.
     """
 
     def __init__(
@@ -38,12 +39,15 @@ class TuningSteps:
         examples: Examples,
         teacher: NDArray[np.float32] | None,
         rates: tuple[float, float],
+        *,
+        normalizing: bool,
     ) -> None:
         import keras
         import tensorflow as tf
 
         self._model = model
         self._share, rate = rates
+        self._run = call_normalizing if normalizing else call
         optimizer = keras.optimizers.Adam(rate)
         model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
         optimizer.build(model.trainable_variables)
@@ -96,7 +100,7 @@ class TuningSteps:
         variables = [variable.value for variable in self._model.trainable_variables]
         for places in order:
             with tf.GradientTape() as tape:
-                loss = self._loss(call_normalizing, places, 1.0)
+                loss = self._loss(self._run, places, 1.0)
             gradients = tape.gradient(loss, variables)
             self._optimizer.apply_gradients(
                 zip(gradients, self._model.trainable_variables, strict=True)

@@ -153,7 +153,7 @@ def grow(steps: list[str], widths: list[int], *, flat: bool) -> Any:
     return keras.Model(entry, layers.Dense(3)(layers.Dense(next(width), "relu")(x)))
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(
     steps=STEPS,
     widths=st.lists(st.integers(2, 9), min_size=1, max_size=5),
