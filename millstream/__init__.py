@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from millstream.errors import ConfigError, MillstreamError
     from millstream.service import RunOptions, run_service
     from millstream.stack.kafka import EmbeddedKafka
-    from registry import LiteModel, ModelRegistry, ModelVersion
+    from registry import LiteModel, LoadedModel, ModelRegistry, ModelVersion, follow, load
     from trainer import (
         Evidence,
         ShardedDense,
@@ -75,6 +75,7 @@ __all__ = [
     "KafkaDeadLetters",
     "KafkaSource",
     "LiteModel",
+    "LoadedModel",
     "MillstreamError",
     "ModelRegistry",
     "ModelVersion",
@@ -100,6 +101,8 @@ __all__ = [
     "dataset",
     "decode_audio",
     "decode_images",
+    "follow",
+    "load",
     "load_config",
     "log_mel",
     "make_augmentation",
@@ -115,6 +118,7 @@ _HOMES = {
     "EmbeddedKafka": "millstream.stack.kafka",
     "Evidence": "trainer",
     "LiteModel": "registry",
+    "LoadedModel": "registry",
     "MillstreamError": "millstream.errors",
     "ModelRegistry": "registry",
     "ModelVersion": "registry",
@@ -125,6 +129,8 @@ _HOMES = {
     "Verdict": "trainer",
     "arrow": "ingest.arrow",
     "dataset": "ingest.stream.dataset",
+    "follow": "registry",
+    "load": "registry",
     "load_config": "millstream.config",
     "run_service": "millstream.service",
     "virtual_devices": "trainer",

@@ -34,10 +34,12 @@ from registry.errors import (
 )
 from registry.export import export_float32, named_inputs
 from registry.flatbuffer import Weight, op_names, tensor_dtypes, weights
+from registry.following import follow
 from registry.journal import Promotion
 from registry.keras_file import KerasFile, make_keras_file
 from registry.lineage import KafkaData, KafkaRange
 from registry.litert import LiteModel
+from registry.loading import LoadedModel, load
 from registry.mlflow_registry import ModelRegistry
 from registry.prune import Pruning
 from registry.publication import ModelVersion, Publication
@@ -55,6 +57,7 @@ __all__ = [
     "LadderSettings",
     "LiteModel",
     "LiteModelError",
+    "LoadedModel",
     "ModelRegistry",
     "ModelVersion",
     "Promotion",
@@ -82,7 +85,9 @@ __all__ = [
     "check_rung",
     "default_quantizer",
     "export_float32",
+    "follow",
     "ladder",
+    "load",
     "make_keras_file",
     "metric_name",
     "named_inputs",

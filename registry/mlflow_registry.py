@@ -20,7 +20,7 @@ from registry.prune import Pruning, prune_versions
 from registry.publication import ModelVersion, Publication
 from registry.publishing import publish_round
 from registry.pull import complete, replacing
-from registry.reading import aliases_of, list_versions, require_version
+from registry.reading import aliases_of, list_versions, require_version, version_at
 from registry.reference import CHAMPION, NAME_PATTERN, Reference
 from registry.run_making import Target
 from registry.store import Store
@@ -97,6 +97,15 @@ class ModelRegistry:
         with self._store.translated(f"find the champion of {self.name}"):
             number = (aliases_of(self._store.client, self.name) or {}).get(CHAMPION)
         return None if number is None else self.version(number)
+
+    def at_alias(self, alias: str) -> ModelVersion | None:
+        """The version that an alias names, without metrics, by one call; None if it names none.
+
+        Raises:
+            StoreError: MLflow cannot be reached, or refused.
+        """
+        with self._store.translated(f"find {self.name}@{alias}"):
+            return version_at(self._store.client, self.name, alias)
 
     def version(self, number: int) -> ModelVersion:
         """One version by its number.

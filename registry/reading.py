@@ -22,7 +22,11 @@ __all__ = [
     "get_version",
     "list_versions",
     "require_version",
+    "version_at",
 ]
+
+LATEST = "latest"
+"""MLflow's own alias of the newest version."""
 
 
 def aliases_of(client: MlflowClient, name: str) -> dict[str, int] | None:
@@ -73,6 +77,8 @@ def require_version(store: Store, reference: Reference) -> ModelVersion:
     if aliases is None:
         raise VersionNotFound(f'no model "{name}" is registered at {store.place}')
     number = reference.version or aliases.get(reference.alias or "")
+    if reference.alias == LATEST:
+        number = max((int(v.version) for v in every_version(client, name)), default=None)
     found = get_version(client, name, number) if number else None
     if found is None:
         numbers = [int(version.version) for version in every_version(client, name)]
@@ -81,6 +87,19 @@ def require_version(store: Store, reference: Reference) -> ModelVersion:
         )
     metrics = client.get_run(found.run_id).data.metrics if found.run_id else {}
     return describe(found, metrics, aliases)
+
+
+def version_at(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+    """The version that an alias names, without metrics, by one call; None if it names none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = client.get_model_version_by_alias(name, alias)
+    except MlflowException as e:
+        if e.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+    return describe(found, {}, {alias: int(found.version)})
 
 
 def list_versions(client: MlflowClient, name: str, experiment: str) -> list[ModelVersion]:

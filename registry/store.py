@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from registry.errors import StoreError, StoreUnavailable
-from registry.store_errors import kind_of, mend_of
+from registry.store_errors import foreign_errors, kind_of, mend_of
 from registry.store_secrets import password_in, without_secrets
 from registry.store_silence import knock
 
@@ -79,14 +79,11 @@ class Store:
             StoreRefused: we may not do this.
             StoreError: MLflow, its database or its artifacts failed in another way.
         """
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import SQLAlchemyError
-
         try:
             yield
         except StoreError:
             raise
-        except (MlflowException, SQLAlchemyError, OSError, ImportError) as e:
+        except foreign_errors() as e:
             kind = kind_of(e)
             self._is_doubtful = self._is_doubtful or kind is StoreUnavailable
             hidden = without_secrets(str(e), self.tracking_uri)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from registry.errors import StoreError, StoreRefused, StoreUnavailable
 
-__all__ = ["kind_of", "mend_of"]
+__all__ = ["foreign_errors", "kind_of", "mend_of"]
 
 # INTERNAL_ERROR is also what MLflow says of a connection that broke.
 LATER = {
@@ -17,6 +17,17 @@ LATER = {
     "TEMPORARILY_UNAVAILABLE",
 }
 NOT_ALLOWED = {"CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED", "UNAUTHENTICATED"}
+
+
+def foreign_errors() -> tuple[type[Exception], ...]:
+    """What MLflow, its database and its artifacts may raise; mlflow-skinny has no database."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        from sqlalchemy.exc import SQLAlchemyError
+    except ImportError:
+        return (MlflowException, OSError, ImportError)
+    return (MlflowException, OSError, ImportError, SQLAlchemyError)
 
 
 def kind_of(error: Exception) -> type[StoreError]:
@@ -62,6 +73,8 @@ def of_network(error: OSError) -> type[StoreError]:
 
 def of_database(error: Exception) -> type[StoreError]:
     """Of a database behind no server; also of a driver for it that is not installed."""
+    if isinstance(error, ImportError):  # of a driver, or of all of SQL
+        return StoreError
     from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
     is_away = isinstance(error, (InterfaceError, OperationalError, TimeoutError))

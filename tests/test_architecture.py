@@ -67,16 +67,17 @@ PUBLIC = {
         StoreError StoreRefused StoreUnavailable Subject VersionNotFound Weight check_rung default_quantizer export_float32 ladder named_inputs
         KafkaData KafkaRange KerasFile make_keras_file
         op_names tensor_dtypes weights Promotion Pruning ServiceRun TrackedRound metric_name
+        LoadedModel follow load
     """,
     "millstream": """
         AvroDecoder BadRecord BottomK Config ConfigError Decoded Decoder EmbeddedKafka
-        ExampleDecoder Field JsonDecoder KafkaDeadLetters KafkaSource LiteModel
+        ExampleDecoder Field JsonDecoder KafkaDeadLetters KafkaSource LiteModel LoadedModel
         MillstreamError ModelRegistry ModelVersion PackedDecoder Position ProtobufDecoder
         RawDecoder RecordBatch RegistrySettings Rows RunOptions Schema SchemaRegistry
         Statistics StreamNormalization StreamState Unframed arrow dataset decode_audio
         decode_images load_config log_mel run_service spectrogram training_dataset
         Augmentations Step make_augmentation Evidence Verdict
-        ShardedDense ShardedEmbedding virtual_devices
+        ShardedDense ShardedEmbedding virtual_devices follow load
     """,
 }
 HEAVY = ("tensorflow", "keras", "matplotlib")

@@ -10,6 +10,7 @@ from millstream.cli import (
     dead_letters,
     demo,
     doctor,
+    follow,
     models,
     preview,
     replay,
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command("trigger")(trigger.trigger)
     app.command("versions")(versions.versions)
     app.command("pull")(models.pull)
+    app.command("follow")(follow.follow)
     app.command("rollback")(champion.rollback)
     app.command("journal")(champion.journal)
     app.command("prune")(versions.prune)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +12,10 @@ from millstream.cli.naming import StoreOption, find_registry
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.terminal import console
 
-__all__ = ["pull"]
+if TYPE_CHECKING:
+    from registry import ModelRegistry
+
+__all__ = ["find_store", "pull"]
 
 
 def pull(
@@ -23,10 +27,24 @@ def pull(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Download a version: the small model, its schema, and an MLflow model that loads it."""
-    registry = find_registry(name, tracking_uri, config)
+    registry = find_store(name, tracking_uri, config)
     version = registry.pull(name, out)
     console.print(
         f"{registry.name} version {version.version} ({version.rung}, {version.gzip_bytes:,} bytes,"
         f" round {version.round}) is in {out}",
         markup=False,
     )
+
+
+def find_store(name: str, tracking_uri: str | None, config: Path) -> ModelRegistry:
+    """As `find_registry`, for those who have a model's name and no configuration.
+
+    Where there is no such file, MLFLOW_TRACKING_URI says which store is meant.
+
+    Raises:
+        ConfigError: neither does.
+        registry.VersionNotFound: the name cannot be one.
+    """
+    if tracking_uri is None and not config.exists():
+        tracking_uri = os.environ.get("MLFLOW_TRACKING_URI") or None
+    return find_registry(name, tracking_uri, config)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from .runtime import InputError
 
-__all__ = ["array_of", "encode"]
+__all__ = ["array_of", "encode", "encode_numbers", "milliseconds", "word_code"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,8 +35,8 @@ def encode(field: Mapping[str, Any], values: Any) -> np.ndarray:
     wrapped = column.shape == (1,) and isinstance(column[0], (list, np.ndarray))
     if field["dtype"] == "category" and wrapped and not length:  # MLflow does that to a dict's
         column = np.asarray(column[0], dtype=object)
-    missing = pd.isna(column) if default is not None and column.ndim == 1 else np.zeros(0, bool)
-    if not missing.any():
+    missing = missing_in(column) if default is not None and column.ndim == 1 else None
+    if missing is None or not missing.any():
         return encode_given(field, column)
     given = encode_given(field, column[~missing])
     filled = np.empty((len(column), *given.shape[1:]), given.dtype)
@@ -110,13 +109,7 @@ def encode_moments(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
     """Moments as int64 milliseconds since the epoch (UTC); what is finer is dropped."""
     if column.dtype.kind == "M" and not np.isnat(column).any():
         return column.astype("datetime64[ms]").astype(np.int64)
-    codes, found = pd.factorize(column.astype(object).reshape(-1))
-    moments = [milliseconds(value) for value in found]
-    strange = [value for value, moment in zip(found, moments, strict=True) if moment is None]
-    if strange or (codes < 0).any():
-        got = repr(strange[0])[:100] if strange else "a missing value"
-        raise InputError(f'column "{field["name"]}": expected milliseconds or a moment, got {got}')
-    return np.asarray(np.asarray(moments, np.int64)[codes].reshape(column.shape))
+    return encode_each(field, column, milliseconds, np.dtype(np.int64), "milliseconds or a moment")
 
 
 def milliseconds(value: Any) -> int | None:
@@ -134,21 +127,77 @@ def milliseconds(value: Any) -> int | None:
 
 def encode_category(field: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
     """Strings as int32 codes, by vocabulary (position + 1, unknown 0) or by CRC-32 bucket."""
-    try:
-        codes, found = pd.factorize(column.astype(object).reshape(-1))
-    except TypeError as e:  # what cannot be hashed is no string
-        raise InputError(f'column "{field["name"]}": expected strings, got lists or dicts') from e
-    wrong = [value for value in found if not isinstance(value, str)]
-    if wrong or (codes < 0).any():
-        got = repr(wrong[0]) if wrong else "a missing value"
-        raise InputError(f'column "{field["name"]}": expected a string, got {got}')
+    code = word_code(field)
+    return encode_each(field, column, code, np.dtype(np.int32), "a string")
+
+
+def word_code(field: Mapping[str, Any]) -> Callable[[Any], int | None]:
+    """The function from a string to its code in a field; None for what is no string."""
     buckets = int(field.get("buckets") or 0)
-    if buckets:
-        numbers = [1 + zlib.crc32(v.encode()) % buckets if v else 0 for v in found]
-    else:
-        places = {value: i + 1 for i, value in enumerate(field["vocabulary"])}
-        numbers = [places.get(value, 0) for value in found]
-    return np.asarray(np.asarray(numbers, np.int32)[codes].reshape(column.shape))
+    places = {value: i + 1 for i, value in enumerate(field.get("vocabulary", ()))}
+
+    def bucket(value: Any) -> int | None:
+        if not isinstance(value, str):
+            return None
+        return 1 + zlib.crc32(value.encode()) % buckets if value else 0
+
+    def place(value: Any) -> int | None:
+        return places.get(value, 0) if isinstance(value, str) else None
+
+    return bucket if buckets else place
+
+
+def encode_each(
+    field: Mapping[str, Any],
+    column: np.ndarray,
+    code: Callable[[Any], int | None],
+    dtype: np.dtype[Any],
+    expected: str,
+) -> np.ndarray:
+    """The codes of a column's values, each distinct one of which is looked at once.
+
+    Args:
+        field: the field.
+        column: values of any shape.
+        code: of a value; None if it has none.
+        dtype: of the codes.
+        expected: what a value should be, for people.
+    """
+    values = column.astype(object).reshape(-1).tolist()
+    try:
+        codes = {value: code(value) for value in dict.fromkeys(values)}
+    except TypeError as e:  # what cannot be hashed
+        raise InputError(
+            f'column "{field["name"]}": expected {expected}, got lists or dicts'
+        ) from e
+    strange = [value for value, number in codes.items() if number is None]
+    if strange:
+        told = [repr(value)[:100] for value in strange if not is_missing(value)]
+        got = told[0] if told else "a missing value"
+        raise InputError(f'column "{field["name"]}": expected {expected}, got {got}')
+    found = np.fromiter(map(codes.__getitem__, values), dtype, len(values))
+    return found.reshape(column.shape)
+
+
+def missing_in(column: np.ndarray) -> np.ndarray:
+    """Which values of a column are missing: None, NaN, NaT, and pandas' NA; bool `[rows]`."""
+    if column.dtype.kind in "fM":
+        return np.asarray(np.isnan(column) if column.dtype.kind == "f" else np.isnat(column))
+    if column.dtype != object:
+        return np.zeros(len(column), bool)
+    return np.fromiter(map(is_missing, column.tolist()), bool, len(column))
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for one that is not there."""
+    if value is None or type(value) in {str, int, bool}:
+        return value is None
+    if isinstance(value, (list, tuple, dict, np.ndarray)):
+        return False
+    try:
+        return bool(value != value)  # NaN and NaT are not
+    except TypeError:  # pandas' NA is neither
+        return True
 
 
 def array_of(values: Any) -> np.ndarray:

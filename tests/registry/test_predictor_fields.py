@@ -206,7 +206,7 @@ def test_lists_climb_the_ladder(raw, exported, quantizer) -> None:
         (2, [2**63], r'"when": expected milliseconds or a moment, got 9223372036854775808'),
         (0, np.zeros((2, WIDTH, 2)), r'"shape": expected lists of float32'),
         (1, [[["red", "red"], ["green", "red"]]], r'"tags": expected lists of category'),
-        (1, [["red", ["green"]]], r'"tags": expected strings, got lists or dicts'),
+        (1, [["red", ["green"]]], r'"tags": expected a string, got lists or dicts'),
         (3, [float("inf")], r'"amount", row 0: expected float64, got .*inf'),
         (3, ["1"], r'"amount": expected float64, got .*1'),
         (3, [1.0, "a"], r'"amount": expected float64, got .a.'),
