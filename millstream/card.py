@@ -72,7 +72,7 @@ def use_section(facts: CardFacts) -> str:
     )
     task = facts.schema["task"]
     asked = {
-        "binary": 'params={"threshold": 0.5}) gives booleans, params={"labels": True}) words',
+        "binary": 'params={"threshold": 0.5}) gives booleans, {"labels": True} words',
         "multiclass": 'params={"labels": True}) gives the words of the best classes',
         "regression": 'params={"batch": 256}) takes 256 rows at a time',
     }
@@ -95,7 +95,7 @@ def use_section(facts: CardFacts) -> str:
 
 def short(value: Any) -> str:
     """A value as Python writes it, with dots where it is long."""
-    text = repr(value)
+    text = repr(float(f"{value:.7g}")) if isinstance(value, float) else repr(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]} ..."
 
 

@@ -79,5 +79,8 @@ def main(
     sys.stdout, sys.stderr = (os.fdopen(os.dup(n), "w", buffering=1) for n in (1, 2))
     sys.argv = ["millstream", *arguments]
     from millstream.cli import main as command_line
+    from millstream.cli.terminal import console
 
+    # It was made where the libraries were loaded, with the environment of then.
+    console.width = int(environment.get("COLUMNS", 160))
     command_line()

@@ -21,8 +21,6 @@ from tests.millstream.project import create_topic, make_project, make_rows
 from tests.millstream.test_recent_rows import pipeline_of, rows_of
 from trainer import run_workers
 
-SMALL = 'layers.Dense(32, activation="relu")(x)'
-LARGER = 'layers.Dense(64, activation="relu")(layers.Dense(64, activation="relu")(x))'
 RUNGS = ("int8", "static_int8", "channels50_int8")
 
 
@@ -67,8 +65,6 @@ def test_what_was_calibrated_and_fine_tuned_is_registered_and_remade(kafka, tmp_
     wanted = f"rungs = {json.dumps(RUNGS)}\nfine_tune_epochs = 1\nobjective = 'fastest'"
     text = file.read_text().replace("rungs = []\nmax_loss = 0.05", f"{wanted}\nmax_loss = 1.0")
     file.write_text(text.replace("max_output_difference = 0.2", "max_output_difference = 1.0"))
-    model = project.directory / "model.py"
-    model.write_text(model.read_text().replace(SMALL, LARGER))
     project.produce(make_rows(500, 1))
     done = project.command("run", "--rounds", "1")
     assert done.code == 0, done.output
