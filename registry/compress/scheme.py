@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from registry.artifact import Tflite
+from registry.compress.editing import assemble, take_apart
 from registry.compress.inspection import Promise, check_promise
 from registry.compress.quantizer import Quantizer
 from registry.compress.recipe import Recipe, float_of
@@ -77,7 +78,10 @@ def apply_scheme(
     scopes = tuple(dict.fromkeys(o.scope for o in kept))
     given = shrink_tables(float32, scheme.tables, scopes) if scheme.tables else float32
     recipe = (*scheme.recipe, *float_of(scopes))
-    made = means.quantizer.quantize(given, means.timeout_s, recipe, means.rows)
+    # The quantizer puts large weights behind the flatbuffer; they come back into it, to be seen.
+    made = assemble(
+        take_apart(means.quantizer.quantize(given, means.timeout_s, recipe, means.rows))
+    )
     names = {name for o in kept for name in o.constants}
     names |= {w.name for w in weights(made) if w.name.endswith(STEPS)}
     check_promise(scheme.name, scheme.promise, float32, made, names)
