@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import StoreError
@@ -9,7 +10,7 @@ from registry.errors import StoreError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["delete_artifacts"]
+__all__ = ["delete_artifacts", "download_folder"]
 
 
 def delete_artifacts(client: MlflowClient, run: Any) -> None:
@@ -31,3 +32,22 @@ def delete_artifacts(client: MlflowClient, run: Any) -> None:
         repository.delete_artifacts()  # type: ignore[no-untyped-call]
     except NotImplementedError as e:
         raise StoreError(f"the artifact storage at {place} has no way to delete files") from e
+
+
+def download_folder(client: MlflowClient, run_id: str, folder: str, into: Path) -> Path:
+    """Where a folder of a run's artifacts lies, once it is copied into `into`.
+
+    The storage is asked itself, as MLflow's client swallows why a download fails. The storage says
+    it at the end of a long text, so that is what is raised.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import ErrorCode
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    place = client.get_run(run_id).info.artifact_uri
+    repository = get_artifact_repository(place, tracking_uri=client.tracking_uri)
+    try:
+        return Path(repository.download_artifacts(folder, str(into)))  # type: ignore[no-untyped-call]
+    except MlflowException as e:
+        *_, last = e.error_code, *str(e).strip().splitlines()
+        raise MlflowException(last, ErrorCode.Value(e.error_code)) from e

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from registry import tags as tag
+from registry.artifact_store import download_folder
 from registry.errors import PublicationError, PullError, StoreError
 from registry.journal import Promotion, this_user
 from registry.journal_reading import read_journal
@@ -283,6 +284,7 @@ class ModelRegistry:
             self._store.translated(f"download {version.name}/{version.version}"),
             tempfile.TemporaryDirectory(dir=folder.parent) as scratch,
         ):
-            path = self._store.client.download_artifacts(version.run_id, MODEL_FOLDER, scratch)
-            for entry in Path(path).iterdir():
+            client, into = self._store.client, Path(scratch)
+            path = download_folder(client, version.run_id, MODEL_FOLDER, into)
+            for entry in path.iterdir():
                 entry.rename(folder / entry.name)
