@@ -61,13 +61,13 @@ PUBLIC = {
         ShardedDense ShardedEmbedding bytes_by_device unsharded update_in_place virtual_devices
     """,
     "registry": """
-        Artifact CompressionError Examples ExportError LadderSettings LiteModel LiteModelError ModelRegistry
-        ModelVersion Publication PublicationError PullError Quantizer QuantizerCrashed
-        QuantizerError QuantizerTimeout Reference RegistryError Rung RungError SkippedRung
-        StoreError StoreRefused StoreUnavailable Subject VersionNotFound Weight check_rung default_quantizer export_float32 ladder named_inputs
-        KafkaData KafkaRange KerasFile make_keras_file
-        op_names tensor_dtypes weights Promotion Pruning ServiceRun TrackedRound metric_name
-        LoadedModel follow load
+        Artifact CompressionError Examples ExportError LadderSettings LiteModel LiteModelError
+        ModelRegistry ModelVersion Publication PublicationError PullError Quantizer
+        QuantizerCrashed QuantizerError QuantizerTimeout Reference RegistryError Rung RungError
+        SkippedRung StoreError StoreRefused StoreUnavailable Subject VersionNotFound Weight
+        check_rung default_quantizer export_float32 ladder named_inputs KafkaData KafkaRange
+        KerasFile make_keras_file op_names tensor_dtypes weights Promotion Pruning ServiceRun
+        TrackedRound metric_name LoadedModel follow load
     """,
     "millstream": """
         AvroDecoder BadRecord BottomK Config ConfigError Decoded Decoder EmbeddedKafka
