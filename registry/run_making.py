@@ -126,13 +126,15 @@ def make_run(
 def tell_records(client: MlflowClient, run_id: str, publication: Publication) -> None:
     """Show the records as the run's input, also if another process tells of the same ones now.
 
-    MLflow looks for the dataset and then makes it; who comes second finds it the second time.
+    MLflow looks for the dataset and then makes it, so who comes second is refused once.
     """
-    from sqlalchemy.exc import IntegrityError
+    from mlflow.exceptions import MlflowException
 
     try:
         log_records(client, run_id, publication.records)
-    except IntegrityError:
+    except MlflowException as e:
+        if e.error_code != "BAD_REQUEST":
+            raise
         log_records(client, run_id, publication.records)
 
 

@@ -31,18 +31,20 @@ FORK = multiprocessing.get_context("fork")
 
 def at_once(work: Callable[[int, Any], Any]) -> list[Any]:
     """What some processes return of `work(number, barrier)`."""
-    barrier, answers = FORK.Barrier(PROCESSES), FORK.Queue()
+    barrier, answers = FORK.Barrier(PROCESSES, timeout=120), FORK.Queue()
 
     def run(number: int) -> None:
         answers.put((number, work(number, barrier)))
 
-    processes = [FORK.Process(target=run, args=(number,)) for number in range(PROCESSES)]
+    # Daemons: where one fails, the others end with the script.
+    numbers = range(PROCESSES)
+    processes = [FORK.Process(target=run, args=(n,), daemon=True) for n in numbers]
     for process in processes:
         process.start()
-    found = dict(answers.get(timeout=300) for _ in processes)
+    found = dict(answers.get(timeout=180) for _ in processes)
     for process in processes:
         process.join()
-    return [found[number] for number in range(PROCESSES)]
+    return [found[number] for number in numbers]
 
 
 def same_round(folder: Path, name: str, meet_at: str) -> dict[str, Any]:
