@@ -10,14 +10,21 @@ import numpy as np
 
 from millstream.config_compress import CompressConfig
 from millstream.measured import FLOAT32, Measured
-from registry import Artifact, LadderSettings, LiteModel, SkippedRung, Subject, ladder
+from registry import Artifact, LadderSettings, LiteModel, LiteModelError, Subject, ladder
 from registry.compress import FineTune
 from registry.measure import Cost, measure_costs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Score", "ladder_settings", "score_artifacts", "score_rungs", "with_costs"]
+__all__ = [
+    "Score",
+    "ladder_settings",
+    "score_artifact",
+    "score_artifacts",
+    "score_rungs",
+    "with_costs",
+]
 
 Score = Callable[["NDArray[np.float32]"], dict[str, float]]
 """Metric to value, of predictions for the rows of a test."""
@@ -46,11 +53,27 @@ def score_rungs(
 
     Returns:
         What was measured by rung, float32 always first; why the others were skipped.
+
+    Raises:
+        registry.LiteModelError: the float32 bytes do not run on these rows.
+        trainer.MetricError: what they predict does not fit the task.
     """
+    import trainer
+
     climbed = ladder(subject, ladder_settings(section, section.rungs))
-    artifacts = [rung for rung in climbed if isinstance(rung, Artifact)]
-    skipped = {rung.rung: rung.reason for rung in climbed if isinstance(rung, SkippedRung)}
-    return score_artifacts(artifacts, features, score), skipped
+    found = score_artifacts(
+        [one for one in climbed[:1] if isinstance(one, Artifact)], features, score
+    )
+    skipped = {}
+    for one in climbed[1:]:
+        try:
+            if isinstance(one, Artifact):
+                found[one.rung] = score_artifact(one, found[FLOAT32], features, score)
+            else:
+                skipped[one.rung] = one.reason
+        except (LiteModelError, trainer.MetricError) as error:
+            skipped[one.rung] = f"its bytes cannot be scored: {error}"
+    return found, skipped
 
 
 def score_artifacts(
@@ -58,18 +81,21 @@ def score_artifacts(
 ) -> dict[str, Measured]:
     """Score artifacts, float32 first, on the same rows; by rung, their sizes the only costs."""
     float32 = artifacts[0]
-    outputs = {one.rung: LiteModel(one.tflite).predict(features) for one in artifacts}
-    return {
-        one.rung: Measured(
-            one,
-            float32.tflite,
-            outputs[one.rung],
-            score(outputs[one.rung]),
-            apart(outputs[one.rung], outputs[FLOAT32]),
-            Cost(one.bytes, one.gzip_bytes),
-        )
-        for one in artifacts
-    }
+    output = LiteModel(float32.tflite).predict(features)
+    size = Cost(float32.bytes, float32.gzip_bytes)
+    reference = Measured(float32, float32.tflite, output, score(output), 0.0, size)
+    others = {one.rung: score_artifact(one, reference, features, score) for one in artifacts[1:]}
+    return {float32.rung: reference, **others}
+
+
+def score_artifact(
+    one: Artifact, float32: Measured, features: Mapping[str, NDArray[Any]], score: Score
+) -> Measured:
+    """Score an artifact on the rows that float32 was scored on."""
+    output = LiteModel(one.tflite).predict(features)
+    difference = apart(output, float32.output)
+    size = Cost(one.bytes, one.gzip_bytes)
+    return Measured(one, float32.float32, output, score(output), difference, size)
 
 
 def with_costs(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from millstream.config_compress import CompressConfig
 from millstream.measured import FLOAT32, Measured
-from millstream.measuring import Score, ladder_settings, score_artifacts
+from millstream.measuring import Score, ladder_settings, score_artifact
 from millstream.rung_choice import choose_rung
-from registry import Artifact, CompressionError, Subject
+from registry import Artifact, RegistryError, Subject
 from registry.compress import BYTES, climb, keeping_float, worst_ops
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def mended(
     score: Score,
 ) -> Iterator[Measured]:
     """A rung again and again, each time with one more operation in float, measured."""
+    import trainer
+
     settings = ladder_settings(section, (name,))
     few = {column: values[:ROWS] for column, values in features.items()}
     kept: tuple[str, ...] = ()
@@ -91,7 +93,7 @@ def mended(
         try:
             rung = keeping_float(name, kept, settings)
             tried = worst_ops(rung, subject, few, most=MOST, seconds=SECONDS)
-        except CompressionError:
+        except RegistryError:  # it cannot be made or run on these rows with less in float
             return
         if not tried or tried[0].gain <= 0:
             return
@@ -99,5 +101,8 @@ def mended(
         artifact = climb(keeping_float(name, kept, settings), subject)
         if not isinstance(artifact, Artifact):
             return
-        found = score_artifacts([reference.artifact, artifact], features, score)
-        yield replace(found[name], kept_float=kept)
+        try:
+            found = score_artifact(artifact, reference, features, score)
+        except (RegistryError, trainer.MetricError):
+            return
+        yield replace(found, kept_float=kept)

@@ -28,7 +28,7 @@ class RungChoice:
     """What is shipped, and why not the others.
 
     Attributes:
-        chosen: the rung to ship; float32 if no other passes.
+        chosen: the rung to ship; float32 if no other that passes is better by the objective.
         refused: by rung why it is not as good as float32; nothing of one that passes.
         comparisons: by rung the paired comparison with float32, where there can be one.
     """
@@ -63,8 +63,9 @@ def choose_rung(
         if reason is not None and name != FLOAT32:
             refused[name] = reason
     wanted = [name for name in section.rungs if name in measured and name not in refused]
-    ranked = sorted(wanted, key=lambda name: price(section.objective, measured, name))
-    return RungChoice(measured[ranked[0] if ranked else FLOAT32], refused, comparisons)
+    # Float32 comes last, so it ships where nothing passes, or what passes is larger or slower.
+    ranked = sorted([*wanted, FLOAT32], key=lambda name: price(section.objective, measured, name))
+    return RungChoice(measured[ranked[0]], refused, comparisons)
 
 
 def compare_with_float32(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -38,6 +39,9 @@ __all__ = [
 ]
 
 FLOAT32 = "float32"
+TOLD = 300
+
+log = logging.getLogger("millstream")
 
 
 @dataclass(frozen=True)
@@ -225,7 +229,15 @@ def climb(rung: Rung, subject: Subject, sharing: Sharing | None = None) -> Artif
         smaller = sharing.apply(rung) if sharing else rung.apply(subject)
     except CompressionError as e:
         return SkippedRung(rung.name, str(e))
+    except Exception as e:  # what Keras and TensorFlow raise of models and losses of users
+        log.info("the rung %s is skipped", rung.name, exc_info=True)
+        return SkippedRung(rung.name, f"{type(e).__name__}: {last_line(e)}")
     kept = ", ".join(getattr(rung, "keep_float", ()))
     left = (f"left in float32: {kept}",) if kept else ()
     notes = (*describe_weights(smaller), *describe_operations(smaller), *left)
     return Artifact(rung.name, smaller, notes)
+
+
+def last_line(error: Exception) -> str:
+    """The end of a message, which after Keras's and TensorFlow's tracebacks says what was wrong."""
+    return str(error).strip().rpartition("\n")[2].strip()[:TOLD]

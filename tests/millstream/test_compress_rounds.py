@@ -62,7 +62,7 @@ def test_what_was_calibrated_and_fine_tuned_is_registered_and_remade(kafka, tmp_
     create_topic(kafka.bootstrap_servers, topic)
     project = make_project(tmp_path / "project", kafka.bootstrap_servers, topic, epochs=2)
     file = project.directory / "millstream.toml"
-    wanted = f"rungs = {json.dumps(RUNGS)}\nfine_tune_epochs = 1\nobjective = 'fastest'"
+    wanted = f"rungs = {json.dumps(RUNGS)}\nfine_tune_epochs = 1\ntimed_calls = 3"
     text = file.read_text().replace("rungs = []\nmax_loss = 0.05", f"{wanted}\nmax_loss = 1.0")
     file.write_text(text.replace("max_output_difference = 0.2", "max_output_difference = 1.0"))
     project.produce(make_rows(500, 1))

@@ -119,3 +119,10 @@ def test_points_that_nothing_beats() -> None:
 def test_settings_that_contradict_each_other(settings: dict, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         CompressConfig(**settings)
+
+
+def test_float32_ships_where_what_passes_is_slower() -> None:
+    slower = rung("int8", 260, 0.15)
+    for objective, chosen in (("fastest", REFERENCE), ("balanced", slower), ("smallest", slower)):
+        section = CompressConfig(rungs=("int8",), objective=objective)
+        assert choose(section, REFERENCE, slower).chosen is chosen
