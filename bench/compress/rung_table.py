@@ -56,6 +56,9 @@ def verdict(climbed: Climbed, name: str, one: Measured) -> str:
     """Which objectives chose it, or why it is not as good as float32."""
     chosen = [objective for objective in OBJECTIVES if climbed.chosen(objective) is one]
     kept = f"{len(one.kept_float)} kept float" if one.kept_float else ""
+    found = climbed.comparisons.get(name)
+    if name not in climbed.refused and name != DEFAULT and found is not None and found.high < 0:
+        return "passes, but is significantly worse"
     told = climbed.refused.get(name) or ", ".join(filter(None, (" ".join(chosen), kept)))
     return told or ("" if name in (FLOAT32, DEFAULT) else "passes")
 
