@@ -19,7 +19,16 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-__all__ = ["NEWEST", "Promotion", "State", "entries_of", "in_order", "this_host", "this_user"]
+__all__ = [
+    "NEWEST",
+    "Promotion",
+    "State",
+    "entries_of",
+    "in_order",
+    "this_host",
+    "this_user",
+    "was_champion",
+]
 
 NEWEST = "millstream.promotion"
 PREFIX = NEWEST + "."
@@ -102,6 +111,11 @@ def entries_of(tags: Mapping[str, str]) -> list[Promotion]:
     """The entries among a version's or a run's tags."""
     found = (Promotion.parse(value) for key, value in tags.items() if key.startswith(PREFIX))
     return [entry for entry in found if entry is not None]
+
+
+def was_champion(tags: Mapping[str, str]) -> bool:
+    """Whether a move led to the version that has these tags, however it went on."""
+    return any(entry.state == "done" for entry in entries_of(tags))
 
 
 def in_order(entries: Iterable[Promotion]) -> list[Promotion]:

@@ -52,6 +52,7 @@ def moving_aliases(
                 *(name, CHAMPION, begun.from_version, begun.to_version, begun.who),
             )
             finish(turn, begun, on_step)
+            turn.look()
             point_candidate(turn, on_step)
         yield turn, begun
 

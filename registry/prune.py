@@ -22,7 +22,7 @@ from registry.artifact_store import delete_artifacts
 from registry.errors import RegistryError
 from registry.journal import entries_of
 from registry.promotion import Step, moving_aliases, point_candidate
-from registry.reading import aliases_of, every_version, experiments_of
+from registry.reading import aliases_of, every_version, experiments_of, run_of
 from registry.run_making import Target
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def prune_versions(
     deleted, kept = [], {}
     for version in older:
         number = int(version.version)
-        why = needed.get(number) or others_of_run(client, version)
+        why = needed.get(number) or others_of_run(client, version) or without_run(client, version)
         if not (why or dry_run):
             why = delete(client, version, on_step)
         if why:
@@ -110,6 +110,16 @@ def others_of_run(client: MlflowClient, version: Any) -> str:
     for other in client.search_model_versions(f"run_id = '{version.run_id}'"):
         if (other.name, str(other.version)) != (version.name, str(version.version)):
             return f"{other.name}/{other.version} is made of its run, too"
+    return ""
+
+
+def without_run(client: MlflowClient, version: Any) -> str:
+    """Why nothing can be noted of a version on its run; "" if it can."""
+    run = run_of(client, version)
+    if run is None:
+        return f"its run {version.run_id} is gone; delete the version in MLflow"
+    if run.info.lifecycle_stage != "active":
+        return f"its run {version.run_id} is deleted; restore it in MLflow, or delete the version"
     return ""
 
 

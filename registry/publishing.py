@@ -20,9 +20,10 @@ round and however many do at once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from registry.journal import was_champion
 from registry.package import MODEL_FOLDER
 from registry.promotion import Step, move_champion, moving_aliases, point_candidate
 from registry.publication import Publication
@@ -96,9 +97,13 @@ def is_other(version: Any, publication: Publication) -> bool:
 
 def may_be_replaced(turn: Turn, version: Any, publication: Publication) -> bool:
     """Whether an earlier attempt's version has other bytes, and nobody was told of it."""
-    undecided = ANNOUNCED not in version.tags
-    champion = turn.aliases.get(CHAMPION)
-    return undecided and champion != int(version.version) and is_other(version, publication)
+    undecided = ANNOUNCED not in version.tags and not has_been_champion(turn, version)
+    return undecided and is_other(version, publication)
+
+
+def has_been_champion(turn: Turn, version: Any) -> bool:
+    """Whether a version is the champion, or was before somebody rolled it back."""
+    return turn.aliases.get(CHAMPION) == int(version.version) or was_champion(version.tags)
 
 
 def find_version(client: MlflowClient, name: str, publication: Publication) -> Any | None:
@@ -152,7 +157,7 @@ def conclude(
         on_step: see `publish_round`.
     """
     number, obstacle = int(version.version), None
-    if turn.aliases.get(CHAMPION) != number:
+    if not has_been_champion(turn, version):
         obstacle = judge(turn, version, publication, on_step)
     if obstacle is not None:
         tell(turn.client, version, {PROMOTE: "false", REASON: obstacle.reason})
@@ -167,7 +172,7 @@ def conclude(
 
 
 def judge(turn: Turn, version: Any, publication: Publication, on_step: Step) -> Obstacle | None:
-    """Carry out the gate's verdict on a version that is not the champion."""
+    """Carry out the gate's verdict on a version that has not been the champion."""
     renew(turn.client, version, publication)
     if not publication.promote:
         return None
@@ -207,7 +212,8 @@ def renew(client: MlflowClient, version: Any, publication: Publication) -> None:
     tell(client, version, changed)
     text = publication.description[:LONGEST]
     client.update_model_version(version.name, str(version.version), text)
-    log_numbers(client, version.run_id, publication)
+    # MLflow takes no other params for a run: they stay those of the configuration of then.
+    log_numbers(client, version.run_id, replace(publication, params={}))
 
 
 def tell(client: MlflowClient, version: Any, tags: Mapping[str, str]) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "get_version",
     "list_versions",
     "require_version",
+    "run_of",
     "version_at",
 ]
 
@@ -66,6 +67,20 @@ def get_version(client: MlflowClient, name: str, number: int) -> Any | None:
         raise
 
 
+def run_of(client: MlflowClient, version: Any) -> Any | None:
+    """The run of MLflow's version, which may be in the trash; None if there is none any more."""
+    from mlflow.exceptions import MlflowException
+
+    if not version.run_id:
+        return None
+    try:
+        return client.get_run(version.run_id)
+    except MlflowException as e:
+        if e.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+
+
 def require_version(store: Store, reference: Reference) -> ModelVersion:
     """The version that a reference names.
 
@@ -85,8 +100,8 @@ def require_version(store: Store, reference: Reference) -> ModelVersion:
         raise VersionNotFound(
             f"{reference} does not exist at {store.place}: {name} has {tell(numbers, aliases)}"
         )
-    metrics = client.get_run(found.run_id).data.metrics if found.run_id else {}
-    return describe(found, metrics, aliases)
+    run = run_of(client, found)
+    return describe(found, run.data.metrics if run else {}, aliases)
 
 
 def version_at(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
@@ -116,7 +131,7 @@ def list_versions(client: MlflowClient, name: str, experiment: str) -> list[Mode
 def experiments_of(client: MlflowClient, experiment: str, versions: Sequence[Any]) -> list[str]:
     """Ids of the experiments that a model's runs lie in.
 
-    They are that of this name, and that of the newest version's run, which may be another one.
+    They are that of this name, and that of the newest run that is there, which may be another one.
 
     Args:
         client: MLflow's client.
@@ -125,9 +140,10 @@ def experiments_of(client: MlflowClient, experiment: str, versions: Sequence[Any
     """
     known = client.get_experiment_by_name(experiment)
     found = [] if known is None else [str(known.experiment_id)]
-    newest = next((v.run_id for v in reversed(versions) if v.run_id), None)
+    runs = (run_of(client, version) for version in reversed(versions))
+    newest = next((run for run in runs if run is not None), None)
     if newest is not None:
-        found.append(str(client.get_run(newest).info.experiment_id))
+        found.append(str(newest.info.experiment_id))
     return list(dict.fromkeys(found))
 
 

@@ -35,8 +35,8 @@ def quick_publication(number: int, **changes: Any) -> Publication:
     return Publication(round=number, **{**given, **changes})
 
 
-def quick_version(registry: ModelRegistry, publication: Publication) -> None:
-    """Register a version that nothing was decided about."""
+def quick_run(registry: ModelRegistry, publication: Publication) -> Any:
+    """A complete run that only lacks its version."""
     client = MlflowClient(registry.tracking_uri)
     folder = Path(registry.tracking_uri.removeprefix("sqlite:///")).parent / "artifacts"
     found = client.get_experiment_by_name(registry.name)
@@ -51,8 +51,16 @@ def quick_version(registry: ModelRegistry, publication: Publication) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "weights").write_bytes(bytes(BYTES))
         client.log_artifacts(run.info.run_id, scratch, "model")
+    for name, value in publication.params.items():
+        client.log_param(run.info.run_id, name, value)
     client.set_terminated(run.info.run_id, "FINISHED")
-    client.create_model_version(
+    return run
+
+
+def quick_version(registry: ModelRegistry, publication: Publication) -> None:
+    """Register a version that nothing was decided about."""
+    run, tags = quick_run(registry, publication), make_tags(registry.name, publication)
+    MlflowClient(registry.tracking_uri).create_model_version(
         registry.name, f"{run.info.artifact_uri}/model", run.info.run_id, tags=tags
     )
 

@@ -91,6 +91,31 @@ def test_what_others_made_is_left_alone(flights: ModelRegistry, tmp_path: Path) 
     assert stored(tmp_path) == 4
 
 
+def test_runs_that_somebody_deleted_stop_nothing(flights: ModelRegistry, tmp_path: Path) -> None:
+    """In MLflow's trash, or gone for good, as after `mlflow gc`; that of the champion, too."""
+    for number in range(1, 6):
+        quick_publish(flights, number)
+    client = MlflowClient(flights.tracking_uri)
+    runs = {version.version: version.run_id for version in flights.versions()}
+    for number in (2, 3, 5):
+        client.delete_run(runs[number])
+    for number in (3, 5):
+        client._tracking_client.store._hard_delete_run(runs[number])
+    planned = flights.prune(1, dry_run=True)
+    done = flights.prune(1)
+    assert done == planned
+    assert done.deleted == (1,)
+    assert done.kept[2].startswith(f"its run {runs[2]} is deleted")
+    assert done.kept[3].startswith(f"its run {runs[3]} is gone")
+    assert numbers(flights) == [2, 3, 4, 5]
+    assert stored(tmp_path) == 4
+    champion = flights.champion()
+    assert champion is not None
+    assert (champion.version, champion.metrics) == (5, {})
+    assert quick_publish(flights, 6).aliases == ("champion",)
+    assert [entry.to_version for entry in flights.journal()] == [1, 2, 3, 4, 5, 6]
+
+
 def test_nothing_to_prune(flights: ModelRegistry) -> None:
     assert flights.prune(1).deleted == ()
     with pytest.raises(RegistryError, match="at least 1"):
