@@ -59,7 +59,7 @@ test-slim: $(STAMP)  ## load and ask a version where there is only mlflow-skinny
 	$(VENV)/bin/python -m venv --without-pip $(SLIM)
 	$(VENV)/bin/python -m pip --python $(SLIM)/bin/python install --quiet --disable-pip-version-check \
 		-c constraints.txt mlflow-skinny pandas numpy ai-edge-litert
-	MILLSTREAM_SLIM=$(abspath $(SLIM))/bin/python $(VENV)/bin/python -m pytest -s tests/registry/test_slim.py $(ARGS)
+	MILLSTREAM_SLIM=$(abspath $(SLIM))/bin/python $(VENV)/bin/python -m pytest -s tests/registry/test_slim.py tests/registry/test_loading.py $(ARGS)
 
 test-torch:  ## run PyTorch's tests with Debian's python3-torch (CPU), by its own Python
 	@$(TORCH_PYTHON) -c 'import torch' || \

@@ -69,7 +69,7 @@ class Shelf:
 
     def __init__(self, folder: Path, reference: str) -> None:
         self.folder = folder.resolve()
-        self._versions = self.folder / "versions"
+        self._versions, self._reference = self.folder / "versions", reference
         followed = self._state().get("reference", reference)
         if followed != reference:
             raise PullError(f"{folder} follows {followed}, not {reference}; give another folder")
@@ -79,7 +79,7 @@ class Shelf:
                 shutil.rmtree(half, ignore_errors=True)
             else:
                 half.unlink(missing_ok=True)
-        self._write_state({**self._state(), "format": FORMAT, "reference": reference})
+        self._write_state({})
 
     @property
     def announced(self) -> tuple[int, str] | None:
@@ -131,8 +131,7 @@ class Shelf:
         Raises:
             PullError: the folder cannot be written to.
         """
-        told = {"version": version.version, "run_id": version.run_id}
-        self._write_state({**self._state(), **told})
+        self._write_state({"version": version.version, "run_id": version.run_id})
 
     def _link(self, name: str, number: int) -> None:
         fresh = self.folder / f".{name}.new"
@@ -153,7 +152,8 @@ class Shelf:
             return {}
         return found if isinstance(found, dict) and found.get("format") == FORMAT else {}
 
-    def _write_state(self, state: dict[str, Any]) -> None:
+    def _write_state(self, changes: dict[str, Any]) -> None:
+        state = {**self._state(), "format": FORMAT, "reference": self._reference, **changes}
         fresh = self.folder / f".{STATE_FILE}.new"
         try:
             with fresh.open("w", encoding="utf-8") as file:

@@ -20,6 +20,7 @@ from test_predictor import ENCODED, RAW
 from registry import LiteModel, ModelRegistry
 
 PYTHON = os.environ.get("MILLSTREAM_SLIM")
+ROOT = Path(__file__).parents[2]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not PYTHON, reason="make test-slim makes the environment"),
@@ -105,3 +106,40 @@ def test_a_version_from_a_server(publication, expected, tmp_path: Path, monkeypa
     finally:
         server.kill()
     check(found, expected)
+
+
+WITH_MILLSTREAM = """
+import sys
+sys.path.insert(0, sys.argv[2])
+import json
+import millstream
+model = millstream.load("flights@champion")
+followed = next(millstream.follow("flights"))
+rows = json.loads(sys.argv[1])
+print(json.dumps([model.predict(rows).tolist(), followed.predict(rows).tolist()]))
+"""
+
+
+def test_millstream_loads_and_follows_without_its_other_requirements(
+    publication, expected, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", ADMIN)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", ADMIN_PASSWORD)
+    server = MlflowServer(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
+    server.start()
+    rows = [dict(zip(RAW, row, strict=True)) for row in zip(*RAW.values(), strict=True)]
+    try:
+        ModelRegistry("flights", server.url).publish(publication())
+        done = subprocess.run(
+            [str(PYTHON), "-I", "-c", WITH_MILLSTREAM, json.dumps(rows), str(ROOT)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "MLFLOW_TRACKING_URI": server.url},
+            timeout=120,
+        )
+    finally:
+        server.kill()
+    assert done.returncode == 0, done.stderr
+    for answer in json.loads(done.stdout.splitlines()[-1]):
+        np.testing.assert_array_equal(np.array(answer, np.float32), expected)
