@@ -22,7 +22,7 @@ __all__ = ["export_float32", "named_inputs"]
 
 SIGNATURE = "serve"
 LONGEST_CAUSE = 600
-PROBE_ROWS = 3
+PROBE_ROWS, PROBE_STEPS = 3, 32
 TOLERANCE = 1e-3
 
 
@@ -166,10 +166,17 @@ def check_predictions(model: keras.Model, inputs: dict[str, Any], tflite: bytes)
     """Compare the bytes with the model on a few rows: the converter can fail silently.
 
     Raises:
-        ExportError: LiteRT cannot load the bytes, or predicts something else.
+        ExportError: the model cannot predict such rows, LiteRT cannot load the bytes, or predicts
+            something else.
     """
     probes = {name: probe(tensor) for name, tensor in inputs.items()}
-    found = answers(model, probes)
+    try:
+        found = answers(model, probes)
+    except Exception as e:  # whatever a layer raises of rows that it cannot take
+        shapes = {name: list(values.shape) for name, values in probes.items()}
+        raise ExportError(
+            f'model "{model.name}" cannot predict rows of the shapes {shapes}: {shorten(str(e))}'
+        ) from e
     expected = found if isinstance(found, dict) else {"": found}
     try:
         predicted = LiteModel(tflite).predict(probes)
@@ -195,8 +202,11 @@ def check_close(what: str, expected: NDArray[Any], got: NDArray[Any]) -> None:
 
 
 def probe(tensor: Any) -> NDArray[Any]:
-    """A few rows for one input: -1 to 1 for floats, zeros for the rest, which may be indices."""
-    shape = (PROBE_ROWS, *(size or 1 for size in tensor.shape[1:]))
+    """A few rows for one input: -1 to 1 for floats, zeros for the rest, which may be indices.
+
+    Open axes are long enough for a few convolutions without padding.
+    """
+    shape = (PROBE_ROWS, *(size or PROBE_STEPS for size in tensor.shape[1:]))
     if "float" not in tensor.dtype:
         return np.zeros(shape, tensor.dtype)
     spread = np.linspace(-1.0, 1.0, int(np.prod(shape))).reshape(shape)

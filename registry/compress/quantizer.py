@@ -28,6 +28,7 @@ __all__ = ["Quantizer", "default_quantizer"]
 CHILD = Path(__file__).with_name("quantizer_child.py")
 CHUNK = 1 << 16
 STDERR_TAIL = 400
+COLUMN = "column "  # before each name: `savez` has arguments of its own, such as `file`
 
 
 class Quantizer:
@@ -174,7 +175,8 @@ def request_of(
     if objects:
         raise QuantizerError(f"columns {objects} to calibrate by: expected numbers, got objects")
     if rows:
-        np.savez(packed, allow_pickle=False, **{name: np.asarray(v) for name, v in rows.items()})
+        columns = {f"{COLUMN}{name}": np.asarray(values) for name, values in rows.items()}
+        np.savez(packed, allow_pickle=False, **columns)  # type: ignore[arg-type]
     head = {
         "size": len(tflite) + packed.tell(),
         "model": len(tflite),

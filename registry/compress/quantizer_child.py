@@ -23,6 +23,8 @@ from typing import Any
 
 PARENT_CHECK_SECONDS = 1.0
 ROWS_AT_A_TIME = 32
+STEPS = 32  # on an axis that is open, where there are no rows to say
+COLUMN = "column "
 
 
 def read_frames(parent: int, frames: queue.Queue[tuple[dict[str, Any], bytes]]) -> None:
@@ -82,7 +84,7 @@ def answer(request: dict[str, Any], payload: bytes) -> bytes:
     rows: dict[str, Any] = {}
     if size < len(payload):
         with np.load(io.BytesIO(payload[size:]), allow_pickle=False) as columns:
-            rows = dict(columns)
+            rows = {name.removeprefix(COLUMN): columns[name] for name in columns}
     quantized = quantize(payload[:size], request["recipe"], rows)
     run_once(quantized, rows)
     return quantized
@@ -131,7 +133,9 @@ def run_once(tflite: bytes, rows: dict[str, Any]) -> None:
     runner = Interpreter(model_content=tflite).get_signature_runner()
     given = {}
     for name, details in runner.get_input_details().items():
-        shape = [max(1, int(size)) for size in details["shape_signature"]]
+        open_sizes = (1, *[STEPS] * len(details["shape_signature"]))
+        sizes = zip(details["shape_signature"], open_sizes, strict=False)
+        shape = [int(size) if size > 0 else length for size, length in sizes]
         row = rows[name][:1] if name in rows else np.zeros(shape)
         given[name] = np.asarray(row, details["dtype"])
     runner(**given)

@@ -20,6 +20,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 STATUS = Path("/proc/self/status")  # of Linux; elsewhere memory is not measured
 WARM_UP = 3
+COLUMN = "column "  # before the name of each input
 LONGEST_S = 0.3  # of timed calls for a model and a batch size
 
 
@@ -30,13 +31,12 @@ class Runner:
         self.interpreter = Interpreter(model_content=tflite, num_threads=1)
         signature = next(iter(self.interpreter.get_signature_list()))
         given = self.interpreter.get_signature_runner(signature).get_input_details()
-        for entry in given.values():
-            shape = (batch, *(int(size) for size in entry["shape_signature"][1:]))
-            self.interpreter.resize_tensor_input(entry["index"], shape)
+        shapes = {name: shape_of(entry, rows[name], batch) for name, entry in given.items()}
+        for name, entry in given.items():
+            self.interpreter.resize_tensor_input(entry["index"], shapes[name])
         self.interpreter.allocate_tensors()
         for name, entry in given.items():
-            shape = (batch, *(int(size) for size in entry["shape_signature"][1:]))
-            column = np.resize(rows[name][:batch].astype(entry["dtype"]), shape)
+            column = np.resize(rows[name][:batch].astype(entry["dtype"]), shapes[name])
             self.interpreter.set_tensor(entry["index"], np.ascontiguousarray(column))
 
     def call(self) -> float:
@@ -44,6 +44,14 @@ class Runner:
         begun = time.perf_counter_ns()
         self.interpreter.invoke()
         return (time.perf_counter_ns() - begun) / 1e6
+
+
+def shape_of(entry: dict[str, Any], column: Any, batch: int) -> tuple[int, ...]:
+    """The shape of an input for a batch: an axis that is open is as long as that of the rows."""
+    wanted = [int(size) for size in entry["shape_signature"]]
+    got = column.shape if column.ndim == len(wanted) else wanted
+    sizes = zip(wanted[1:], got[1:], strict=True)
+    return (batch, *(int(size if size > 0 else found) for size, found in sizes))
 
 
 def make_runner(tflite: bytes, rows: dict[str, Any], batch: int) -> Runner | None:
@@ -103,7 +111,7 @@ def main() -> None:
     files = sorted(Path(folder).glob("*.tflite"), key=lambda file: int(file.stem))
     models = [file.read_bytes() for file in files]
     with np.load(Path(folder) / "rows.npz") as stored:
-        rows = {name: stored[name] for name in stored.files}
+        rows = {name.removeprefix(COLUMN): stored[name] for name in stored.files}
     for tflite in models[:1]:  # so that LiteRT's own code is in memory, and is not weighed
         make_runner(tflite, rows, 1)
     weighed = [memory_bytes(tflite, rows, max(map(int, batches))) for tflite in models]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,7 @@ __all__ = ["BATCHES", "Cost", "measure_costs"]
 BATCHES = (1, 32)
 CHILD = Path(__file__).with_name("child.py")
 TOLD = 300
+COLUMN = "column "
 
 log = logging.getLogger("millstream")
 
@@ -94,22 +97,47 @@ def ask_child(
         np.savez(Path(folder) / "rows.npz", **rows_for(features, max(BATCHES)))  # type: ignore[arg-type]
         command = [sys.executable, "-P", str(CHILD), folder, str(calls), *map(str, BATCHES)]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=False)
+            told, said = run(command, timeout_s)
         except subprocess.TimeoutExpired:
             log.warning("latency and memory of the rungs were not measured within %g s", timeout_s)
             return {}
     try:
-        answers = json.loads(done.stdout)
+        answers = json.loads(told)
     except ValueError:
-        said = " ".join(done.stderr.decode(errors="replace").split())[-TOLD:]
+        said = " ".join(said.split())[-TOLD:]
         log.warning("latency and memory of the rungs could not be measured: %s", said)
         return {}
     return {one.rung: found for one, found in zip(artifacts, answers, strict=True)}
 
 
+def run(command: Sequence[str], timeout_s: float) -> tuple[str, str]:
+    """What a command writes to its output and to its errors.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer; it has ended with all that it had forked.
+    """
+    child = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    with child:
+        try:
+            return child.communicate(timeout=timeout_s)
+        except BaseException:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
+
+
 def rows_for(features: Mapping[str, NDArray[Any]], count: int) -> dict[str, NDArray[Any]]:
-    """So many rows of each column, the first ones over and over where there are fewer."""
+    """So many rows of each column, the first ones over and over where there are fewer.
+
+    Names get something in front: `savez` has arguments of its own, such as `file`.
+    """
     return {
-        name: np.asarray(column)[np.arange(count) % len(column)]
+        f"{COLUMN}{name}": np.asarray(column)[np.arange(count) % len(column)]
         for name, column in features.items()
     }

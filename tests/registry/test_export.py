@@ -10,7 +10,17 @@ import pytest
 from keras import layers
 from keras_models import BUILDERS, Sample, predict
 
-from registry import ExportError, LiteModel, export_float32, op_names
+from registry import (
+    Artifact,
+    ExportError,
+    LadderSettings,
+    LiteModel,
+    Quantizer,
+    Subject,
+    export_float32,
+    ladder,
+    op_names,
+)
 from registry.export import convert, named_inputs, write_archive
 
 
@@ -158,3 +168,20 @@ def test_the_same_weights_give_the_same_bytes(samples: dict[str, Sample]) -> Non
     model.set_weights(before)
     assert changed != first
     assert export_float32(model) == first
+
+
+def test_rows_that_are_long_enough_for_convolutions_are_tried_where_an_axis_is_open(
+    quantizer: Quantizer,
+) -> None:
+    entry = keras.Input((None, 4), name="steps")
+    hidden = layers.Conv1D(64, 5, activation="relu")(layers.Conv1D(16, 5)(entry))
+    model = keras.Model(entry, layers.Dense(1)(layers.GlobalMaxPooling1D()(hidden)))
+    _, int8 = ladder(Subject(export_float32(model)), LadderSettings(("int8",)), quantizer)
+    assert isinstance(int8, Artifact), int8
+
+
+def test_a_model_that_cannot_predict_is_refused() -> None:
+    entry = keras.Input((None, 4), name="steps")
+    hidden = layers.GlobalMaxPooling1D()(layers.Conv1D(8, 99)(entry))
+    with pytest.raises(ExportError, match=r"cannot predict rows of the shapes .*\[3, 32, 4\]"):
+        export_float32(keras.Model(entry, layers.Dense(1)(hidden)))

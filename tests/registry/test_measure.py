@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
 import numpy as np
 import pytest
+from keras import layers
 from keras_models import Sample
 
-from registry import Artifact, LadderSettings, Quantizer, Subject, ladder
+from registry import (
+    Artifact,
+    Examples,
+    LadderSettings,
+    Quantizer,
+    Subject,
+    export_float32,
+    ladder,
+)
 from registry.measure import measure_costs
+from registry.measure.cost import run
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +75,35 @@ def test_a_measurement_that_takes_too_long_is_given_up(
     costs = measure_costs(artifacts, samples["cnn"].features, calls=5, timeout_s=0.01)
     assert all(cost.latency_ms == {} for cost in costs.values())
     assert "not measured within 0.01 s" in caplog.text
+
+
+def test_an_input_of_any_length_and_of_any_name_is_calibrated_and_timed(
+    quantizer: Quantizer,
+) -> None:
+    entry = keras.Input((None, 8), name="file")
+    hidden = layers.GlobalAveragePooling1D()(layers.Conv1D(64, 3, padding="same")(entry))
+    model = keras.Model(entry, layers.Dense(1)(layers.Dense(64, activation="relu")(hidden)))
+    rows = {"file": np.random.default_rng(2).normal(size=(40, 6, 8)).astype(np.float32)}
+    subject = Subject(export_float32(model), examples=Examples(rows, np.zeros(40)))
+    found = ladder(subject, LadderSettings(("static_int8",)), quantizer)
+    assert all(isinstance(one, Artifact) for one in found), found
+    costs = measure_costs([one for one in found if isinstance(one, Artifact)], rows, calls=2)
+    assert all(set(cost.latency_ms) == {1, 32} for cost in costs.values())
+    assert all(cost.memory_bytes is not None for cost in costs.values())
+
+
+def test_what_a_measurement_forked_ends_with_it(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    code = (
+        "import os, pathlib, time\n"
+        "if not os.fork():\n"
+        f"    pathlib.Path({str(told)!r}).write_text(str(os.getpid()))\n"
+        "time.sleep(600)\n"
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        run([sys.executable, "-c", code], 5.0)
+    state = Path(f"/proc/{told.read_text()}/stat")
+    until = time.monotonic() + 30
+    while state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z":
+        assert time.monotonic() < until
+        time.sleep(0.02)
