@@ -37,7 +37,7 @@ __all__ = ["OBJECTIVES", "Climbed", "climb", "make_section"]
 
 OBJECTIVES: tuple[Objective, ...] = ("smallest", "fastest", "balanced")
 SEED = 1
-EXAMPLES = 50_000  # at most, for rungs that learn
+EXAMPLES = 120_000  # at most, for rungs that learn
 
 
 @dataclass(frozen=True, eq=False)
