@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ingest import Rows, Schema, SchemaError
 from millstream.growing import recoded
-from millstream.kept_champion import version_from_json
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.predicting import predict_alike
@@ -50,7 +49,7 @@ def champion_of_all(pipeline: Pipeline) -> ModelVersion | None:
     if pipeline.workers.size == 1:
         return found
     told = from_chief(None if found is None else found.to_json(), pipeline.workers)
-    return None if told is None else version_from_json(told)
+    return None if told is None else ModelVersion.from_json(told)
 
 
 def ask_champion(

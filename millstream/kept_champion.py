@@ -13,7 +13,6 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,7 +31,7 @@ from registry import (
     VersionNotFound,
 )
 
-__all__ = ["Champions", "KeptChampion", "version_from_json"]
+__all__ = ["Champions", "KeptChampion"]
 
 log = logging.getLogger("millstream")
 
@@ -159,18 +158,8 @@ class KeptChampion:
             tflite = read_bytes(self._folder / f"{told['sha256']}.tflite")
             if told["format"] != FORMAT or hashlib.sha256(tflite).hexdigest() != told["sha256"]:
                 return None
-            self._kept = Kept(version_from_json(told["version"]), told["schema"], tflite)
+            self._kept = Kept(ModelVersion.from_json(told["version"]), told["schema"], tflite)
         except (RoundStoreError, KeyError, TypeError, ValueError) as error:
             log.warning("the champion that was kept cannot be used: %s", error)
             return None
         return self._kept
-
-
-def version_from_json(value: Mapping[str, Any]) -> ModelVersion:
-    """The inverse of `ModelVersion.to_json`.
-
-    Raises:
-        KeyError: or TypeError or ValueError, it is of no version.
-    """
-    created, aliases = datetime.fromisoformat(value["created"]), tuple(value["aliases"])
-    return ModelVersion(**{**value, "created": created, "aliases": aliases})

@@ -14,18 +14,25 @@ def prune(pipeline: Pipeline) -> None:
         return
     keep = pipeline.config.service.keep_rounds
     if len(pipeline.store.complete()) > keep and pipeline.store.prune(
-        keep, needed_rounds(pipeline)
+        keep, needed_rounds(pipeline, keep)
     ):
         pipeline.past.prune(pipeline.store)
 
 
-def needed_rounds(pipeline: Pipeline) -> set[int]:
+def needed_rounds(pipeline: Pipeline, every: int) -> set[int]:
     """The rounds that a registered version was made in.
 
-    While MLflow is away they are those that say so themselves, also if others have deleted their
-    versions since.
+    MLflow takes the longer to list versions the more there are, so it is asked after each so many
+    rounds. Else, and while it is away, they are those that say so themselves, also if others have
+    deleted their versions since.
+
+    Args:
+        pipeline: the parts.
+        every: how many rounds.
     """
-    if pipeline.reach.is_due:
+    latest = pipeline.store.latest()
+    is_time = latest is not None and latest.number % every == 0
+    if is_time and pipeline.reach.is_due:
         try:
             return {version.round for version in pipeline.registry.versions()}
         except StoreError as error:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from millstream.champion import champion_of_all
-from millstream.kept_champion import KeptChampion, version_from_json
+from millstream.kept_champion import KeptChampion
 from millstream.reach import LONGEST_PAUSE_S, Reach
 from registry import ModelVersion, StoreError, StoreUnavailable
 from trainer import Communicator, run_workers
@@ -184,4 +184,4 @@ def test_of_several_workers_only_the_first_asks(tmp_path: Path, clock: Clock) ->
 
 
 def test_a_version_survives_its_json() -> None:
-    assert version_from_json(FIRST.to_json()) == FIRST
+    assert ModelVersion.from_json(FIRST.to_json()) == FIRST

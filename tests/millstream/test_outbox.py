@@ -212,12 +212,14 @@ def test_what_versions_need_is_known_without_mlflow(stage) -> None:
         s.next_round()
     registered = [SimpleNamespace(round=1), SimpleNamespace(round=3)]
     s.pipeline.registry = SimpleNamespace(versions=lambda: registered)
-    assert needed_rounds(s.pipeline) == {1, 3}
+    assert needed_rounds(s.pipeline, 1) == needed_rounds(s.pipeline, 3) == {1, 3}
 
     def away() -> None:
         raise StoreUnavailable("away")
 
     s.pipeline.registry.versions = away
     s.pipeline.store.folder(2).write_published({"version": None})
-    assert needed_rounds(s.pipeline) == {0, 1, 3}
+    assert needed_rounds(s.pipeline, 2) == {0, 1, 3}
+    assert s.pipeline.reach.is_due  # it was not asked: there are three rounds
+    assert needed_rounds(s.pipeline, 1) == {0, 1, 3}
     assert not s.pipeline.reach.is_due
