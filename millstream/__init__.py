@@ -48,7 +48,16 @@ if TYPE_CHECKING:
     from millstream.errors import ConfigError, MillstreamError
     from millstream.service import RunOptions, run_service
     from millstream.stack.kafka import EmbeddedKafka
-    from registry import LiteModel, LoadedModel, ModelRegistry, ModelVersion, follow, load
+    from registry import (
+        LiteModel,
+        LiteModelError,
+        LoadedModel,
+        ModelRegistry,
+        ModelVersion,
+        RegistryError,
+        follow,
+        load,
+    )
     from trainer import (
         Evidence,
         ShardedDense,
@@ -75,6 +84,7 @@ __all__ = [
     "KafkaDeadLetters",
     "KafkaSource",
     "LiteModel",
+    "LiteModelError",
     "LoadedModel",
     "MillstreamError",
     "ModelRegistry",
@@ -84,6 +94,7 @@ __all__ = [
     "ProtobufDecoder",
     "RawDecoder",
     "RecordBatch",
+    "RegistryError",
     "RegistrySettings",
     "Rows",
     "RunOptions",
@@ -118,10 +129,12 @@ _HOMES = {
     "EmbeddedKafka": "millstream.stack.kafka",
     "Evidence": "trainer",
     "LiteModel": "registry",
+    "LiteModelError": "registry",
     "LoadedModel": "registry",
     "MillstreamError": "millstream.errors",
     "ModelRegistry": "registry",
     "ModelVersion": "registry",
+    "RegistryError": "registry",
     "RunOptions": "millstream.service",
     "ShardedDense": "trainer",
     "ShardedEmbedding": "trainer",

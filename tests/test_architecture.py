@@ -77,7 +77,7 @@ PUBLIC = {
         Statistics StreamNormalization StreamState Unframed arrow dataset decode_audio
         decode_images load_config log_mel run_service spectrogram training_dataset
         Augmentations Step make_augmentation Evidence Verdict
-        ShardedDense ShardedEmbedding virtual_devices follow load
+        ShardedDense ShardedEmbedding virtual_devices follow load LiteModelError RegistryError
     """,
 }
 HEAVY = ("tensorflow", "keras", "matplotlib")

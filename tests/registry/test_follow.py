@@ -8,11 +8,15 @@ import os
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
+import urllib.request
 from itertools import islice
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from servers import free_port
 from test_predictor import RAW
 
 import millstream
@@ -20,6 +24,7 @@ from registry import ModelRegistry, PullError, VersionNotFound
 from registry.following import Follower
 from registry.shelf import open_shelf
 
+ROOT = Path(__file__).parents[2]
 ROW = {name: values[0] for name, values in RAW.items()}
 
 
@@ -174,7 +179,7 @@ def test_killed_anywhere_in_a_pull_or_out_of_room(three, tmp_path: Path) -> None
         capture_output=True,
         text=True,
         cwd=Path(__file__).parent,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
     *killed, full = json.loads(done.stdout.splitlines()[-1])
@@ -195,3 +200,45 @@ def test_killed_anywhere_in_a_pull_or_out_of_room(three, tmp_path: Path) -> None
     (told,) = full["told"]
     assert "File too large" in told
     assert told.endswith("version 1 stays in use, and it is tried again")
+
+
+def test_the_server_of_the_documentation_swaps_models(
+    three, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, _ = three
+    champion(registry, 1)
+    port, page = free_port(), ROOT / "docs" / "pull.md"
+    code = page.read_text().rpartition("```python\n")[2].partition("```")[0]
+    assert "8080" in code
+    code = code.replace("8080", str(port)).replace("every=5", "every=0.1")
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": registry.tracking_uri}
+    environment["PYTHONPATH"] = str(ROOT)
+    url = f"http://127.0.0.1:{port}"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment) as server:
+        try:
+            assert ask_until(url, 1)["predictions"] == ask_until(url, 1)["predictions"]
+            champion(registry, 2)
+            assert len(ask_until(url, 2)["predictions"]) == 2
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                ask(url, [{**ROW, "hour": 1.5}])
+            assert "expected int32" in json.loads(refused.value.read())["error"]
+        finally:
+            server.kill()
+
+
+def ask(url: str, records: object) -> dict:
+    with urllib.request.urlopen(url, json.dumps(records).encode(), timeout=10) as answer:
+        return json.load(answer)
+
+
+def ask_until(url: str, version: int) -> dict:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            found = ask(url, [ROW, ROW])
+            if found["version"] == version:
+                return found
+        except (urllib.error.URLError, ConnectionError):
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
