@@ -51,9 +51,7 @@ def save_state(pipeline: Pipeline, turn: Turn, trained: Trained) -> str:
     """Write all that later rounds depend on but the report; the digest of the weights."""
     digest = save_weights(pipeline, turn)
     save_test_rows(turn.window.test, turn.folder, pipeline.workers)
-    save_examples(
-        pipeline.config, turn.window.train, turn.folder, turn.plan.seed, pipeline.workers
-    )
+    save_examples(pipeline.config, turn.window.train, turn.folder, turn.plan.seed, pipeline.workers)
     if pipeline.is_chief and turn.vocabularies.words:
         turn.folder.write_vocabulary(turn.vocabularies.to_json())
     fault_point("5.weights")

@@ -42,11 +42,17 @@ def read_data(path: Path, inputs: Mapping[str, Any], label: str, test_share: flo
             the model has a single input and a `.npz` an array `x`, that is it.
         inputs: name -> the model's symbolic input: its dtype, and its shape behind the batch axis.
         label: name of the label.
-        test_share: of the rows, chosen by a hash of their place.
+        test_share: of the rows, chosen by a hash of their place; at least one, and not all. The
+            others come in the order of that hash.
 
     Raises:
-        ConfigError: the file cannot be read, lacks a column, or a column holds something else.
+        ConfigError: the file cannot be read, lacks a column, or a column holds something else; or
+            the label is an input, too.
     """
+    if label in inputs:
+        raise ConfigError(
+            f'"{label}" is an input of the model; name the label\'s column with --label'
+        )
     columns = read_columns(path)
     if len(inputs) == 1 and not columns.keys() & inputs.keys() and "x" in columns:
         columns[next(iter(inputs))] = columns.pop("x")
@@ -58,12 +64,18 @@ def read_data(path: Path, inputs: Mapping[str, Any], label: str, test_share: flo
         )
     features = {name: fit(path, name, columns[name], inputs[name]) for name in inputs}
     labels = numbers(path, label, columns[label])
+    if labels.size != len(labels):
+        raise ConfigError(
+            f'{path.name}: column "{label}": expected one number a row, such as the index of a'
+            f" class, got an array of shape {labels.shape}"
+        )
     lengths = {name: len(column) for name, column in {**features, label: labels}.items()}
     if len(set(lengths.values())) != 1 or min(lengths.values()) < 2:
         raise ConfigError(f"{path.name}: expected columns of one length, 2 or more, got {lengths}")
     whole = Examples(features, labels)
-    is_test = places_of_test(len(labels), test_share)
-    return Data(whole.take(np.flatnonzero(~is_test)), whole.take(np.flatnonzero(is_test)))
+    order = places_in_nobodys_order(len(labels))
+    count = min(max(1, round(test_share * len(labels))), len(labels) - 1)
+    return Data(whole.take(order[count:]), whole.take(np.sort(order[:count])))
 
 
 def read_columns(path: Path) -> dict[str, NDArray[Any]]:
@@ -114,7 +126,15 @@ def fit(path: Path, name: str, column: NDArray[Any], tensor: Any) -> NDArray[Any
     )
     if not fits:
         raise ConfigError(f'{path.name}: column "{name}": expected rows of {wanted}, got {shape}')
-    return given.astype(tensor.dtype)
+    with np.errstate(invalid="ignore"):
+        fitted = given.astype(tensor.dtype)
+    if fitted.dtype.kind in "iu" and not np.array_equal(fitted, given):
+        odd = given[fitted != given][0]
+        raise ConfigError(
+            f'{path.name}: column "{name}": expected whole numbers that are {tensor.dtype}, got'
+            f" {odd}"
+        )
+    return fitted
 
 
 def numbers(path: Path, name: str, column: NDArray[Any]) -> NDArray[Any]:
@@ -123,10 +143,14 @@ def numbers(path: Path, name: str, column: NDArray[Any]) -> NDArray[Any]:
     Raises:
         ConfigError: it holds something else.
     """
+    if column.ndim == 0:
+        raise ConfigError(f'{path.name}: "{name}": expected rows, got a single value')
     if column.dtype.kind not in "iufb":
         raise ConfigError(
             f'{path.name}: column "{name}": expected numbers, encoded as the model takes them, got'
             f" {column.flat[0]!r:.60}"
+            if column.size
+            else f"{path.name}: it has no rows"
         )
     if column.dtype.kind == "f" and not np.isfinite(column).all():
         row = int(np.argmin(np.isfinite(column).reshape(len(column), -1).all(axis=1)))
@@ -137,10 +161,7 @@ def numbers(path: Path, name: str, column: NDArray[Any]) -> NDArray[Any]:
     return column
 
 
-def places_of_test(rows: int, share: float) -> NDArray[np.bool_]:
-    """Which rows are judged by: the same ones each time, and at least one of each kind."""
+def places_in_nobodys_order(rows: int) -> NDArray[np.int64]:
+    """The places of rows by a hash of each: the same every time, however the file is sorted."""
     hashes = np.array([zlib.crc32(b"%d" % row) for row in range(rows)], np.uint32)
-    count = min(max(1, round(share * rows)), rows - 1)
-    chosen = np.zeros(rows, np.bool_)
-    chosen[np.argsort(hashes, kind="stable")[:count]] = True
-    return chosen
+    return np.argsort(hashes, kind="stable")

@@ -38,13 +38,13 @@ USUAL = {
     "fine_tune_epochs": 10,
     "sparsity": 0.5,
 }
+ONE_HOT = ("categorical_crossentropy", "categoricalcrossentropy")
 LOSSES = {
     "binary": ("binary_crossentropy", "binarycrossentropy", "binary_focal_crossentropy"),
     "multiclass": (
         "sparse_categorical_crossentropy",
         "sparsecategoricalcrossentropy",
-        "categorical_crossentropy",
-        "categoricalcrossentropy",
+        *ONE_HOT,
     ),
 }
 
@@ -108,6 +108,11 @@ def compress_file(options: FileOptions, section: CompressConfig, out: Path) -> C
     import trainer
 
     model = load_model(options.model, options.code)
+    if len(model.outputs) != 1:
+        raise ConfigError(
+            f"{options.model}: expected a model of one output, got {len(model.outputs)}; a ladder"
+            " for several needs scores of your own: registry.ladder"
+        )
     task = options.task or guess_task(model)
     metric = metric_of(task, options.metric)
     data = read_data(options.data, named_inputs(model), options.label, options.test_share)
@@ -249,9 +254,8 @@ def guess_task(model: keras.Model) -> trainer.Task:
         ConfigError: neither says.
     """
     loss = getattr(model, "loss", None)
-    name = loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__)
     for task, names in LOSSES.items():
-        if str(name).lower() in names:
+        if name_of(loss) in names:
             return task  # type: ignore[return-value]
     if loss is not None:
         return "regression"
@@ -260,16 +264,24 @@ def guess_task(model: keras.Model) -> trainer.Task:
     if activation not in known:
         raise ConfigError(
             f'model "{model.name}": expected a loss or a last layer that says what it predicts;'
-            " name it with --task binary, multiclass or regression"
+            " compile it with its loss before it is saved"
         )
     return known[activation]  # type: ignore[return-value]
 
 
+def name_of(loss: Any) -> str:
+    """Name of a loss that may be a name, a function or an object."""
+    if isinstance(loss, str):
+        return loss.lower()
+    return str(getattr(loss, "name", getattr(loss, "__name__", type(loss).__name__))).lower()
+
+
 def loss_of(model: keras.Model, task: trainer.Task) -> Any:
-    """The model's loss, or the usual one of the task."""
+    """The model's loss, or the usual one of the task: also where its own takes labels one-hot."""
     usual = {
         "binary": "binary_crossentropy",
         "multiclass": "sparse_categorical_crossentropy",
         "regression": "mean_squared_error",
     }
-    return getattr(model, "loss", None) or usual[task]
+    loss = getattr(model, "loss", None)
+    return usual[task] if loss is None or name_of(loss) in ONE_HOT else loss

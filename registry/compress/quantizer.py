@@ -176,7 +176,7 @@ def request_of(
         raise QuantizerError(f"columns {objects} to calibrate by: expected numbers, got objects")
     if rows:
         columns = {f"{COLUMN}{name}": np.asarray(values) for name, values in rows.items()}
-        np.savez(packed, allow_pickle=False, **columns)  # type: ignore[arg-type]
+        np.savez(packed, allow_pickle=False, **columns)
     head = {
         "size": len(tflite) + packed.tell(),
         "model": len(tflite),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import keras
@@ -14,8 +15,15 @@ from keras import layers
 from typer.testing import CliRunner
 
 from millstream.cli import compress as command
-from millstream.compress_data import places_of_test
-from millstream.compress_file import guess_task
+from millstream.compress_data import places_in_nobodys_order, read_data
+from millstream.compress_file import (
+    FileOptions,
+    compress_file,
+    guess_task,
+    loss_of,
+    make_section,
+)
+from millstream.errors import ConfigError
 from registry import LiteModel
 
 ROWS = 600
@@ -64,7 +72,7 @@ def test_what_is_written_is_what_was_measured(folder: Path) -> None:
     assert chosen["scores"]["auc"] > 0.95
     assert (out / "pareto.png").read_bytes().startswith(b"\x89PNG")
     rows = np.genfromtxt(folder / "rows.csv", delimiter=",", names=True)
-    test = places_of_test(ROWS, 0.3)
+    test = np.sort(places_in_nobodys_order(ROWS)[: round(0.3 * ROWS)])
     features = {name: rows[name][test].astype(np.float32)[:, None] for name in ("a", "b")}
     answer = LiteModel(tflite).predict(features)
     right = float(((answer > 0.5) == rows["late"][test]).mean())
@@ -79,6 +87,7 @@ def test_what_is_written_is_what_was_measured(folder: Path) -> None:
         (("--set", "rung=int8"), "--set rung: Extra inputs"),
         (("--set", "int8"), "expected key=value, got int8"),
         (("--metric", "rmse"), "rmse"),
+        (("--label", "a"), '"a" is an input of the model'),
         (("--code", "nothing.py"), "nothing.py"),
     ],
 )
@@ -99,3 +108,62 @@ def test_the_task_is_the_one_that_the_loss_names() -> None:
     assert guess_task(model) == "multiclass"
     model.compile("sgd", "huber")
     assert guess_task(model) == "regression"
+
+
+def data_of(folder: Path, **columns: object):
+    np.savez(folder / "rows.npz", **columns)
+    inputs = {"code": keras.Input((), dtype="int32", name="code")}
+    return read_data(folder / "rows.npz", inputs, "label", 0.3)
+
+
+def test_each_row_learns_or_judges_however_the_file_is_sorted(tmp_path: Path) -> None:
+    data = data_of(tmp_path, code=np.arange(100), label=np.arange(100) // 50)
+    learned, judged = data.examples.features["code"], data.test.features["code"]
+    assert (len(learned), len(judged)) == (70, 30)
+    assert sorted([*learned, *judged]) == list(range(100))
+    assert 5 < np.count_nonzero(data.examples.labels[:35]) < 30
+
+
+@pytest.mark.parametrize(
+    ("code", "label", "told"),
+    [
+        ([0.5, 1.0], [0, 1], "expected whole numbers that are int32, got 0.5"),
+        ([2**40, 1], [0, 1], f"expected whole numbers that are int32, got {2**40}"),
+        ([1.0, np.nan], [0, 1], "row 1: expected a finite number"),
+        ([1, 2], [[0, 1], [1, 0]], "expected one number a row"),
+        (["a", "b"], [0, 1], "expected numbers, encoded as the model takes them, got"),
+        (1, [0, 1], "expected rows, got a single value"),
+        ([], [], "expected columns of one length, 2 or more"),
+        ([], np.array([], str), "it has no rows"),
+        ([1, 2, 3], [0, 1], "expected columns of one length"),
+    ],
+)
+def test_rows_that_do_not_fit(tmp_path: Path, code: object, label: object, told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        data_of(tmp_path, code=code, label=label)
+
+
+def test_a_model_of_several_outputs_is_refused(folder: Path) -> None:
+    entry = keras.Input((1,), name="a")
+    model = keras.Model(entry, [layers.Dense(1)(entry), layers.Dense(1)(entry)])
+    model.save(folder / "two.keras")
+    options = FileOptions(folder / "two.keras", folder / "rows.csv", "late")
+    with pytest.raises(ConfigError, match="expected a model of one output, got 2"):
+        compress_file(options, make_section([]), folder / "two")
+
+
+def test_a_loss_of_labels_in_one_hot_form_gives_way_to_that_of_classes() -> None:
+    entry = keras.Input((1,))
+    model = keras.Model(entry, layers.Dense(3, activation="softmax")(entry))
+    for loss in ("categorical_crossentropy", keras.losses.CategoricalCrossentropy()):
+        model.compile("sgd", loss)
+        assert loss_of(model, guess_task(model)) == "sparse_categorical_crossentropy"
+    model.compile("sgd", "huber")
+    assert loss_of(model, "regression") == "huber"
+
+
+def test_a_model_that_does_not_say_what_it_predicts_is_refused() -> None:
+    entry = keras.Input((1,))
+    model = keras.Model(entry, layers.Dense(1, activation="tanh")(entry))
+    with pytest.raises(ConfigError, match="compile it with its loss"):
+        guess_task(model)
