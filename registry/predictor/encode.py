@@ -163,20 +163,34 @@ def encode_each(
         dtype: of the codes.
         expected: what a value should be, for people.
     """
-    values = column.astype(object).reshape(-1).tolist()
+    codes, values = Codes(code), column.astype(object).reshape(-1).tolist()
     try:
-        codes = {value: code(value) for value in dict.fromkeys(values)}
+        found = np.fromiter(map(codes.__getitem__, values), dtype, len(values))
     except TypeError as e:  # what cannot be hashed
         raise InputError(
             f'column "{field["name"]}": expected {expected}, got lists or dicts'
         ) from e
-    strange = [value for value, number in codes.items() if number is None]
-    if strange:
-        told = [repr(value)[:100] for value in strange if not is_missing(value)]
+    if codes.strange:
+        told = [repr(value)[:100] for value in codes.strange if not is_missing(value)]
         got = told[0] if told else "a missing value"
         raise InputError(f'column "{field["name"]}": expected {expected}, got {got}')
-    found = np.fromiter(map(codes.__getitem__, values), dtype, len(values))
     return found.reshape(column.shape)
+
+
+class Codes(dict[Any, int]):
+    """Value -> code, found out when a value is first met; `strange` are those that have none."""
+
+    def __init__(self, code: Callable[[Any], int | None]) -> None:
+        super().__init__()
+        self._code = code
+        self.strange: list[Any] = []
+
+    def __missing__(self, value: Any) -> int:
+        found = self._code(value)
+        if found is None:
+            self.strange.append(value)
+        self[value] = found or 0
+        return found or 0
 
 
 def missing_in(column: np.ndarray) -> np.ndarray:
