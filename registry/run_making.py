@@ -7,6 +7,7 @@ process that may be alive is not touched.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.artifact_store import delete_artifacts
-from registry.errors import StoreError
+from registry.errors import StoreError, StoreUnavailable
 from registry.lineage import log_records
 from registry.package import stage
 from registry.process import is_gone, my_mark
 from registry.promotion import Step
 from registry.publication import Publication
 from registry.store import asked_once
+from registry.store_errors import is_foreign, kind_of
 from registry.tags import MAKER, SHA256, make_tags, round_filter, tagged_runs
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ __all__ = [
     "log_numbers",
     "make_run",
 ]
+
+log = logging.getLogger("millstream")
 
 PARAMS_PER_CALL = 100
 METRICS_PER_CALL = 800
@@ -139,8 +143,19 @@ def tell_records(client: MlflowClient, run_id: str, publication: Publication) ->
 
 
 def discard_run(client: MlflowClient, run: Any) -> None:
-    """Delete a run that no version is made of, with its artifacts, which MLflow would keep."""
-    delete_artifacts(client, run)
+    """Delete a run that no version is made of, with its artifacts, which MLflow would keep.
+
+    Artifacts that the storage does not let us delete stay: no round waits for more space.
+    """
+    try:
+        delete_artifacts(client, run)
+    except Exception as e:
+        if not (isinstance(e, StoreError) or is_foreign(e)):
+            raise
+        kind = type(e) if isinstance(e, StoreError) else kind_of(e)
+        if kind is StoreUnavailable:
+            raise
+        log.warning("run %s is not needed, but its artifacts cannot be deleted", run.info.run_id)
     client.delete_run(run.info.run_id)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from registry.errors import StoreError, StoreUnavailable
-from registry.store_errors import foreign_errors, kind_of, mend_of
+from registry.store_errors import is_foreign, kind_of, mend_of
 from registry.store_secrets import password_in, without_secrets
 from registry.store_silence import knock
 
@@ -83,7 +83,9 @@ class Store:
             yield
         except StoreError:
             raise
-        except foreign_errors() as e:
+        except Exception as e:
+            if not is_foreign(e):
+                raise
             kind = kind_of(e)
             self._is_doubtful = self._is_doubtful or kind is StoreUnavailable
             hidden = without_secrets(str(e), self.tracking_uri)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from registry.errors import StoreError, StoreRefused, StoreUnavailable
 
-__all__ = ["foreign_errors", "kind_of", "mend_of"]
+__all__ = ["is_foreign", "kind_of", "mend_of"]
 
 # INTERNAL_ERROR is also what MLflow says of a connection that broke.
 LATER = {
@@ -17,6 +19,18 @@ LATER = {
     "TEMPORARILY_UNAVAILABLE",
 }
 NOT_ALLOWED = {"CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED", "UNAUTHENTICATED"}
+STORAGES = {"azure", "boto3", "botocore", "google", "s3transfer"}
+"""Libraries of artifact storages that are asked without a server; MLflow passes their errors on."""
+
+
+def is_foreign(error: Exception) -> bool:
+    """Whether an error is of MLflow, its database, its artifacts or the network."""
+    return isinstance(error, foreign_errors()) or is_of_storage(error)
+
+
+def is_of_storage(error: Exception) -> bool:
+    """Whether an error is of a library of an artifact storage."""
+    return any(base.__module__.partition(".")[0] in STORAGES for base in type(error).__mro__)
 
 
 def foreign_errors() -> tuple[type[Exception], ...]:
@@ -38,7 +52,7 @@ def kind_of(error: Exception) -> type[StoreError]:
         return of_code(str(error.error_code))
     if isinstance(error, OSError):
         return of_network(error)
-    return of_database(error)
+    return of_storage(error) if is_of_storage(error) else of_database(error)
 
 
 def mend_of(kind: type[StoreError]) -> str:
@@ -63,12 +77,26 @@ def of_network(error: OSError) -> type[StoreError]:
     import requests
 
     if isinstance(error, requests.RequestException):
-        status = 503 if error.response is None else error.response.status_code
-        if status in (401, 403):
-            return StoreRefused
-        return StoreUnavailable if status >= 500 or status in (408, 429) else StoreError
+        return of_status(503 if error.response is None else error.response.status_code)
     is_network = isinstance(error, (ConnectionError, TimeoutError))
     return StoreUnavailable if is_network else StoreError
+
+
+def of_status(status: int) -> type[StoreError]:
+    """Of an answer by HTTP."""
+    if status in (401, 403):
+        return StoreRefused
+    return StoreUnavailable if status >= 500 or status in (408, 429) else StoreError
+
+
+def of_storage(error: Any) -> type[StoreError]:
+    """Of what the libraries of S3, Azure and Google say; without an answer there was none."""
+    told = getattr(error, "response", None)
+    of_s3 = told.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(told, dict) else 0
+    for status in (of_s3, getattr(error, "status_code", 0), getattr(error, "code", 0)):
+        if isinstance(status, int) and status:
+            return of_status(status)
+    return StoreUnavailable
 
 
 def of_database(error: Exception) -> type[StoreError]:
