@@ -203,7 +203,7 @@ def make_section(settings: Sequence[str]) -> CompressConfig:
     Without any, all rungs are tried, and those that must train do.
 
     Raises:
-        UsageError: a key is not known, or its value is out of range.
+        UsageError: a key is not known or of no use here, or its value is out of range.
     """
     given: dict[str, Any] = dict(USUAL)
     for text in settings:
@@ -211,6 +211,10 @@ def make_section(settings: Sequence[str]) -> CompressConfig:
         if not sign:
             raise UsageError(f"--set: expected key=value, got {text}")
         name = key.strip()
+        if name == "examples":
+            raise UsageError(
+                "--set examples: all rows that do not judge are examples; leave it out"
+            )
         given[name] = value.split(",") if name == "rungs" else value.strip()
     try:
         return CompressConfig.model_validate(given, strict=False)

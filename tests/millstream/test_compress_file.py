@@ -85,6 +85,7 @@ def test_what_is_written_is_what_was_measured(folder: Path) -> None:
         (("--label", "lat"), "there is no lat"),
         (("--set", "rungs=int5"), "--set rungs: Value error, expected some of"),
         (("--set", "rung=int8"), "--set rung: Extra inputs"),
+        (("--set", "examples=9"), "all rows that do not judge are examples"),
         (("--set", "int8"), "expected key=value, got int8"),
         (("--metric", "rmse"), "rmse"),
         (("--label", "a"), '"a" is an input of the model'),
