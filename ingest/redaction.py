@@ -13,6 +13,8 @@ SECRET = re.compile(r"password|secret|token|credential|api_?key|^auth$", re.IGNO
 # A password may hold any character, "/" and "@" too: all before the last @ is taken for it.
 USER = re.compile(r"(?<=http://)\S*@|(?<=https://)\S*@|(?<=//)(?:[^/\s@:]*:\S*|[^/\s]*)@")
 
+QUERY = re.compile(r"([?&][^=&\s]*(?:password|secret|token)[^=&\s]*=)[^&\s]+", re.IGNORECASE)
+
 
 def is_secret(name: str) -> bool:
     """Whether an option of this name holds a secret."""
@@ -20,8 +22,8 @@ def is_secret(name: str) -> bool:
 
 
 def public_uri(uri: str) -> str:
-    """An address without the user and password that it may carry."""
-    return USER.sub(f"{HIDDEN}@", uri)
+    """An address without the user, password and token that it may carry, also in its query."""
+    return QUERY.sub(rf"\1{HIDDEN}", USER.sub(f"{HIDDEN}@", uri))
 
 
 def redacted(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from registry.errors import StoreError, StoreUnavailable
 from registry.store_errors import is_foreign, kind_of, mend_of
-from registry.store_secrets import password_in, without_secrets
+from registry.store_secrets import without_secrets
 from registry.store_silence import knock
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class Store:
             hidden = without_secrets(str(e), self.tracking_uri)
             told = first_line(hidden.partition(" Response body:")[0] or type(e).__name__)
             # MLflow may quote what is secret, which a traceback would show.
-            cause = None if password_in(self.tracking_uri) or hidden != str(e) else e
+            has_secret = self.place != self.tracking_uri or hidden != str(e)
+            cause = None if has_secret else e
             raise kind(f"cannot {doing} at {self.place}: {told}{mend_of(kind)}") from cause
 
     def read_artifact(self, run_id: str, path: str) -> bytes:

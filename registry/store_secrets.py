@@ -6,14 +6,18 @@ import base64
 import os
 import re
 
-__all__ = ["password_in", "without_secrets"]
+__all__ = ["without_secrets"]
 
+QUERY = re.compile(r"([?&][^=&\s]*(?:password|secret|token)[^=&\s]*=)[^&\s]+", re.IGNORECASE)
 VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 def password_in(uri: str) -> str:
-    """What stands between the user's colon and the last @; it may have any character."""
-    found = re.match(r"[^/]*//[^:/@]*:(.+)@", uri)
+    """What stands between the user's colon and the last @; it may have any character.
+
+    Of a server's address without a colon there it is all of that: a token.
+    """
+    found = re.match(r"[^/]*//[^:/@]*:(.+)@", uri) or re.match(r"https?://([^:/@]+)@", uri)
     return found[1] if found else ""
 
 
@@ -25,7 +29,8 @@ def without_secrets(text: str, uri: str) -> str:
         uri: the tracking URI.
     """
     if password := password_in(uri):
-        text = text.replace(f":{password}@", ":***@")
+        text = text.replace(f":{password}@", ":***@").replace(f"//{password}@", "//***@")
+    text = QUERY.sub(r"\1***", text)
     for secret in secrets():
         text = text.replace(secret, "***")
     return text

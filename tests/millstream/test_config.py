@@ -143,6 +143,8 @@ def test_secrets_come_from_environment_and_files(
 def test_an_address_is_shown_without_its_password() -> None:
     assert public_uri("https://me:hunter2@mlflow:5000/x") == "https://***@mlflow:5000/x"
     assert public_uri("https://me:hun/ter@2@mlflow/x") == "https://***@mlflow/x"
+    asked = "postgresql://db/x?user=me&password=hunter2&sslmode=require"
+    assert public_uri(asked) == "postgresql://db/x?user=me&password=***&sslmode=require"
     assert public_uri("socks5://me:p@ss@proxy:1080") == "socks5://***@proxy:1080"
     assert public_uri("postgresql://me:hun/ter@2@db/x") == "postgresql://***@db/x"
     assert public_uri("http://a:b@h1,http://c:d@h2") == "http://***@h2"

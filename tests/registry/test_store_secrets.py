@@ -52,6 +52,29 @@ def test_a_store_that_cannot_be_opened_is_told_without(uri: str) -> None:
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        (
+            "postgresql://127.0.0.1:1/x?user=me&password={}",
+            "postgresql://127.0.0.1:1/x?user=me&password=***",
+        ),
+        (
+            "postgresql://127.0.0.1:1/x?sslpassword={}&a=b",
+            "postgresql://127.0.0.1:1/x?sslpassword=***&a=b",
+        ),
+        ("http://{}@127.0.0.1:1", "http://***@127.0.0.1:1"),
+    ],
+)
+def test_what_is_secret_elsewhere_in_an_address(uri: str, told: str) -> None:
+    store = Store(uri.format(PASSWORD))
+    assert store.place == told
+    with pytest.raises(StoreError) as caught:
+        store.client  # noqa: B018 - opens it
+    assert told in str(caught.value)
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+
+
 def test_an_address_with_a_slash_in_its_password_is_refused_without_it() -> None:
     with pytest.raises(StoreError, match=r"http://me:\*\*\*@h:5000: no address"):
         Store(f"http://me:a/{PASSWORD}@h:5000").client  # noqa: B018 - opens it
