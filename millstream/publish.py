@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 __all__ = ["make_subject", "publish_round", "tell_champion"]
 
 log = logging.getLogger("millstream")
+TOLD = ("version", "run_id", "promoted", "reason", "rung", "bytes", "gzip_bytes")
+"""Of the version as it is: an earlier attempt may have made it, by another choice of rungs."""
 
 
 def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
@@ -87,7 +89,7 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
     judge = make_judge(pipeline, folder, rows, measured, skipped)
     outcome, version = publish_until_decided(pipeline, before, judge, seconds)
     pipeline.reach.answered()
-    now = {name: getattr(version, name) for name in ("version", "run_id", "promoted", "reason")}
+    now = {name: getattr(version, name) for name in TOLD}
     folder.write_published(finite(outcome | now | {"seconds": seconds.read()}))
     tell_champion(pipeline)
     prune_versions(pipeline)

@@ -182,6 +182,16 @@ def test_a_verdict_is_the_same_again(finished: Project) -> None:
     folder = RoundStore(finished.state_dir / "rounds").complete()[-1]
     before = folder.published() or {}
     (folder.path / "published.json").unlink()
+    other = {"rungs": ("int8",), "max_loss": 1.0, "max_output_difference": None}
+    compress = config.compress.model_copy(update=other)
+    publish_round(
+        replace(pipeline, config=config.model_copy(update={"compress": compress})), folder
+    )
+    told = folder.published() or {}  # by other settings another rung would ship, but one has
+    assert [rung["rung"] for rung in told["rungs"] if rung["chosen"]] == ["int8"]
+    for name in ("version", "rung", "bytes", "gzip_bytes"):
+        assert told[name] == before[name]
+    (folder.path / "published.json").unlink()
     publish_round(pipeline, folder)
     again = folder.published() or {}
     assert again.pop("seconds").keys() == before.pop("seconds").keys()
