@@ -69,11 +69,14 @@ class Promotion:
 
     @classmethod
     def parse(cls, text: str) -> Promotion | None:
-        """An entry from a tag's value; None if it is none."""
+        """An entry from a tag's value; None if it is none. Keys that it does not know are ignored.
+
+        So entries of a later release count, and numbers go on after them.
+        """
         try:
             found = json.loads(text)
-            return cls(**found) if isinstance(found, dict) else None
-        except (ValueError, TypeError):
+            return cls(**{name: found[name] for name in cls.__dataclass_fields__})
+        except (KeyError, ValueError, TypeError):
             return None
 
     @property

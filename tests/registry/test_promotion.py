@@ -55,6 +55,17 @@ def test_an_entry_fits_into_a_tag(flights: ModelRegistry) -> None:
     assert entry.why.startswith("\N{SNOWMAN}")
 
 
+def test_an_entry_of_a_later_release_counts(flights: ModelRegistry) -> None:
+    quick_publish(flights, 1)
+    client = MlflowClient(flights.tracking_uri)
+    newest = json.loads(client.get_registered_model("flights").tags["millstream.promotion"])
+    client.set_registered_model_tag(
+        "flights", "millstream.promotion", json.dumps(newest | {"number": 7, "ticket": "x"})
+    )
+    quick_publish(flights, 2)
+    assert moves(flights)[-1] == (8, 1, 2, "done")
+
+
 def test_roll_back_and_back_again(flights: ModelRegistry) -> None:
     for number in (1, 2, 3):
         quick_publish(flights, number)
