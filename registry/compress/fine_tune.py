@@ -29,7 +29,8 @@ class FineTune:
         epochs: at most; 0 leaves the model as the change left it.
         steps: at most, of all epochs together: an epoch has at most `steps / epochs` of them.
         batch: rows of a step.
-        learning_rate: of Adam.
+        learning_rate: of Adam, at first; it falls to nothing along half a cosine (Loshchilov &
+            Hutter, SGDR, 2017), for at a constant one the last steps' noise stays in the weights.
         patience: epochs without a better loss on the rows held out before it stops.
         held_out: share of the examples that only judge.
         distillation: share of the loss that comes from the export's own answers, 0 to 1.
@@ -100,11 +101,12 @@ def fine_tune(
     normalizing = schedule is None
     if normalizing:
         recalibrate(model, examples)
-    steps = make_steps(model, subject, settings, normalizing=normalizing)
     batch = min(settings.batch, len(train))
     of_epoch = max(1, min(len(train) // batch, settings.steps // settings.epochs))
+    most = settings.epochs * of_epoch
+    steps = make_steps(model, subject, settings, most, normalizing=normalizing)
     if schedule is not None:
-        schedule.begin(model, settings.epochs * of_epoch)
+        schedule.begin(model, most)
     best = Best(steps.learns)
     if schedule is None or schedule.settled(0):
         best.offer(steps.judge(judge, batch))
@@ -144,14 +146,17 @@ def split(
 
 
 def make_steps(
-    model: keras.Model, subject: Subject, settings: FineTune, *, normalizing: bool
+    model: keras.Model, subject: Subject, settings: FineTune, most: int, *, normalizing: bool
 ) -> TuningSteps:
-    """The steps of a fine-tune of a subject with examples."""
+    """The steps of a fine-tune of a subject with examples, at most so many."""
+    import keras
+
     examples = known_rows(subject)
     loss = subject.loss if subject.loss is not None else getattr(subject.model, "loss", None)
     share = settings.distillation if loss is not None else 1.0
     teacher = answers(subject.float32, examples, model) if share else None
-    rates = (share, settings.learning_rate)
+    falling = keras.optimizers.schedules.CosineDecay(settings.learning_rate, most)
+    rates = (share, falling)
     return TuningSteps(model, loss, examples, teacher, rates, normalizing=normalizing)
 
 

@@ -28,7 +28,7 @@ class TuningSteps:
         loss: as `compile` takes it; None where only the teacher counts.
         examples: all rows.
         teacher: what the model is to come near to, `[rows, ...]` as its output; None for no one.
-        rates: the teacher's share of the loss; Adam's learning rate.
+        rates: the teacher's share of the loss; Adam's learning rate, or a schedule of it.
         normalizing: whether batch normalization trains by its batch, or keeps its statistics.
     """
 
@@ -38,7 +38,7 @@ class TuningSteps:
         loss: Any,
         examples: Examples,
         teacher: NDArray[np.float32] | None,
-        rates: tuple[float, float],
+        rates: tuple[float, Any],
         *,
         normalizing: bool,
     ) -> None:
