@@ -67,6 +67,7 @@ def move_champion(turn: Turn, version: int, who: str, why: str, on_step: Step) -
     Raises:
         StoreError: it took so long that it may be another's turn.
     """
+    turn.check()
     last = Promotion.parse(turn.tags.get(NEWEST, ""))
     champion = turn.aliases.get(CHAMPION)
     number = 1 if last is None else last.number + 1

@@ -73,6 +73,14 @@ class Turn:
         """
         self._noted.clear()
         self._model = self.client.get_registered_model(self.name)
+        self.check()
+
+    def check(self) -> None:
+        """See that it is still the writer's turn, as far as is known without asking.
+
+        Raises:
+            StoreError: as `look`.
+        """
         if time.monotonic() > self._ends or self._ticket not in self._model.tags:
             raise StoreError(
                 f"{self.name}: MLflow took longer than {LEASE_S:g} s, and another writer may have"

@@ -112,7 +112,8 @@ def test_a_turn_that_was_held_up_changes_nothing_more(
         flights.rollback()
     monkeypatch.undo()
     assert flights.champion().version == 2
-    assert flights.rollback().version == 1  # asked again, it is the same roll-back
+    assert moves(flights)[2:] == []  # the journal may be another's by then
+    assert flights.rollback().version == 1
     assert aliases(flights) == {"champion": 1, "previous": 2}
     assert moves(flights)[2:] == [(3, 2, 1, "done")]
 
