@@ -92,7 +92,7 @@ def give_up(pipeline: Pipeline, waiting: list[RoundFolder]) -> None:
     """Write down in the oldest rounds that they are not published, if more wait than may."""
     most = pipeline.config.registry.max_waiting
     for folder in waiting[: max(0, len(waiting) - most)]:
-        reason = f"not published: MLflow was away, and {most} later rounds wait"
+        reason = f"not published: MLflow did not take it, and {most} later rounds wait"
         log.error("round %d is %s (registry.max_waiting)", folder.number, reason)
         folder.write_published(
             {"version": None, "promoted": False, "reason": f"{reason}; {pipeline.reach.why}"}

@@ -39,6 +39,7 @@ from registry import (
     LiteModelError,
     ModelVersion,
     Publication,
+    PublicationError,
     Subject,
     export_float32,
 )
@@ -82,17 +83,25 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         with seconds.part("export"), unhurried(beat_of(pipeline.config, 0)):
             measured, skipped = measure_rungs(pipeline, folder, rows)
     except (LiteModelError, ExportError, trainer.MetricError, trainer.ModelError) as error:
-        reason = f"the export cannot be measured: {error}"
-        log.warning("round %d has no version: %s", folder.number, reason)
-        folder.write_published({"version": None, "promoted": False, "reason": reason})
+        write_no_version(folder, f"the export cannot be measured: {error}")
         return
     judge = make_judge(pipeline, folder, rows, measured, skipped)
-    outcome, version = publish_until_decided(pipeline, before, judge, seconds)
+    try:
+        outcome, version = publish_until_decided(pipeline, before, judge, seconds)
+    except PublicationError as error:
+        write_no_version(folder, f"it cannot be registered: {error}")
+        return
     pipeline.reach.answered()
     now = {name: getattr(version, name) for name in TOLD}
     folder.write_published(finite(outcome | now | {"seconds": seconds.read()}))
     tell_champion(pipeline)
     prune_versions(pipeline)
+
+
+def write_no_version(folder: RoundFolder, reason: str) -> None:
+    """Note that a round has no version, and why; the next round goes on all the same."""
+    log.warning("round %d has no version: %s", folder.number, reason)
+    folder.write_published({"version": None, "promoted": False, "reason": reason})
 
 
 def measure_rungs(

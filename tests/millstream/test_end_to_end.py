@@ -30,7 +30,7 @@ from millstream.publish import measure_rungs, publish_round
 from millstream.round_store import RoundStore
 from millstream.rung_choice import choose_rung
 from millstream.summary import summaries
-from registry import LiteModel, ModelRegistry
+from registry import LiteModel, ModelRegistry, PublicationError
 from trainer import FirstVersion
 
 from .project import Project, create_topic, make_project, make_rows
@@ -173,6 +173,28 @@ def test_each_version_tells_how_it_was_compared(finished: Project, registry: Mod
         text = client.get_model_version(finished.topic, str(version.version)).description
         assert text.startswith(version.reason)
         assert "by DeLong's test" in text
+
+
+def test_what_cannot_be_registered_leaves_a_round_without_version(
+    finished: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service goes on: a restart on the same round would fail the same way, for ever."""
+
+    def refuse(*_: object) -> None:
+        raise PublicationError('example: column "a" is missing')
+
+    monkeypatch.setattr("millstream.publish.publish_until_decided", refuse)
+    config = load_config(finished.directory / "millstream.toml")
+    pipeline = open_pipeline(config, open_registry(config), Board(finished.state_dir / "r.json"))
+    folder = RoundStore(finished.state_dir / "rounds").complete()[-1]
+    note = folder.path / "published.json"
+    before = note.read_bytes()
+    note.unlink()
+    publish_round(pipeline, folder)
+    told = folder.published()
+    note.write_bytes(before)
+    reason = 'it cannot be registered: example: column "a" is missing'
+    assert told == {"version": None, "promoted": False, "reason": reason}
 
 
 def test_a_verdict_is_the_same_again(finished: Project) -> None:

@@ -142,7 +142,7 @@ def test_the_oldest_of_too_many_are_given_up_and_say_so(stage, caplog) -> None:
     assert given_up == {
         "version": None,
         "promoted": False,
-        "reason": "not published: MLflow was away, and 2 later rounds wait;"
+        "reason": "not published: MLflow did not take it, and 2 later rounds wait;"
         " no MLflow server answers",
     }
     assert caplog.text.count("(registry.max_waiting)") == 2
