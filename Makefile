@@ -11,7 +11,7 @@ ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slim test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train bench-compress examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
+.PHONY: help install demo test test-long test-slim test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train bench-compress examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,8 +28,11 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## stream the flights of 2013, train, register, pull
 	$(VENV)/bin/millstream demo $(ARGS)
 
-test: $(STAMP)  ## run the whole test suite
+test: $(STAMP)  ## run the test suite
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-long: $(STAMP)  ## run what make test leaves out: examples, benchmarks in small, chains of runs
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m long $(ARGS)
 
 test-srfake: $(STAMP)  ## run the registry's tests against franz-go's own registry; needs Go
 	cd tests/srfake && go build -o $(abspath $(VENV))/bin/srfake .

@@ -12,6 +12,8 @@ from bench.augment.rows import IMAGES, SIDES, image_layers, make_images, steps
 from ingest import Augmentations
 from ingest.augment.pipeline import augmented
 
+pytestmark = pytest.mark.long
+
 NAMES = {
     "images": {"augment_rows_per_s", "plain_rows_per_s", "augment_vs_keras_layers"},
     "tables": {"table_rows_per_s", "table_plain_rows_per_s", "table_vs_keras_layers"},

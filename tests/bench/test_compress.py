@@ -17,6 +17,8 @@ from bench.compress.rung_table import never_worse, ratio, table, totals
 from registry import Examples
 from registry.measure import Cost
 
+pytestmark = pytest.mark.long
+
 ROWS = 300
 
 

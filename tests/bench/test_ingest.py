@@ -15,6 +15,8 @@ from bench.ingest.topics import PARTITIONS, Topic
 from millstream.stack.jars import KAFKA_3
 from millstream.stack.kafka import EmbeddedKafka
 
+pytestmark = pytest.mark.long
+
 RECORDS = 2_000
 TIMED_TOO = {"columns", "backlog"}
 NAMES = {

@@ -13,6 +13,8 @@ from bench.prequential.streams import NAMES, REAL, make_stream
 from examples.arrays import as_rows
 from millstream.publish_file import send_rows
 
+pytestmark = pytest.mark.long
+
 SMALL = Settings(size=40, epochs=1, width=8, kept=100)
 
 

@@ -11,6 +11,8 @@ from bench.sampling.offering import EARLY, LATE, offering
 from bench.sampling.race import Contestant, race
 from bench.sampling.stream import filled, rows_at
 
+pytestmark = pytest.mark.long
+
 
 def test_its_samplers_are_full_and_what_is_offered_can_enter():
     for name, weighting in EARLY.items():

@@ -18,6 +18,8 @@ from ingest import training_dataset
 from millstream.plan import Plan
 from millstream.round_folder import RoundFolder
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def case():

@@ -12,6 +12,8 @@ from examples.forgetting.run import Setting as Forgetting
 from examples.forgetting.stream import digits_by_class
 from examples.imbalanced.run import Setting as Imbalanced
 
+pytestmark = pytest.mark.long
+
 
 def is_a_figure(path):
     pixels = matplotlib.image.imread(path)

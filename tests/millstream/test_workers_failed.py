@@ -51,6 +51,8 @@ MODEL = """
 import keras
 from keras import layers
 
+pytestmark = pytest.mark.long
+
 
 def build():
     a, place = keras.Input((1,), name="a"), keras.Input((1,), name="place", dtype="int32")
