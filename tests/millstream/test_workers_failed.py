@@ -16,6 +16,7 @@ from ingest.split import TRAIN, VALIDATION
 from millstream.round_store import RoundFolder, RoundStore
 from tests.millstream.project import Finished, Project, create_topic, make_rows
 
+pytestmark = pytest.mark.long
 SEED, HOLDOUT = 11, 0.3
 EACH = 60  # records of a partition in a round
 ROUNDS = 4
@@ -50,8 +51,6 @@ min_rows = 20
 MODEL = """
 import keras
 from keras import layers
-
-pytestmark = pytest.mark.long
 
 
 def build():
