@@ -173,7 +173,7 @@ def test_people_are_told_what_is_trained(tmp_path: Path) -> None:
     config = load_config(path)
     made = trainer.prepare_model("model:build", tmp_path, make_options(config), seed=1)
     told = tell(made)
-    assert told.startswith("12 of 237 parameters are trained; frozen: dense, dense_1")
+    assert told.startswith("12 of 2,509 parameters are trained; frozen: dense, dense_1")
     assert tell(replace(made, tuning=None)) == ""
     twice = [make_model(config, 1).get_weights() for _ in range(2)]
     for mine, theirs in zip(*twice, strict=True):

@@ -30,7 +30,7 @@ def shell(command: str, cwd: Path) -> str:
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=cwd,
-        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},
+        env={**os.environ, "COLUMNS": "160", "PATH": f"{BIN}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,

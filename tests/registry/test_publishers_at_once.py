@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from keras_models import Sample
 
+pytestmark = pytest.mark.long
 PROCESSES, ROUNDS = 3, 3
 
 

@@ -12,6 +12,7 @@ from quick_versions import aliases, quick_publish
 from typer.testing import CliRunner, Result
 
 from millstream.cli import commands
+from millstream.cli.terminal import console
 from millstream.version_table import state_of, tell_score
 from registry import ModelRegistry, VersionNotFound
 
@@ -32,7 +33,8 @@ def run(registry: ModelRegistry, *arguments: str) -> Result:
     app = typer.Typer()
     commands.register(app)
     store = ("--tracking-uri", registry.tracking_uri)
-    return CliRunner().invoke(app, [*arguments, *store], env={"COLUMNS": "200"})
+    console.width = 200  # it was made with the environment of then
+    return CliRunner().invoke(app, [*arguments, *store])
 
 
 def test_versions(flown: ModelRegistry) -> None:
