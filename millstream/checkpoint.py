@@ -7,18 +7,17 @@ marker when all have written.
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from ingest import Rows, Workers
+from ingest import Rows
 from millstream.compress_examples import save_examples
 from millstream.fault import fault_point
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.rehearsal import Rehearsal
-from millstream.round_store import RoundFolder
 from millstream.training_rows import window_rows
 from millstream.turn import Trained, Turn
+from millstream.workers.rows import save_rows
 from millstream.workers.together import check_same, wait_for_all
 
 __all__ = ["checkpoint"]
@@ -50,7 +49,7 @@ def checkpoint(
 def save_state(pipeline: Pipeline, turn: Turn, trained: Trained) -> str:
     """Write all that later rounds depend on but the report; the digest of the weights."""
     digest = save_weights(pipeline, turn)
-    save_test_rows(turn.window.test, turn.folder, pipeline.workers)
+    save_rows(turn.window.test, turn.folder.test_rows, pipeline.workers, whole)
     save_examples(pipeline.config, turn.window.train, turn.folder, turn.plan.seed, pipeline.workers)
     if pipeline.is_chief and turn.vocabularies.words:
         turn.folder.write_vocabulary(turn.vocabularies.to_json())
@@ -82,22 +81,9 @@ def save_weights(pipeline: Pipeline, turn: Turn) -> str:
     return digest
 
 
-def save_test_rows(rows: Rows, folder: RoundFolder, workers: Workers) -> None:
-    """Write the test rows of all workers into one file; the first worker puts them together."""
-    if workers.rank > 0:
-        rows.save(part_of(folder, workers.rank))
-    wait_for_all(workers)
-    if workers.rank == 0:
-        others = [part_of(folder, rank) for rank in range(1, workers.size)]
-        parts = [rows, *(Rows.load(path) for path in others)]
-        (Rows.concat(parts).sorted_by_identity() if others else rows).save(folder.test_rows)
-        for path in others:
-            path.unlink()
-
-
-def part_of(folder: RoundFolder, rank: int) -> Path:
-    """Where a worker leaves its test rows."""
-    return folder.path / f"test-{rank}.part"
+def whole(parts: list[Rows]) -> Rows:
+    """All test rows; those of one worker are in order already."""
+    return Rows.concat(parts).sorted_by_identity() if len(parts) > 1 else parts[0]
 
 
 def make_report(

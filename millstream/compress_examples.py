@@ -13,11 +13,11 @@ import numpy as np
 from ingest import Rows, Schema, Workers, hash64
 from millstream.config import Config
 from millstream.round_folder import RoundFolder
-from millstream.workers.together import wait_for_all
+from millstream.workers.rows import save_rows
 from registry import Examples
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 __all__ = ["read_examples", "save_examples"]
 
@@ -37,16 +37,11 @@ def save_examples(
     if not config.compress.needs_examples:
         return
     most = config.compress.examples
-    mine = smallest(rows, most, seed)
-    if workers.rank > 0:
-        mine.save(part_of(folder, workers.rank))
-    wait_for_all(workers)
-    if workers.rank == 0:
-        others = [part_of(folder, rank) for rank in range(1, workers.size)]
-        parts = [mine, *(Rows.load(path) for path in others)]
-        smallest(Rows.concat(parts), most, seed).sorted_by_identity().save(folder.examples)
-        for path in others:
-            path.unlink()
+
+    def join(parts: list[Rows]) -> Rows:
+        return smallest(Rows.concat(parts), most, seed).sorted_by_identity()
+
+    save_rows(smallest(rows, most, seed), folder.examples, workers, join)
 
 
 def read_examples(folder: RoundFolder, schema: Schema) -> Examples | None:
@@ -64,8 +59,3 @@ def smallest(rows: Rows, most: int, seed: int) -> Rows:
     """The rows of the smallest keys, in the order of their keys."""
     keys = hash64(seed, "compress", rows.topics, rows.topic, rows.partition, rows.offset)
     return rows.take(np.argsort(keys, kind="stable")[:most])
-
-
-def part_of(folder: RoundFolder, rank: int) -> Path:
-    """Where a worker leaves its rows."""
-    return folder.path / f"examples-{rank}.part"

@@ -1,26 +1,31 @@
-"""What a table says of a registered version."""
+"""What a table says of registered versions."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from rich.table import Table
 
 from millstream.gate_report import tell_gain
 from registry import ModelVersion
 
-__all__ = ["COLUMNS", "state_of", "version_facts", "version_row"]
+__all__ = ["state_of", "version_facts", "versions_table"]
 
 COLUMNS = {
-    "version": "right",
-    "when": "left",
-    "records": "right",
-    "score": "left",
-    "gain": "right",
-    "rung": "left",
-    "bytes": "right",
-    "latency": "right",
-    "state": "left",
-    "reason": "left",
+    "version": 0,
+    "when": 100,
+    "records": 112,
+    "score": 0,
+    "gain": 88,
+    "rung": 136,
+    "bytes": 122,
+    "latency": 148,
+    "state": 0,
+    "reason": 0,
 }
+"""Title -> how wide a terminal must be to show the column beside the others."""
+RIGHT = frozenset({"version", "records", "gain", "bytes", "latency"})
 METRIC_TAGS = ("millstream.metric", "millstream.gate.metric")
 USUAL = ("auc", "accuracy", "rmse", "log_loss", "mae", "r2")
 LATENCY_TAG = "millstream.latency_ms"
@@ -40,21 +45,39 @@ def version_facts(version: ModelVersion) -> dict[str, Any]:
     }
 
 
-def version_row(version: ModelVersion) -> tuple[str, ...]:
-    """A row of the table, by `COLUMNS`; what is not known is blank."""
+def versions_table(versions: Sequence[ModelVersion], width: int) -> Table:
+    """The versions, with the columns that a terminal of some width has room for.
+
+    No word is cut: what has no room is left out, and the caption says what.
+    """
+    shown = [title for title, least in COLUMNS.items() if width >= least]
+    missing = [title for title in COLUMNS if title not in shown]
+    told = f"a wider terminal, or --json, has {', '.join(missing)} too" if missing else None
+    table = Table(header_style="bold", pad_edge=False, caption=told, caption_justify="left")
+    for title in shown:
+        side: Literal["left", "right"] = "right" if title in RIGHT else "left"
+        table.add_column(title, justify=side, overflow="fold", no_wrap=title in RIGHT)
+    for version in versions:
+        cells = version_cells(version)
+        table.add_row(*(cells[title] for title in shown))
+    return table
+
+
+def version_cells(version: ModelVersion) -> dict[str, str]:
+    """What is said of a version, by column; what is not known is blank."""
     records, latency = records_of(version), latency_of(version)
-    return (
-        str(version.version),
-        f"{version.created:%Y-%m-%d %H:%M:%S}",
-        "" if records is None else f"{records:,}",
-        tell_score(version),
-        tell_gain(version.tags),
-        version.rung,
-        f"{version.gzip_bytes:,}",
-        "" if latency is None else f"{latency:.3g} ms",
-        state_of(version),
-        version.reason,
-    )
+    return {
+        "version": str(version.version),
+        "when": f"{version.created:%Y-%m-%d %H:%M:%S}",
+        "records": "" if records is None else f"{records:,}",
+        "score": tell_score(version),
+        "gain": tell_gain(version.tags),
+        "rung": version.rung,
+        "bytes": f"{version.gzip_bytes:,}",
+        "latency": "" if latency is None else f"{latency:.3g} ms",
+        "state": state_of(version),
+        "reason": version.reason,
+    }
 
 
 def state_of(version: ModelVersion) -> str:

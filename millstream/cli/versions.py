@@ -6,7 +6,6 @@ import json
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from millstream.cli.naming import NameArgument, StoreOption, find_registry
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
@@ -22,7 +21,7 @@ def versions(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """List the registered versions: scores, sizes, and why each was promoted or not."""
-    from millstream.version_table import COLUMNS, version_facts, version_row
+    from millstream.version_table import version_facts, versions_table
 
     registry = find_registry(name, tracking_uri, config)
     found = registry.versions()
@@ -33,13 +32,7 @@ def versions(
     if not found:
         console.print(f"no version of {registry.name} yet", markup=False)
         return
-    table = Table(header_style="bold", pad_edge=False)
-    for title, side in COLUMNS.items():
-        fold = "fold" if title in {"state", "reason"} else "ellipsis"
-        table.add_column(title, justify=side, overflow=fold)  # type: ignore[arg-type]
-    for item in found:
-        table.add_row(*version_row(item))
-    console.print(table, markup=False)
+    console.print(versions_table(found, console.width), markup=False)
 
 
 def prune(

@@ -3,8 +3,9 @@
 from registry.compress.activations import CheaperActivations
 from registry.compress.channels import PruneChannels
 from registry.compress.fine_tune import FineTune
-from registry.compress.float16 import Float16
-from registry.compress.int4 import Int4
+from registry.compress.float16 import FLOAT16
+from registry.compress.int4 import INT4
+from registry.compress.int8 import INT8
 from registry.compress.ladder import (
     BYTES,
     CHANGES,
@@ -17,9 +18,9 @@ from registry.compress.ladder import (
 )
 from registry.compress.layers import DropLayers
 from registry.compress.prune import Prune
-from registry.compress.quantize import Quantize
 from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.rung import Rung
+from registry.compress.scheme import SchemeRung
 from registry.compress.sparsify import Sparsify
 from registry.compress.static_int8 import StaticInt8
 from registry.compress.subject import Examples, Subject
@@ -28,20 +29,21 @@ from registry.compress.worst import OpError, worst_ops
 __all__ = [
     "BYTES",
     "CHANGES",
+    "FLOAT16",
+    "INT4",
+    "INT8",
     "RUNGS",
     "CheaperActivations",
     "DropLayers",
     "Examples",
     "FineTune",
-    "Float16",
-    "Int4",
     "LadderSettings",
     "OpError",
     "Prune",
     "PruneChannels",
-    "Quantize",
     "Quantizer",
     "Rung",
+    "SchemeRung",
     "Sparsify",
     "StaticInt8",
     "Subject",

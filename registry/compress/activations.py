@@ -12,7 +12,6 @@ from registry.compress.graph import rebuild
 from registry.compress.graph.copying import copy_operation, is_keras
 from registry.compress.graph.rebuilding import nodes_of
 from registry.compress.graph.rules import RECURRENT
-from registry.compress.quantize import Quantize
 from registry.compress.retrained import copied, retrain
 from registry.compress.rung import Rung
 from registry.compress.subject import Subject
@@ -49,7 +48,7 @@ class CheaperActivations:
         tune: how it is fine-tuned.
     """
 
-    inner: Rung = field(default_factory=Quantize)
+    inner: Rung
     tune: FineTune = field(default_factory=FineTune)
 
     @property

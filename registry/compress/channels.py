@@ -13,7 +13,6 @@ from registry.compress.fine_tune import FineTune
 from registry.compress.graph import Channels, cut, trace
 from registry.compress.graph.copying import plain_weights
 from registry.compress.graph.cutting import axes_of
-from registry.compress.quantize import Quantize
 from registry.compress.retrained import copied, retrain
 from registry.compress.rung import Rung
 from registry.compress.subject import Subject
@@ -40,7 +39,7 @@ class PruneChannels:
     """
 
     share: float
-    inner: Rung = field(default_factory=Quantize)
+    inner: Rung
     tune: FineTune = field(default_factory=FineTune)
 
     def __post_init__(self) -> None:

@@ -29,10 +29,12 @@ class Promise:
     Attributes:
         dense: dtypes that the weights of dense and convolution layers may have.
         tables: dtypes that embedding tables may have.
+        some: a dtype that at least one weight must have; None for any of these.
     """
 
     dense: frozenset[str]
     tables: frozenset[str]
+    some: str | None = None
 
     def holds(self, weight: Weight) -> bool:
         """Whether a weight is as promised."""
@@ -66,6 +68,8 @@ def check_promise(
         raise RungError(f"the quantizer left large weights in float32: {', '.join(large)}")
     if len(other) == len(found):
         raise RungError(f"none of the {len(found)} weights became {rung}: all are too small")
+    if promise.some and not any(w.dtype == promise.some for w in found):
+        raise RungError(f"no weight of this model can be {promise.some.lower()} in LiteRT")
     check_size(rung, before, after)
     foreign = sorted({op for op in op_names(after) if op.startswith("Flex")})
     if foreign:

@@ -12,13 +12,14 @@ from registry.artifact import Artifact, SkippedRung
 from registry.compress.activations import CheaperActivations
 from registry.compress.channels import PruneChannels
 from registry.compress.fine_tune import FineTune
-from registry.compress.float16 import Float16
+from registry.compress.float16 import FLOAT16
 from registry.compress.inspection import describe_operations
-from registry.compress.int4 import Int4
+from registry.compress.int4 import INT4
+from registry.compress.int8 import INT8
 from registry.compress.layers import DropLayers
-from registry.compress.quantize import Quantize
 from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.rung import Rung
+from registry.compress.scheme import Scheme, SchemeRung
 from registry.compress.sharing import Sharing
 from registry.compress.sparsify import Sparsify
 from registry.compress.static_int8 import StaticInt8
@@ -63,24 +64,14 @@ class LadderSettings:
     timeout_s: float = 60.0
 
 
-def make_int8(settings: LadderSettings, quantizer: Quantizer) -> Rung:
-    """The int8 rung."""
-    return Quantize(settings.timeout_s, quantizer)
-
-
-def make_float16(settings: LadderSettings, quantizer: Quantizer) -> Rung:
-    """The float16 rung."""
-    return Float16(settings.timeout_s, quantizer)
+def make_numbers(scheme: Scheme, settings: LadderSettings, quantizer: Quantizer) -> Rung:
+    """A rung that writes weights as a scheme says."""
+    return SchemeRung(scheme, settings.timeout_s, quantizer)
 
 
 def make_static_int8(settings: LadderSettings, quantizer: Quantizer) -> Rung:
     """The static int8 rung."""
     return StaticInt8(settings.timeout_s, quantizer)
-
-
-def make_int4(settings: LadderSettings, quantizer: Quantizer) -> Rung:
-    """The int4 rung."""
-    return Int4(settings.timeout_s, quantizer)
 
 
 def make_pruned(settings: LadderSettings, inner: Rung) -> Rung:
@@ -119,10 +110,10 @@ def changed(
 
 
 BYTES: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
-    "float16": make_float16,
-    "int8": make_int8,
+    "float16": partial(make_numbers, FLOAT16),
+    "int8": partial(make_numbers, INT8),
     "static_int8": make_static_int8,
-    "int4": make_int4,
+    "int4": partial(make_numbers, INT4),
 }
 """The rungs that take exported bytes."""
 

@@ -13,7 +13,6 @@ from registry.compress.feeding import answers, feed, known_rows
 from registry.compress.fine_tune import FineTune
 from registry.compress.graph import rebuild
 from registry.compress.graph.blocks import blocks_of
-from registry.compress.quantize import Quantize
 from registry.compress.retrained import copied, retrain
 from registry.compress.rung import Rung
 from registry.compress.subject import Subject
@@ -43,8 +42,8 @@ class DropLayers:
         tune: how it is fine-tuned.
     """
 
-    share: float = 0.34
-    inner: Rung = field(default_factory=Quantize)
+    share: float
+    inner: Rung
     tune: FineTune = field(default_factory=FineTune)
 
     def __post_init__(self) -> None:

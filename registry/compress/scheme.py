@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from registry.artifact import Tflite
 from registry.compress.editing import assemble, take_apart
 from registry.compress.inspection import Promise, check_promise
-from registry.compress.quantizer import Quantizer
+from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.recipe import Recipe, float_of
 from registry.compress.slim import slim
+from registry.compress.subject import Subject
 from registry.compress.tables import STEPS, shrink_tables
 from registry.errors import RungError
 from registry.flatbuffer import LOOKING_UP, MULTIPLYING, weights
@@ -20,7 +21,7 @@ from registry.operations import Operation, operations
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Means", "Scheme", "apply_scheme"]
+__all__ = ["Means", "Scheme", "SchemeRung", "apply_scheme"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,39 @@ class Scheme:
     recipe: Recipe
     promise: Promise
     tables: str | None = None
+
+
+@dataclass(frozen=True)
+class SchemeRung:
+    """A rung that writes weights as a scheme says, and knows of activations only as they come.
+
+    Attributes:
+        scheme: how.
+        timeout_s: time limit for one model.
+        quantizer: the child process that does it.
+        keep_float: names of outputs of operations, or of weights, that stay in float32.
+    """
+
+    scheme: Scheme
+    timeout_s: float = 60.0
+    quantizer: Quantizer = field(default_factory=default_quantizer)
+    keep_float: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the rung."""
+        return self.scheme.name
+
+    def apply(self, subject: Subject) -> Tflite:
+        """The bytes, checked: small numbers where it matters, and smaller.
+
+        Raises:
+            QuantizerError: the quantizer refused the model, crashed or took too long.
+            RungError: no weight became what the scheme promises, a large one did not, or the file
+                did not shrink.
+        """
+        means = Means(self.quantizer, self.timeout_s)
+        return apply_scheme(self.scheme, subject.float32, self.keep_float, means)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from registry.artifact import Tflite
 from registry.compress.fine_tune import FineTune
 from registry.compress.graph.copying import is_keras
 from registry.compress.prune import Prune
-from registry.compress.quantize import Quantize
 from registry.compress.retrained import copied, retrain
 from registry.compress.rung import Rung
 from registry.compress.subject import Subject
@@ -48,7 +47,7 @@ class Sparsify:
     """
 
     sparsity: float
-    inner: Rung = field(default_factory=Quantize)
+    inner: Rung
     tune: FineTune = field(default_factory=FineTune)
 
     def __post_init__(self) -> None:

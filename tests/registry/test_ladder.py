@@ -23,7 +23,7 @@ from registry import (
 )
 from registry.compress import Prune
 from registry.compress.inspection import check_promise
-from registry.compress.quantize import INT8
+from registry.compress.int8 import INT8
 from registry.flatbuffer import MULTIPLYING
 
 MODELS = [name for name in BUILDERS if name != "regression"]

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from keras_models import Sample
 
-pytestmark = pytest.mark.long
 PROCESSES, ROUNDS = 3, 3
 
 

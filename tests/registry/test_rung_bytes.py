@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -26,7 +27,7 @@ from registry import (
     op_names,
     weights,
 )
-from registry.compress import Float16, Int4, Quantize, StaticInt8
+from registry.compress import FLOAT16, INT4, INT8, SchemeRung, StaticInt8
 from registry.compress.inspection import Promise, check_promise
 from registry.compress.ladder import climb
 from registry.compress.slim import slim
@@ -39,6 +40,7 @@ from registry.operations import operations
 ROWS = 128
 WORDS = 37
 OUTLIER = 60.0
+int8, int4, float16 = (partial(SchemeRung, scheme) for scheme in (INT8, INT4, FLOAT16))
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def test_rows_of_any_width_are_looked_up_as_they_are_stored(
     words = np.random.default_rng(1).integers(0, WORDS, (50, *steps)).astype(np.int32)
     got = LiteModel(shrink_tables(tflite, "INT4")).predict({"word": words})
     np.testing.assert_allclose(got, np.asarray(model(words, training=False)), atol=1e-6)
-    found = Counter(w.dtype for w in weights(Int4(quantizer=quantizer).apply(Subject(tflite))))
+    found = Counter(w.dtype for w in weights(int4(quantizer=quantizer).apply(Subject(tflite))))
     assert found == {"INT8": 2, "INT4": 2, "FLOAT32": 1}  # the steps of the widest rows
 
 
@@ -147,8 +149,8 @@ def test_a_model_of_convolutions_has_nothing_for_int4(
     samples: dict[str, Sample], quantizer: Quantizer
 ) -> None:
     dense = [w.name for w in weights(samples["image"].tflite) if w.op == "FULLY_CONNECTED"]
-    with pytest.raises(RungError, match="this would be int8"):
-        Int4(quantizer=quantizer, keep_float=tuple(dense)).apply(Subject(samples["image"].tflite))
+    with pytest.raises(RungError, match="no weight of this model can be int4"):
+        int4(quantizer=quantizer, keep_float=tuple(dense)).apply(Subject(samples["image"].tflite))
 
 
 def test_slim_bytes_predict_bit_for_bit_the_same(spoilt: Spoilt) -> None:
@@ -163,7 +165,7 @@ def test_slim_bytes_predict_bit_for_bit_the_same(spoilt: Spoilt) -> None:
     assert slim(after) == after
 
 
-@pytest.mark.parametrize("rung", [Quantize, StaticInt8, Int4, Float16])
+@pytest.mark.parametrize("rung", [int8, StaticInt8, int4, float16])
 def test_what_is_to_stay_in_float_does(spoilt: Spoilt, quantizer: Quantizer, rung: Any) -> None:
     table = next(w for w in weights(spoilt.subject.float32) if w.op == "GATHER")
     whole = rung(quantizer=quantizer).apply(spoilt.subject)
@@ -182,22 +184,22 @@ def test_notes_say_what_computes_in_float_and_where(spoilt: Spoilt, quantizer: Q
     assert "1 FULLY_CONNECTED (last layer)" in floats
     assert re.search(r"1 FULLY_CONNECTED(,|$)", floats)
     assert entry.notes[-1] == f"left in float32: {spoilt.weight}"
-    whole = climb(Quantize(quantizer=quantizer), spoilt.subject)
+    whole = climb(int8(quantizer=quantizer), spoilt.subject)
     assert not [note for note in whole.notes if "left" in note]
 
 
 def test_an_output_names_its_operation(spoilt: Spoilt, quantizer: Quantizer) -> None:
     last = operations(spoilt.subject.float32)[-1]
-    kept = Quantize(quantizer=quantizer, keep_float=last.names).apply(spoilt.subject)
+    kept = int8(quantizer=quantizer, keep_float=last.names).apply(spoilt.subject)
     assert [w.values.size for w in weights(kept) if w.dtype == "FLOAT32"] == [2 * 48]
 
 
 def test_unknown_names_are_told(spoilt: Spoilt, quantizer: Quantizer) -> None:
     with pytest.raises(RungError, match=r"no operation named \['nothing'\]"):
-        Quantize(quantizer=quantizer, keep_float=("nothing",)).apply(spoilt.subject)
+        int8(quantizer=quantizer, keep_float=("nothing",)).apply(spoilt.subject)
 
 
-@pytest.mark.parametrize("rung", [Quantize, StaticInt8])
+@pytest.mark.parametrize("rung", [int8, StaticInt8])
 def test_the_operation_that_int8_spoils_is_found(
     spoilt: Spoilt, quantizer: Quantizer, rung: Any
 ) -> None:
@@ -211,7 +213,7 @@ def test_the_operation_that_int8_spoils_is_found(
 
 
 def test_the_search_for_the_worst_is_bounded(spoilt: Spoilt, quantizer: Quantizer) -> None:
-    rung = Quantize(quantizer=quantizer)
+    rung = int8(quantizer=quantizer)
     assert len(worst_ops(rung, spoilt.subject, spoilt.features, most=2)) == 2
     assert worst_ops(rung, spoilt.subject, spoilt.features, seconds=0) == []
 
@@ -230,12 +232,12 @@ def test_bytes_that_are_not_what_they_claim_are_refused(
 ) -> None:
     before = spoilt.subject.float32
     promise = Promise(frozenset({"INT8"}), frozenset({"INT8"}))
-    int8 = Quantize(quantizer=quantizer).apply(spoilt.subject)
-    check_promise("int8", promise, before, int8)
-    padded = int8 + bytes(len(before) - len(int8) - 100)
+    made = int8(quantizer=quantizer).apply(spoilt.subject)
+    check_promise("int8", promise, before, made)
+    padded = made + bytes(len(before) - len(made) - 100)
     with pytest.raises(RungError, match="off the weights, but only 100 off the file"):
         check_promise("int8", promise, before, padded)
     with pytest.raises(RungError, match="left large weights in float32"):
-        check_promise("int4", Promise(frozenset({"INT4"}), frozenset({"INT4"})), before, int8)
+        check_promise("int4", Promise(frozenset({"INT4"}), frozenset({"INT4"})), before, made)
     other = StaticInt8(quantizer=quantizer, keep_float=()).apply(spoilt.subject)
     check_promise("static_int8", promise, before, other)

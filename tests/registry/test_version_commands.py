@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from millstream.cli import commands
 from millstream.cli.terminal import console
-from millstream.version_table import state_of, tell_score
+from millstream.version_table import state_of, tell_score, versions_table
 from registry import ModelRegistry, VersionNotFound
 
 
@@ -108,3 +108,18 @@ def test_states_and_scores(flights: ModelRegistry) -> None:
         quick_publish(flights, number)
     states = [state_of(version) for version in flights.versions()]
     assert states == ["retired", "retired", "open", "previous", "champion"]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 150])
+def test_no_word_of_the_table_is_cut(flown: ModelRegistry, width: int) -> None:
+    console.width = width
+    table = versions_table(flown.versions(), width)
+    with console.capture() as captured:
+        console.print(table, markup=False)
+    told = captured.get()
+    assert "…" not in told
+    assert max(len(line) for line in told.splitlines()) <= width
+    for word in ("champion", "previous", "candidate", "[0.7312, 0.7694]"):
+        assert word in told, told
+    assert ("--json, has when" in told) == (width < 100)
+    assert ("12,345" in told) == (width >= 112)
