@@ -6,7 +6,7 @@ from typing import Any
 
 from registry.errors import StoreError, StoreRefused, StoreUnavailable
 
-__all__ = ["is_foreign", "kind_of", "mend_of"]
+__all__ = ["foreign_errors", "is_foreign", "kind_of", "mend_of"]
 
 # INTERNAL_ERROR is also what MLflow says of a connection that broke.
 LATER = {

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.errors import StoreError
 from registry.process import is_gone, my_mark
+from registry.store_errors import foreign_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -95,15 +96,12 @@ def taking_turn(client: MlflowClient, name: str) -> Iterator[Turn]:
     Raises:
         StoreError: others did not end theirs in `PATIENCE_S`.
     """
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
     ticket = f"{TICKET}{uuid.uuid4().hex}"
     try:
         yield Turn(client, name, ticket)
     finally:
         # If MLflow is out of reach, the ticket is seen to be left over later.
-        with suppress(MlflowException, SQLAlchemyError):
+        with suppress(*foreign_errors()):
             client.delete_registered_model_tag(name, ticket)
 
 
