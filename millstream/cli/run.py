@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from millstream.processes import is_alive
 from millstream.round_store import RoundFolder, RoundStore
 from millstream.summary import RoundSummary, summaries
 from millstream.workers.environment import supervisor_of, worker_count
+from millstream.workers.indexed_job import indexed_job
 
 if TYPE_CHECKING:
     from millstream.service import RunOptions
@@ -47,7 +49,7 @@ def run(
         int,
         typer.Option(
             help="Processes on this machine that train together; those of several machines are"
-            " told by TF_CONFIG.",
+            " told by TF_CONFIG, or by the variables of an indexed Kubernetes Job.",
             min=1,
         ),
     ] = 1,
@@ -56,6 +58,7 @@ def run(
     """Keep the model trained: ingest, train, compress, register, until Ctrl-C."""
     from millstream.service import RunOptions
 
+    os.environ.update(indexed_job())
     settings, options = load_config(config), RunOptions(stop_when_idle, rounds, last_round)
     if (supervisor := supervisor_of()) is not None:
         run_as_worker(settings, options, supervisor)

@@ -1,0 +1,1 @@
+"""What runs millstream elsewhere: images, compose, Kubernetes, dashboards."""
