@@ -1,0 +1,163 @@
+"""One state folder, looked at again and again: what is new in its files."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from millstream.board import LiveState
+from millstream.page.told_round import tell_detail, tell_round
+from millstream.page.words import tell_state
+from millstream.pause import find_pause
+from millstream.request import Requests
+from millstream.round_folder import RoundFolder
+
+__all__ = ["MOST_ROUNDS", "Look", "StateFolder"]
+
+MOST_ROUNDS = 500
+"""Rounds that are kept in memory; older ones are read when somebody asks for them."""
+SCAN_EVERY_S = 5.0
+SAMPLE_MS = 1000
+MOST_SAMPLES = 900
+ROLLED_BACK = "rolled-back.json"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at the folder found.
+
+    Attributes:
+        state: the service's, as it is now.
+        rounds: those that are new, or have been published since.
+    """
+
+    state: dict[str, Any]
+    rounds: list[dict[str, Any]]
+
+
+@dataclass
+class StateFolder:
+    """A pipeline's files, read by one thread at a time; only what has changed is read again.
+
+    Attributes:
+        path: the state folder.
+        rounds: the newest ones by number, as the page shows them.
+        samples: of the last quarter of an hour, once a second: milliseconds, records per second,
+            lag or None.
+    """
+
+    path: Path
+    rounds: dict[int, dict[str, Any]] = field(default_factory=dict)
+    samples: deque[list[float | None]] = field(default_factory=lambda: deque(maxlen=MOST_SAMPLES))
+    _open: set[int] = field(default_factory=set)
+    _status: tuple[int, dict[str, Any] | None] = (0, None)
+    _scanned: tuple[int, float] = (0, 0.0)
+
+    def look(self) -> Look:
+        """Read what is new; a folder that is not there yet has nothing."""
+        live = self._live()
+        words = tell_state(live, pause := find_pause(self.path), int(time.time() * 1000))
+        rounds = self._new_rounds()
+        if live is not None and live.get("phase") == "running":
+            self._sample(live)
+        state = {
+            **asdict(words),
+            "folder": str(self.path),
+            "live": {**asdict(LiveState(phase="", pid=0)), **(live or {})},
+            "paused": None if pause is None else asdict(pause),
+            "asked": Requests(self.path).is_open(),
+            "settings_ms": _changed(self.path / "config.json") // 1_000_000,
+            "rolled_back": self._rolled_back(),
+        }
+        return Look(state, rounds)
+
+    def older(self, before: int, most: int) -> list[dict[str, Any]]:
+        """Up to so many rounds before that number, oldest first; round 0 is none of them."""
+        numbers = [n for n in self._numbers() if 0 < n < before][-most:]
+        folders = (self._folder(n) for n in numbers)
+        return [self.rounds.get(f.number) or tell_round(f) for f in folders if f.done]
+
+    def detail(self, number: int) -> dict[str, Any] | None:
+        """All that the page shows of one round; None if it did not happen.
+
+        Raises:
+            RoundStoreError: a file is damaged or foreign.
+        """
+        folder = self._folder(number)
+        return tell_detail(folder) if number > 0 and folder.done else None
+
+    def settings(self) -> dict[str, Any] | None:
+        """The configuration in force, as the service left it without its secrets."""
+        return _read(self.path / "config.json")
+
+    def _live(self) -> dict[str, Any] | None:
+        path = self.path / "status.json"
+        changed = _changed(path)
+        if changed != self._status[0]:
+            self._status = changed, _read(path)
+        return self._status[1]
+
+    def _new_rounds(self) -> list[dict[str, Any]]:
+        changed, now = _changed(self.path / "rounds"), time.monotonic()
+        if changed != self._scanned[0] or now - self._scanned[1] > SCAN_EVERY_S:
+            self._scanned = changed, now
+            newest = [n for n in self._numbers() if n > 0][-MOST_ROUNDS:]
+            self._open.update(n for n in newest if n not in self.rounds)
+        found = []
+        for number in sorted(self._open):
+            folder = self._folder(number)
+            known = self.rounds.get(number)
+            if not folder.done or (known is not None and not folder.is_published):
+                continue
+            told = tell_round(folder)
+            if told.get("published", True):
+                self._open.discard(number)
+            self.rounds[number] = told
+            found.append(told)
+        for number in sorted(self.rounds)[:-MOST_ROUNDS]:
+            del self.rounds[number]
+        return found
+
+    def _sample(self, live: Mapping[str, Any]) -> None:
+        at = live.get("updated_ms", 0)
+        if not self.samples or at - (self.samples[-1][0] or 0) >= SAMPLE_MS:
+            self.samples.append([at, live.get("records_per_s"), live.get("lag")])
+
+    def _rolled_back(self) -> dict[str, Any] | None:
+        """The last roll-back from here, until the service has published something after it."""
+        told = _read(self.path / ROLLED_BACK)
+        if told is None:
+            return None
+        published = [r.get("published_ms", 0) for r in self.rounds.values() if r.get("version")]
+        return told if told.get("at_ms", 0) > max(published, default=0) else None
+
+    def _numbers(self) -> list[int]:
+        try:
+            names = os.listdir(self.path / "rounds")  # noqa: PTH208, names are all it takes
+        except OSError:
+            return []
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def _folder(self, number: int) -> RoundFolder:
+        return RoundFolder(self.path / "rounds" / f"{number:06d}")
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
