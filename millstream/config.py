@@ -36,6 +36,7 @@ from millstream.config_compress import CompressConfig
 from millstream.config_drift import DriftConfig, check_drift
 from millstream.config_format import FormatConfig
 from millstream.config_gate import Compare, GateConfig, check_gate
+from millstream.config_page import PageConfig
 from millstream.config_prequential import PrequentialConfig, check_slices
 from millstream.config_sample import HistoryConfig, SampleConfig
 from millstream.config_schema import SchemaConfig
@@ -127,6 +128,7 @@ class Config(Section):
     registry: RegistryConfig
     gate: GateConfig = GateConfig()
     prequential: PrequentialConfig = PrequentialConfig()
+    page: PageConfig = PageConfig()
     service: ServiceConfig = ServiceConfig()
     directory: Path = Field(default=Path(), exclude=True)
 
@@ -185,9 +187,9 @@ class Config(Section):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of all settings but those that may hold secrets."""
+        """SHA-256 (hex) of all settings but those that may hold secrets, and the page's."""
         plain = self.model_dump_json(
-            exclude={"kafka": {"options"}, "format": {"schema_registry": True}}
+            exclude={"kafka": {"options"}, "format": {"schema_registry": True}, "page": True}
         )
         return hashlib.sha256(plain.encode()).hexdigest()
 

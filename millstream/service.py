@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ingest import agree_on_window
 from ingest.redaction import public_uri
@@ -21,6 +22,8 @@ from millstream.local import open_broker, open_registry
 from millstream.opening import Running, Untrained, open_parts, tell_missing
 from millstream.outbox import deliver_if_due, tell_waiting
 from millstream.outlook import Outlook
+from millstream.page.settings_file import write_settings
+from millstream.pause import is_paused
 from millstream.pipeline import open_pipeline
 from millstream.pruning import prune
 from millstream.round import finish_round, run_round
@@ -30,9 +33,12 @@ from millstream.state_lock import state_lock
 from millstream.triggers import make_trigger
 from millstream.workers.failed_round import forget_failed
 from millstream.workers.place import Place, open_place
-from millstream.workers.signals import agree_on_signals, signals_of
+from millstream.workers.signals import Signals, agree_on_signals, signals_of
 from millstream.workers.together import from_chief, wait_for_all
 from millstream.workers.told_alike import check_told_alike
+
+if TYPE_CHECKING:
+    from trainer import Trigger, Waiting
 
 __all__ = ["RunOptions", "run_service"]
 
@@ -87,9 +93,12 @@ def run_service(
         check_told_alike(config, repr(replace(options, last_round=None)), place.workers)
         if place.workers.rank == 0:
             stack.enter_context(state_lock(config.state_dir))
+            write_settings(config)
+            board.save()
         tracking_uri = open_registry(config)
         pipeline = open_pipeline(config, tracking_uri, board, place)
         board.update(note="reaching Kafka", registry=public_uri(tracking_uri))
+        board.save()
         servers = stack.enter_context(open_broker(config))
         board.update(kafka=servers)
         with open_parts(pipeline, servers, stop) as running:
@@ -139,17 +148,12 @@ def loop(
         tell(running, latest, on_round)
     while last is None or latest.number < last:
         running.intake.check()
-        own = signals_of(running.intake, outlook.waiting(latest), stop=running.stop.is_set())
-        now = agree_on_signals(own, running.pipeline.workers)
-        running.others.learn(own, now)
+        now = agree(running, outlook.waiting(latest))
         if now.stop:
             break
         silence.check(now.lag, now.now)
-        records = now.waiting.records
         is_idle = idle.reached(now.records, now.lag, now.now)
-        full = f"{records} records, no more fit" if now.full else None
-        reason = trigger.due(now.waiting) or full or ("idle" if is_idle and records else None)
-        if reason is None:
+        if (reason := reason_for_round(trigger, now, is_idle)) is None:
             if is_idle:
                 break
             wait_a_moment(running)
@@ -161,6 +165,26 @@ def loop(
             break
         outlook.answered()
         tell(running, latest, on_round)
+
+
+def agree(running: Running, waiting: Waiting) -> Signals:
+    """What all workers know and want together; all of them call it, and get the same."""
+    pipeline = running.pipeline
+    # One looks for all, as what one finds paused all must.
+    paused = pipeline.is_chief and is_paused(pipeline.config.state_dir)
+    own = signals_of(running.intake, waiting, stop=running.stop.is_set(), paused=paused)
+    now = agree_on_signals(own, pipeline.workers)
+    running.others.learn(own, now)
+    return now
+
+
+def reason_for_round(trigger: Trigger, now: Signals, is_idle: bool) -> str | None:
+    """Why a round begins now; None if none does. While it is paused none does, for any reason."""
+    if now.paused:
+        return None
+    records = now.waiting.records
+    full = f"{records} records, no more fit" if now.full else None
+    return trigger.due(now.waiting) or full or ("idle" if is_idle and records else None)
 
 
 def last_round(running: Running, options: RunOptions) -> int | None:

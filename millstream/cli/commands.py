@@ -12,6 +12,7 @@ from millstream.cli import (
     doctor,
     follow,
     models,
+    page,
     preview,
     replay,
     run,
@@ -31,7 +32,10 @@ def register(app: typer.Typer) -> None:
     app.command("publish")(stream.publish)
     app.command("run")(run.run)
     app.command("status")(run.status)
+    app.command("page")(page.page)
     app.command("trigger")(trigger.trigger)
+    app.command("pause")(page.pause)
+    app.command("resume")(page.resume)
     app.command("versions")(versions.versions)
     app.command("pull")(models.pull)
     app.command("follow")(follow.follow)

@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from millstream.cli.page import page_beside
 from millstream.cli.run import run_with_view
 from millstream.cli.signals import stop_on_signals
 from millstream.cli.terminal import console
@@ -51,6 +52,7 @@ def demo(
         ensure_topics({"bootstrap_servers": servers}, config.kafka.topics)
         with (
             announced(config.state_dir, Addresses(os.getpid(), servers, "")),
+            page_beside(config, directory / "millstream.toml"),
             producing(servers, rate, limit),
         ):
             run_with_view(config, RunOptions(stop_when_idle_s=IDLE_S), stop)

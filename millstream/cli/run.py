@@ -15,6 +15,7 @@ from rich.live import Live
 
 from millstream.board import Board, LiveState
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
+from millstream.cli.page import page_beside
 from millstream.cli.signals import stop_on_signals
 from millstream.cli.terminal import console, logging_to_terminal
 from millstream.cli.view import live_view, round_line
@@ -65,7 +66,7 @@ def run(
     elif workers > 1 or worker_count() > 1:
         supervise_workers(settings, options, config, workers)
     else:
-        with stop_on_signals() as stop:
+        with stop_on_signals() as stop, page_beside(settings, config):
             run_with_view(settings, options, stop)
 
 

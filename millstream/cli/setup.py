@@ -37,6 +37,7 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from contextlib import ExitStack
 
     from ingest.redaction import public_uri
+    from millstream.cli.page import page_beside
     from millstream.config import load_config
     from millstream.errors import StackError
     from millstream.local import Addresses, announced, ensure_topics, open_registry
@@ -63,7 +64,9 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
         url = public_uri(url)
         addresses = Addresses(os.getpid(), servers, url)
         stack.enter_context(announced(settings.state_dir, addresses))
-        console.print(f"Kafka   {servers}\nMLflow  {url}\nCtrl-C ends both.", markup=False)
+        console.print(f"Kafka   {servers}\nMLflow  {url}", markup=False)
+        stack.enter_context(page_beside(settings, config))
+        console.print("Ctrl-C ends them.")
         while not stop.wait(1.0):
             for name, server in kept.items():
                 if not server.running:

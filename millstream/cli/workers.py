@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from millstream.board import Board
+from millstream.cli.page import page_beside
 from millstream.cli.signals import stop_on_signals
 from millstream.cli.terminal import logging_to_terminal
 from millstream.config import Config
@@ -54,6 +55,7 @@ def supervise_workers(config: Config, options: RunOptions, config_file: Path, wo
         if not elsewhere:
             open_registry(config)
             stack.enter_context(open_broker(config))
+        stack.enter_context(page_beside(config, config_file))
         code = supervise(crew, stop)
     if code:
         raise typer.Exit(code)

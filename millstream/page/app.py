@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,6 +27,7 @@ def make_app(
     token: str | None = None,
     hosts: Collection[str] = (),
     routes: Sequence[BaseRoute] = (),
+    ending: Callable[[], bool] = lambda: False,
 ) -> Starlette:
     """The page of one or several state folders.
 
@@ -36,8 +37,9 @@ def make_app(
         token: what actions must show; None for a page that only reads.
         hosts: names by which the page may be reached, beside localhost and plain addresses.
         routes: further routes, behind the same guard.
+        ending: whether the server is about to end; streams of events end with it.
     """
-    watch = Watch(folders)
+    watch = Watch(folders, ending)
     actions = Actions(watch, configs, token)
     queries = Queries(watch, token is not None)
 

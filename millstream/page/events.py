@@ -42,10 +42,11 @@ class Events:
             await send(START)
             seen, watch = self._watch.version, self._watch
             told = frame("hello", {"boot": watch.boot, "states": watch.states()})
-            while not gone.done():
+            while not (gone.done() or watch.ended):
                 await send({"type": "http.response.body", "body": told, "more_body": True})
                 await watch.change(HEARTBEAT_S)
                 told, seen = watch.since(seen) or b": still here\n\n", watch.version
+            await send({"type": "http.response.body", "body": told + frame("bye", {})})
         finally:
             gone.cancel()
 

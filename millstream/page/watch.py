@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -44,14 +44,18 @@ class Watch:
 
     Args:
         folders: state folders.
+        ending: whether the server is about to end; then viewers are told, and let go.
     """
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], ending: Callable[[], bool]) -> None:
         self.pipelines = [StateFolder(Path(folder)) for folder in folders]
         self.boot = secrets.token_hex(4)
         """Of this process, so that a viewer notices another one."""
         self.version = 0
         """Of what is known; each frame has one."""
+        self.ended = False
+        """Whether there will be no more frames."""
+        self._ending = ending
         self._states: list[dict[str, Any]] = [{} for _ in folders]
         self._told: list[tuple[int, float, bytes]] = [(0, 0.0, b"") for _ in folders]
         self._rounds: deque[tuple[int, bytes]] = deque(maxlen=MOST_FRAMES)
@@ -88,12 +92,16 @@ class Watch:
         return b"".join([*states, *(text for at, text in self._rounds if at > version)])
 
     async def _keep_looking(self) -> None:
-        while True:
+        while not self.ended:
             await asyncio.sleep(LOOK_EVERY_S)
+            last = self._ending()
             try:
                 await self._look()
             except Exception:  # a fault of one look must not blind the page
                 log.exception("the state folders could not be looked at")
+            if last:
+                self.ended = True
+                self._wake()
 
     async def _look(self) -> None:
         looks = await asyncio.to_thread(lambda: [folder.look() for folder in self.pipelines])
@@ -103,8 +111,11 @@ class Watch:
             for told in look.rounds:
                 self._tell_round(frame("round", {"pipeline": index, **told}))
         if self.version != before:
-            changed, self._changed = self._changed, asyncio.Event()
-            changed.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     def _tell_state(self, index: int, state: dict[str, Any]) -> None:
         before, now = self._states[index], time.monotonic()

@@ -26,6 +26,7 @@ class Signals:
         records: read since the start; `bad` of them were dead-lettered, `unchecked` not decoded.
         lag: records in the topics that were not read yet; None when unknown.
         stop: whether the service is to end.
+        paused: whether no round may begin; the first worker looks for all.
         now: seconds of a clock that never jumps. All go by the first worker's, as what one finds
             due all must.
     """
@@ -37,6 +38,7 @@ class Signals:
     unchecked: int
     lag: int | None
     stop: bool
+    paused: bool
     now: float
 
     def to_json(self) -> dict[str, Any]:
@@ -51,7 +53,7 @@ class Signals:
         return cls(**{**value, "waiting": trainer.Waiting.from_json(value["waiting"])})
 
 
-def signals_of(intake: Intake, waiting: trainer.Waiting, *, stop: bool) -> Signals:
+def signals_of(intake: Intake, waiting: trainer.Waiting, *, stop: bool, paused: bool) -> Signals:
     """Those of this worker."""
     totals = intake.totals()
     return Signals(
@@ -62,6 +64,7 @@ def signals_of(intake: Intake, waiting: trainer.Waiting, *, stop: bool) -> Signa
         unchecked=totals.unchecked,
         lag=intake.lag(),
         stop=stop,
+        paused=paused,
         now=time.monotonic(),
     )
 

@@ -53,6 +53,8 @@ must_beat_baseline = false
 rungs = []
 max_loss = 0.05
 max_output_difference = 0.2
+[page]
+enabled = false
 [service]
 keep_rounds = {keep_rounds}
 """

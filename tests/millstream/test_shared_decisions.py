@@ -29,7 +29,7 @@ def test_all_are_idle_at_the_same_time() -> None:
         idle, found = Idleness(1.0), []
         for tick in range(30):
             now = 0.05 * tick + 0.02 * workers.rank * (tick % 3)
-            own = Signals(Waiting(0, 0.0), False, 5, 0, 0, 0, stop=False, now=now)
+            own = Signals(Waiting(0, 0.0), False, 5, 0, 0, 0, stop=False, paused=False, now=now)
             every = agree_on_signals(own, workers)
             found.append(idle.reached(every.records, every.lag, every.now))
         return found
