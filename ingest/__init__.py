@@ -34,6 +34,7 @@ from ingest.errors import (
     SourceError,
     StatisticsError,
 )
+from ingest.event_times import EventTimes
 from ingest.field import Field
 from ingest.formats.avro.decoder import AvroDecoder
 from ingest.formats.confluent.frame import Unframed
@@ -46,7 +47,8 @@ from ingest.formats.protobuf.decoder import ProtobufDecoder
 from ingest.formats.raw.decoder import RawDecoder
 from ingest.history import History, HistoryState, Segments
 from ingest.identity import hash64, unit
-from ingest.intake import Intake, IntakeTotals
+from ingest.intake import Intake
+from ingest.intake_facts import IntakeSeconds, IntakeTotals
 from ingest.kafka.dead_letters import KafkaDeadLetters
 from ingest.kafka.delivered import end_of_topics
 from ingest.kafka.group_commit import GroupCommitter
@@ -102,6 +104,7 @@ __all__ = [
     "DeadLetters",
     "Decoded",
     "Decoder",
+    "EventTimes",
     "ExampleDecoder",
     "Field",
     "Gap",
@@ -110,6 +113,7 @@ __all__ = [
     "HistoryState",
     "IngestError",
     "Intake",
+    "IntakeSeconds",
     "IntakeTotals",
     "JsonDecoder",
     "KafkaDeadLetters",

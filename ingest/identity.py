@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["PLACES", "Purpose", "hash64", "sequence", "unit"]
 
 Purpose = Literal[
-    "split", "sample", "shuffle", "recall", "augment", "importance", "drift", "compress"
+    "split", "sample", "shuffle", "recall", "augment", "importance", "drift", "compress", "time"
 ]
 
 PLACES = 2**52  # `unit` tells so many numbers apart

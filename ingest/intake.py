@@ -7,46 +7,26 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
 from ingest.bad_ratio import BadRatio
 from ingest.errors import SourceError
+from ingest.intake_facts import IntakeSeconds, IntakeTotals, Progress, Unpacks
 from ingest.position import Position
+from ingest.records import RecordBatch
 from ingest.rows import Rows
 from ingest.source import Source
 from ingest.waiting import Portion, Waiting
 from ingest.window import Counts, Window
 from ingest.window_builder import WindowBuilder
 
-__all__ = ["Intake", "IntakeTotals"]
+__all__ = ["Intake"]
 
 log = logging.getLogger("millstream.ingest")
 
 POLL_S = 0.2
 LAG_S = 1.0
-
-
-@dataclass(frozen=True)
-class IntakeTotals:
-    """Records since the start of the intake: all, bad ones, those not checked, and bad by kind."""
-
-    records: int = 0
-    bad: int = 0
-    unchecked: int = 0
-    kinds: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the intake had come after a step; replaced as a whole, so it needs no lock."""
-
-    pending: int
-    full: bool
-    first: float | None
-    totals: IntakeTotals
-    position: Position
 
 
 class Intake:
@@ -100,6 +80,8 @@ class Intake:
         self._behind = False
         self._end: Position | None = None
         self._lag: int | None = None
+        self._read_to = builder.end
+        self._seconds = IntakeSeconds()
         self._progress = self._now()
         self._thread = threading.Thread(target=self._run, name="millstream-intake", daemon=True)
 
@@ -137,6 +119,14 @@ class Intake:
     def lag(self) -> int | None:
         """Records of the topics that are neither in a window nor pending, about a second ago."""
         return self._lag
+
+    def end(self) -> Position | None:
+        """Where the topics ended about a second ago; None while the broker does not tell."""
+        return self._end
+
+    def seconds(self) -> IntakeSeconds:
+        """What the thread's time went into since the start."""
+        return self._seconds
 
     def holdout(self) -> Rows | None:
         """The holdout rows of the window to come; None while only candidates are decoded.
@@ -189,12 +179,34 @@ class Intake:
 
     def _step(self) -> None:
         if self.is_full():
-            self._has_cut.wait(POLL_S)
-            self._has_cut.clear()
+            with self._timing("full"):
+                self._has_cut.wait(POLL_S)
+                self._has_cut.clear()
         elif not self._take_waiting():
-            batches = self._source.poll(POLL_S)
-            self._waiting.add(batches, self._source.take_gaps(), self._source.position())
+            batches = self._poll()
+            self._read_to = self._source.position()
+            self._waiting.add(batches, self._source.take_gaps(), self._read_to)
             self._take_waiting()
+
+    def _poll(self) -> list[RecordBatch]:
+        """What the source gives; the time is the broker's if it has told of more than was read."""
+        source = self._source
+        known = self._end is not None and self._read_to.records_to(self._end) > 0
+        before = source.unpacking_s if isinstance(source, Unpacks) else 0.0
+        begun = time.perf_counter()
+        batches = source.poll(POLL_S)
+        passed = time.perf_counter() - begun
+        unpacked = source.unpacking_s - before if isinstance(source, Unpacks) else 0.0
+        told = self._seconds.plus("decode", unpacked)
+        self._seconds = told.plus("broker" if known else "idle", passed - unpacked)
+        return batches
+
+    @contextmanager
+    def _timing(self, part: str) -> Iterator[None]:
+        """Count how long the body takes; for the thread alone."""
+        begun = time.perf_counter()
+        yield
+        self._seconds = self._seconds.plus(part, time.perf_counter() - begun)
 
     def _take_waiting(self) -> bool:
         """Take what was read and has room; whether there was anything."""
@@ -248,7 +260,7 @@ class Intake:
             self._behind = behind
             what = "what could enter a sample" if behind else "everything again"
             log.info("%d records to read: decoding %s", to.records_to(self._end or to), what)
-        with self._watching():
+        with self._watching(), self._timing("decode"):
             self._builder.add_all(portion.batches, portion.gaps, check_all=not behind)
             self._builder.advance(to)
         if self._first is None and self._builder.counts.seen:

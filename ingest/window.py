@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.errors import SettingsError
+from ingest.event_times import EventTimes
 from ingest.position import Gap, Position
 from ingest.rows import Rows
 from ingest.sampling import Allocation, Weighting
@@ -157,6 +158,7 @@ class Window:
         test: the sample that gate and prequential scores look at.
         first_timestamp: smallest timestamp of a record, milliseconds; None when none has one.
         last_timestamp: largest.
+        event_times: a fair sample of the timestamps of all records, good or bad.
         dead_letters: from where on the letters of the records after the window are found.
         train_weights: float64[n], what each row of `train` stands for (see `Sampler.weights`).
         past: what to offer to the histories of the three sides; none when there are none.
@@ -177,3 +179,4 @@ class Window:
     train_weights: NDArray[np.float64] = field(default_factory=lambda: np.ones(0))
     past: tuple[Rows, ...] = ()
     candidates: tuple[Rows, ...] = ()
+    event_times: EventTimes = field(default_factory=EventTimes)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.dead_letters import DeadLetters
+from ingest.event_times import TimeSampler
 from ingest.formats.decoder import Decoder
 from ingest.position import Gap, Position
 from ingest.records import RecordBatch
@@ -55,6 +56,7 @@ class WindowBuilder:
         self._seen = np.zeros(len(SIDES), np.int64)
         self._gaps: list[Gap] = []
         self._times: tuple[int, int] | None = None
+        self._event_times = TimeSampler(self._recipe.settings.seed)
         self._samples = WindowSamples(self._recipe)
 
     def add(self, batch: RecordBatch, *, check_all: bool = True) -> None:
@@ -76,6 +78,7 @@ class WindowBuilder:
         take(batch, sides)
         self._seen += counts
         self._see_times(batch.timestamps)
+        self._event_times.add(batch)
         self.end = self.end.advance(batch.topic, batch.partition, batch.next_offset)
 
     def settle(self) -> None:
@@ -130,6 +133,7 @@ class WindowBuilder:
             train_weights=self._samples.train_weights(),
             past=self._samples.past(),
             candidates=self._samples.candidates() if self._recipe.settings.shared else (),
+            event_times=self._event_times.read(),
         )
 
     def holdout(self) -> Rows:

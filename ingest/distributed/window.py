@@ -98,6 +98,7 @@ def _agreed_facts(window: Window, workers: Workers) -> dict[str, Any]:
         "first_timestamp": min(times, default=None),
         "last_timestamp": max(times, default=None),
         "dead_letters": _least(Position.from_json(each["letters"]) for each in heard),
+        "event_times": window.event_times.agreed(workers),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from itertools import islice
 
@@ -22,9 +23,13 @@ class Backlog:
 
     What it holds is bounded by the fetches that are given to it. Damage in one partition does not
     keep the records of others back: it is told when all that was fetched has been handed out.
+
+    Attributes:
+        seconds: how long `take` has unpacked, or waited for what is unpacked ahead.
     """
 
     def __init__(self) -> None:
+        self.seconds = 0.0
         self._waiting: deque[_Reading] = deque()
         self._damaged: dict[TopicPartition, tuple[int, CorruptBatchError]] = {}
 
@@ -37,6 +42,13 @@ class Backlog:
 
     def take(self, most: int) -> list[RecordBatch]:
         """The next batches, with `most` records at most in all; may be none."""
+        begun = time.perf_counter()
+        try:
+            return self._take(most)
+        finally:
+            self.seconds += time.perf_counter() - begun
+
+    def _take(self, most: int) -> list[RecordBatch]:
         found: list[RecordBatch] = []
         while self._waiting and most > 0:
             reading = self._waiting[0]

@@ -121,6 +121,11 @@ class KafkaSource:
                 if (found := self._take()) or time.monotonic() >= deadline:
                     return found
 
+    @property
+    def unpacking_s(self) -> float:
+        """Seconds that polls have spent on unpacking what was fetched."""
+        return self._backlog.seconds
+
     def position(self) -> Position:
         """See `Source`."""
         with translated("tell the position", self._options):
@@ -285,10 +290,7 @@ class KafkaSource:
         return sorted(self._consumer.assignment())
 
     def _position_of(self, offsets: Mapping[TopicPartition, int]) -> Position:
-        plain: dict[str, dict[int, int]] = {}
-        for tp, offset in offsets.items():
-            plain.setdefault(tp.topic, {})[tp.partition] = offset
-        return Position(plain)
+        return Position.of((*tp, offset) for tp, offset in offsets.items())
 
 
 def _count_of(options: Mapping[str, object], name: str) -> int:
