@@ -12,6 +12,7 @@ __all__ = ["Events"]
 
 HEARTBEAT_S = 5.0
 """Also how long a viewer that has gone away may stay unnoticed."""
+PING = frame("ping", {})
 START = {
     "type": "http.response.start",
     "status": 200,
@@ -45,7 +46,7 @@ class Events:
             while not (gone.done() or watch.ended):
                 await send({"type": "http.response.body", "body": told, "more_body": True})
                 await watch.change(HEARTBEAT_S)
-                told, seen = watch.since(seen) or b": still here\n\n", watch.version
+                told, seen = watch.since(seen) or PING, watch.version
             await send({"type": "http.response.body", "body": told + frame("bye", {})})
         finally:
             gone.cancel()

@@ -27,6 +27,7 @@ def write_settings(config: Config) -> Path:
         "format": FORMAT,
         "millstream": version("millstream"),
         "written_ms": int(time.time() * 1000),
+        "metric": config.metric,
         "settings": settings_of(config),
         "given": sorted(given_keys(config)),
     }
@@ -42,7 +43,9 @@ def settings_of(config: Config) -> dict[str, Any]:
     told = {}
     for name, section in config.model_dump(mode="json", by_alias=True).items():
         # Names of features are the user's: "token_count" is a column, no secret.
-        told[name] = section if name == "schema" else redacted(section)
+        if name != "schema":
+            told[name] = redacted(section)
+    told["schema"] = config.schema_.model_dump(mode="json", by_alias=True, exclude_unset=True)
     address = config.registry.tracking_uri
     told["registry"]["tracking_uri"] = None if address is None else public_uri(address)
     return told

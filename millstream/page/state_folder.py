@@ -25,6 +25,7 @@ MOST_ROUNDS = 500
 SCAN_EVERY_S = 5.0
 SAMPLE_MS = 1000
 MOST_SAMPLES = 900
+MOST_EPOCHS = 200
 ROLLED_BACK = "rolled-back.json"
 
 
@@ -55,6 +56,7 @@ class StateFolder:
     path: Path
     rounds: dict[int, dict[str, Any]] = field(default_factory=dict)
     samples: deque[list[float | None]] = field(default_factory=lambda: deque(maxlen=MOST_SAMPLES))
+    _curve: tuple[int, tuple[dict[str, Any], ...]] = (0, ())
     _open: set[int] = field(default_factory=set)
     _status: tuple[int, dict[str, Any] | None] = (0, None)
     _scanned: tuple[int, float] = (0, 0.0)
@@ -66,6 +68,7 @@ class StateFolder:
         rounds = self._new_rounds()
         if live is not None and live.get("phase") == "running":
             self._sample(live)
+            self._follow_losses(live)
         state = {
             **asdict(words),
             "folder": str(self.path),
@@ -74,6 +77,8 @@ class StateFolder:
             "asked": Requests(self.path).is_open(),
             "settings_ms": _changed(self.path / "config.json") // 1_000_000,
             "rolled_back": self._rolled_back(),
+            "curve_round": self._curve[0],
+            "curve": list(self._curve[1]),
         }
         return Look(state, rounds)
 
@@ -128,6 +133,17 @@ class StateFolder:
         at = live.get("updated_ms", 0)
         if not self.samples or at - (self.samples[-1][0] or 0) >= SAMPLE_MS:
             self.samples.append([at, live.get("records_per_s"), live.get("lag")])
+
+    def _follow_losses(self, live: Mapping[str, Any]) -> None:
+        """Keep the losses of the round in progress by epoch, as far as they were seen."""
+        number, epoch = live.get("round", 0), live.get("epoch", 0)
+        known = self._curve[1] if self._curve[0] == number else ()
+        if known and epoch < known[-1]["epoch"]:  # it began anew
+            known = ()
+        if epoch and not (known and known[-1]["epoch"] == epoch):
+            known = (*known, {"epoch": epoch, "losses": live.get("losses", {})})[-MOST_EPOCHS:]
+        if known or (epoch == 0 and live.get("step") == 4):
+            self._curve = number, known
 
     def _rolled_back(self) -> dict[str, Any] | None:
         """The last roll-back from here, until the service has published something after it."""
