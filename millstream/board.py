@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from millstream.durable import write_json
+from millstream.flow import PartitionState
 
 __all__ = ["STEPS", "Board", "LiveState"]
 
@@ -48,6 +49,13 @@ class LiveState:
         waiting: rounds that wait to be published, and why MLflow did not take them.
         kafka: bootstrap servers in use; `cluster` is Kafka's name for theirs, if it tells.
         registry: tracking URI in use.
+        model: name in the registry.
+        partitions: by `topic[partition]`, those of all workers.
+        dead_letters: records that were dead-lettered since the start of this process, by reason.
+        verdict: what was in the way of the last round that is published, and which one that was
+            (`millstream.verdict`); nothing before the first.
+        event_to_model: how old its records were when the last version was promoted, and which one
+            that was (`millstream.event_to_model`); nothing before the first.
         note: the last thing worth telling.
     """
 
@@ -73,6 +81,11 @@ class LiveState:
     kafka: str = ""
     cluster: str = ""
     registry: str = ""
+    model: str = ""
+    partitions: dict[str, PartitionState] = field(default_factory=dict)
+    dead_letters: dict[str, int] = field(default_factory=dict)
+    verdict: dict[str, Any] = field(default_factory=dict)
+    event_to_model: dict[str, Any] = field(default_factory=dict)
     note: str = ""
     updated_ms: int = 0
 

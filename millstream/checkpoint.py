@@ -11,6 +11,7 @@ from typing import Any
 
 from ingest import Rows
 from millstream.compress_examples import save_examples
+from millstream.event_to_model import tell_event_times
 from millstream.fault import fault_point
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
@@ -100,6 +101,7 @@ def make_report(
         "cluster_id": pipeline.board.snapshot().cluster or None,
         "first_timestamp": window.first_timestamp,
         "last_timestamp": window.last_timestamp,
+        "event_times": tell_event_times(window.event_times),
         "sampled": window_rows(pipeline, window),
         "dead_letters": window.dead_letters.to_json(),
         "statistics": {"rows": known.rows, "weight": known.weight},

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ingest import GroupCommitter, Intake, KafkaSource, Window, WindowBuilder
+from ingest import GroupCommitter, Intake, IntakeSeconds, KafkaSource, Window, WindowBuilder
 from millstream.config import Config
 from millstream.dead_letters import end_of_letters, open_dead_letters
 from millstream.errors import RoundStoreError
+from millstream.flow import Flow
 from millstream.outbox import rounds_that_wait
 from millstream.pipeline import Pipeline, keep_recipe, make_builder, source_options
 from millstream.publish import tell_champion
@@ -43,6 +44,9 @@ class Running:
     Attributes:
         untrained: what the round before this start has left; None if nothing.
         seconds: of the round that begins next.
+        flow: what is told of this worker's partitions.
+        spent: by the threads of all workers that read, when the wait for that round began and at
+            the last look; None before there was one.
     """
 
     pipeline: Pipeline
@@ -54,6 +58,18 @@ class Running:
     others: Others
     seconds: Seconds
     untrained: Untrained | None
+    flow: Flow = field(default_factory=Flow)
+    spent: tuple[IntakeSeconds, IntakeSeconds] | None = None
+
+    def waited_for(self) -> dict[str, float]:
+        """What the wait for the next round was for, in seconds of all threads that read."""
+        begun, now = self.spent or (IntakeSeconds(), IntakeSeconds())
+        spent = now.minus(begun)
+        return {
+            "wait": spent.idle + spent.full,
+            "broker": spent.broker,
+            "decode": spent.decode,
+        }
 
     def should_stop(self) -> bool:
         """Asked while a round trains.

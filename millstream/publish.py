@@ -18,8 +18,8 @@ from millstream.fitting import exportable
 from millstream.growing import schema_of, vocabularies_of
 from millstream.measured import FLOAT32, Measured
 from millstream.measuring import score_rungs, with_costs
+from millstream.noting import note_published
 from millstream.pipeline import Pipeline
-from millstream.plain import finite
 from millstream.promoting import (
     Judge,
     champion_before,
@@ -73,7 +73,7 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
     training = folder.report()["training"]
     obstacle = training["diverged"] or training["skipped"]
     if obstacle:
-        folder.write_published({"version": None, "promoted": False, "reason": obstacle})
+        note_published(pipeline, folder, {"version": None, "promoted": False, "reason": obstacle})
         return
     seconds = Seconds()
     before = champion_before(pipeline, folder)  # if MLflow is away, nothing is exported in vain
@@ -83,25 +83,25 @@ def publish_round(pipeline: Pipeline, folder: RoundFolder) -> None:
         with seconds.part("export"), unhurried(beat_of(pipeline.config, 0)):
             measured, skipped = measure_rungs(pipeline, folder, rows)
     except (LiteModelError, ExportError, trainer.MetricError, trainer.ModelError) as error:
-        write_no_version(folder, f"the export cannot be measured: {error}")
+        write_no_version(pipeline, folder, f"the export cannot be measured: {error}")
         return
     judge = make_judge(pipeline, folder, rows, measured, skipped)
     try:
         outcome, version = publish_until_decided(pipeline, before, judge, seconds)
     except PublicationError as error:
-        write_no_version(folder, f"it cannot be registered: {error}")
+        write_no_version(pipeline, folder, f"it cannot be registered: {error}")
         return
     pipeline.reach.answered()
     now = {name: getattr(version, name) for name in TOLD}
-    folder.write_published(finite(outcome | now | {"seconds": seconds.read()}))
+    note_published(pipeline, folder, outcome | now | {"seconds": seconds.read()}, version)
     tell_champion(pipeline)
     prune_versions(pipeline)
 
 
-def write_no_version(folder: RoundFolder, reason: str) -> None:
+def write_no_version(pipeline: Pipeline, folder: RoundFolder, reason: str) -> None:
     """Note that a round has no version, and why; the next round goes on all the same."""
     log.warning("round %d has no version: %s", folder.number, reason)
-    folder.write_published({"version": None, "promoted": False, "reason": reason})
+    note_published(pipeline, folder, {"version": None, "promoted": False, "reason": reason})
 
 
 def measure_rungs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 __all__ = ["Seconds"]
@@ -20,6 +20,19 @@ class Seconds:
         """Count all since the beginning that no part has claimed yet."""
         passed = time.perf_counter() - self._begun
         self._spent[name] = passed - sum(self._spent.values())
+
+    def divide(self, name: str, shares: Mapping[str, float]) -> None:
+        """Give a part to others in proportion to some numbers; what has no number stays as it is.
+
+        Args:
+            name: of the part; one of the others may have it.
+            shares: by the names of the others, at least 0.
+        """
+        total = sum(shares.values())
+        if total > 0.0 and name in self._spent:
+            seconds = self._spent.pop(name)
+            for part, share in shares.items():
+                self._spent[part] = self._spent.get(part, 0.0) + seconds * share / total
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:

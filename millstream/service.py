@@ -33,7 +33,7 @@ from millstream.state_lock import state_lock
 from millstream.triggers import make_trigger
 from millstream.workers.failed_round import forget_failed
 from millstream.workers.place import Place, open_place
-from millstream.workers.signals import Signals, agree_on_signals, signals_of
+from millstream.workers.signals import Signals, agree_on_signals, signals_of, sum_of
 from millstream.workers.together import from_chief, wait_for_all
 from millstream.workers.told_alike import check_told_alike
 
@@ -88,7 +88,7 @@ def run_service(
     """
     with ExitStack() as stack:
         stack.enter_context(telling_the_end(board))
-        board.update(note="loading TensorFlow and the model")
+        board.update(note="loading TensorFlow and the model", model=config.registry.name)
         place = open_place(config)
         check_told_alike(config, repr(replace(options, last_round=None)), place.workers)
         if place.workers.rank == 0:
@@ -173,8 +173,10 @@ def agree(running: Running, waiting: Waiting) -> Signals:
     # One looks for all, as what one finds paused all must.
     paused = pipeline.is_chief and is_paused(pipeline.config.state_dir)
     own = signals_of(running.intake, waiting, stop=running.stop.is_set(), paused=paused)
+    own = replace(own, partitions=running.flow.news())
     now = agree_on_signals(own, pipeline.workers)
     running.others.learn(own, now)
+    running.spent = (running.spent[0] if running.spent else now.seconds, now.seconds)
     return now
 
 
@@ -227,6 +229,7 @@ def turn(
     fault_point("2.before")
     seconds = running.seconds
     seconds.until_now("wait")
+    seconds.divide("wait", running.waited_for())
     with seconds.part("cut"):
         window = running.intake.cut() if untrained is None else untrained.window
         if pipeline.shared is not None:
@@ -240,7 +243,7 @@ def turn(
     tell_missing(pipeline)
     collect_cycles()
     pipeline.board.update(step=1)
-    running.seconds = Seconds()
+    running.seconds, running.spent = Seconds(), None
     return folder
 
 
@@ -257,5 +260,11 @@ def keep_fresh(running: Running) -> None:
     pending = others.pending + running.intake.pending()[0]
     board.count(others.records + totals.records, others.bad + totals.bad, pending)
     lag, unchecked = running.intake.lag(), others.unchecked + totals.unchecked
-    board.update(lag=None if lag is None else lag + others.lag, unchecked=unchecked)
+    board.update(
+        lag=None if lag is None else lag + others.lag,
+        unchecked=unchecked,
+        dead_letters=sum_of([totals.kinds, others.kinds]),
+        partitions=others.partitions
+        | running.flow.look(running.intake.position(), running.intake.end()),
+    )
     board.save()

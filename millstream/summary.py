@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -34,6 +34,10 @@ class RoundSummary:
         version: number in the registry, or None.
         promoted: whether it became champion.
         reason: why, or why not.
+        kinds: how many records were dead-lettered, by reason.
+        verdict: what was in the way (`millstream.verdict`); None before publication has ended.
+        event_to_model: how old the records were when the version was promoted
+            (`millstream.event_to_model`); None if it was not.
     """
 
     number: int
@@ -55,6 +59,9 @@ class RoundSummary:
     version: int | None
     promoted: bool
     reason: str
+    kinds: dict[str, int] = field(default_factory=dict)
+    verdict: dict[str, Any] | None = None
+    event_to_model: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, folder: RoundFolder) -> RoundSummary:
@@ -82,6 +89,9 @@ class RoundSummary:
             version=published.get("version"),
             promoted=published.get("promoted", False),
             reason=published.get("reason", "not published yet"),
+            kinds=report["counts"].get("kinds", {}),
+            verdict=published.get("verdict"),
+            event_to_model=published.get("event_to_model"),
         )
 
 

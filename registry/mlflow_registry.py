@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from registry.promotion import Step
 from registry.promotion_by_hand import promote_by_hand
 from registry.prune import Pruning, prune_versions
 from registry.publication import ModelVersion, Publication
-from registry.publishing import publish_round
+from registry.publishing import publish_round, tell
 from registry.pull import complete, replacing
 from registry.reading import aliases_of, list_versions, require_version, version_at
 from registry.reference import CHAMPION, NAME_PATTERN, Reference
@@ -209,6 +210,15 @@ class ModelRegistry:
         version = self.version(version) if isinstance(version, int) else version
         with self._store.translated(f"add {path.name} to {version.name}/{version.version}"):
             self._store.client.log_artifact(version.run_id, str(path), folder)
+
+    def note(self, version: ModelVersion, tags: Mapping[str, str]) -> None:
+        """Set further tags of a version and of its run.
+
+        Raises:
+            StoreError: MLflow cannot be reached, or refused.
+        """
+        with self._store.translated(f"tag {version.name}/{version.version}"):
+            tell(self._store.client, version, tags)
 
     def service_run(self, lineage: str) -> ServiceRun:
         """The run in which each round of a lineage is a step of every curve."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from registry.artifact import Artifact, Tflite
 from registry.errors import PublicationError
+from registry.journal import entries_of
 from registry.keras_file import KerasFile
 from registry.lineage import KafkaData
 from registry.tags import ANNOUNCED
@@ -133,6 +134,13 @@ class ModelVersion:
         The round may then be published again, as compared with the champion of now.
         """
         return ANNOUNCED in self.tags
+
+    @property
+    def promoted_at(self) -> datetime | None:
+        """When it became the champion for the first time, UTC, by the journal; None if never."""
+        moves = [entry for entry in entries_of(self.tags) if entry.state == "done"]
+        first = min(moves, key=lambda entry: entry.number, default=None)
+        return None if first is None else datetime.fromisoformat(first.when)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as in a pulled `version.json`."""

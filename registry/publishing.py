@@ -45,7 +45,7 @@ from registry.turn import Turn
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["SERVICE", "publish_round"]
+__all__ = ["SERVICE", "publish_round", "tell"]
 
 SERVICE = "millstream service"
 LONGEST = 5000  # characters of a description that every MLflow store takes

@@ -10,7 +10,15 @@ if TYPE_CHECKING:
 
     from registry.publication import Publication
 
-__all__ = ["ANNOUNCED", "is_promoted", "make_tags", "number", "round_filter", "tagged_runs"]
+__all__ = [
+    "ANNOUNCED",
+    "EVENT_TO_MODEL",
+    "is_promoted",
+    "make_tags",
+    "number",
+    "round_filter",
+    "tagged_runs",
+]
 
 MODEL = "millstream.model"
 ROUND = "millstream.round"
@@ -27,6 +35,7 @@ COMPARED_WITH = "millstream.compared_with"
 ANNOUNCED = "millstream.announced"
 MAKER = "millstream.maker"
 PRUNED = "millstream.pruned"
+EVENT_TO_MODEL = "millstream.event_to_model"
 LONGEST = 1000
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ingest import Intake, Workers
+from ingest import Intake, IntakeSeconds, Workers
+from millstream.flow import PartitionState
 
 if TYPE_CHECKING:
     import trainer
@@ -29,6 +31,9 @@ class Signals:
         paused: whether no round may begin; the first worker looks for all.
         now: seconds of a clock that never jumps. All go by the first worker's, as what one finds
             due all must.
+        kinds: of the records that were dead-lettered, by reason.
+        seconds: what the time of the threads that read went into.
+        partitions: told about once a second, to be looked at; nothing in between.
     """
 
     waiting: trainer.Waiting
@@ -40,6 +45,9 @@ class Signals:
     stop: bool
     paused: bool
     now: float
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    seconds: IntakeSeconds = field(default_factory=IntakeSeconds)
+    partitions: Mapping[str, PartitionState] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A plain form."""
@@ -50,7 +58,13 @@ class Signals:
         """The inverse of `to_json`."""
         import trainer
 
-        return cls(**{**value, "waiting": trainer.Waiting.from_json(value["waiting"])})
+        told = value["partitions"].items()
+        found = {
+            "waiting": trainer.Waiting.from_json(value["waiting"]),
+            "seconds": IntakeSeconds(**value["seconds"]),
+            "partitions": {name: PartitionState(**state) for name, state in told},
+        }
+        return cls(**{**value, **found})
 
 
 def signals_of(intake: Intake, waiting: trainer.Waiting, *, stop: bool, paused: bool) -> Signals:
@@ -66,6 +80,8 @@ def signals_of(intake: Intake, waiting: trainer.Waiting, *, stop: bool, paused: 
         stop=stop,
         paused=paused,
         now=time.monotonic(),
+        kinds=totals.kinds,
+        seconds=intake.seconds(),
     )
 
 
@@ -91,7 +107,16 @@ def _together(each: Sequence[Signals]) -> Signals:
         unchecked=sum(signals.unchecked for signals in each),
         lag=sum(known) if len(known) == len(lags) else None,
         stop=any(signals.stop for signals in each),
+        kinds=sum_of([signals.kinds for signals in each]),
+        seconds=IntakeSeconds(**sum_of([asdict(signals.seconds) for signals in each])),
+        partitions={name: state for s in each for name, state in s.partitions.items()},
     )
+
+
+def sum_of(each: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """The numbers of each name, added up."""
+    names = sorted({name for one in each for name in one})
+    return {name: sum(one.get(name, 0) for one in each) for name in names}
 
 
 @dataclass
@@ -103,6 +128,8 @@ class Others:
     unchecked: int = 0
     pending: int = 0
     lag: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    partitions: dict[str, PartitionState] = field(default_factory=dict)
 
     def learn(self, own: Signals, every: Signals) -> None:
         """Take over what is not one's own."""
@@ -111,3 +138,6 @@ class Others:
         self.unchecked = every.unchecked - own.unchecked
         self.pending = every.waiting.records - own.waiting.records
         self.lag = 0 if every.lag is None or own.lag is None else every.lag - own.lag
+        self.kinds = dict(Counter(every.kinds) - Counter(own.kinds))
+        theirs = {n: state for n, state in every.partitions.items() if n not in own.partitions}
+        self.partitions = {**self.partitions, **theirs}
