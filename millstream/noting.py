@@ -43,6 +43,7 @@ def note_published(
         board.update(verdict={"round": folder.number, **found.to_json()})
     promoted_at = version.promoted_at if version is not None and version.promoted else None
     if version is not None and promoted_at is not None:
+        outcome = {**outcome, "promoted_ms": round(promoted_at.timestamp() * 1000)}
         latency = event_to_model(folder, promoted_at)
         if latency is not None:
             tell_latency(pipeline, folder, version, latency)

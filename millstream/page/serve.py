@@ -15,6 +15,7 @@ import uvicorn
 
 from millstream.config import load_config
 from millstream.page.app import make_app
+from millstream.page.metrics import metrics_routes
 from millstream.page.token import find_token
 
 __all__ = ["main", "serve"]
@@ -35,11 +36,13 @@ def serve(listener: socket.socket, config_files: Sequence[Path]) -> None:
         ConfigError: a file is missing or wrong, or the token cannot be kept.
     """
     configs = [load_config(file) for file in config_files]
+    folders = [config.state_dir for config in configs]
     app = make_app(
-        [config.state_dir for config in configs],
+        folders,
         configs=[file.absolute() for file in config_files],
         token=find_token(configs[0].state_dir),
         hosts=configs[0].page.allowed_hosts,
+        routes=metrics_routes(folders),
         ending=lambda: server.should_exit,
     )
     settings = uvicorn.Config(

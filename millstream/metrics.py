@@ -1,0 +1,71 @@
+"""What Prometheus scrapes: the numbers of some services, from their files alone.
+
+Counters are sums over the round store, so they go on where they were after a restart. Who scrapes
+costs the trainer nothing: this runs in the process of the page.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from millstream.board import LiveState
+from millstream.durable import read_as
+from millstream.metrics_live import samples_of_live
+from millstream.metrics_names import METERS, Meter, Sample
+from millstream.metrics_rounds import samples_of_rounds
+from millstream.pause import is_paused
+from millstream.round_totals import RoundTotals
+
+__all__ = ["ServiceCollector"]
+
+
+class ServiceCollector(Collector):
+    """Collects the metrics of some state folders; for any number of threads.
+
+    Each scrape reads the status files, and of the rounds only those that are new.
+
+    Args:
+        folders: state folders; each is a pipeline, and need not be there yet.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._lock = Lock()
+        self._totals = {folder: RoundTotals(folder) for folder in folders}
+        self._names: dict[Path, str] = {}
+
+    def describe(self) -> Iterator[Metric]:
+        """All families, empty: so that a registry need not read the files to know the names."""
+        return (family_of(meter) for meter in METERS)
+
+    def collect(self) -> Iterator[Metric]:
+        """All families with the samples of all folders, in the order of `METERS`."""
+        families = {meter.name: family_of(meter) for meter in METERS}
+        with self._lock:
+            for folder in self._totals:
+                for name, labels, value in self._samples(folder):
+                    families[name].add_metric([self._names[folder], *labels], value)
+        yield from families.values()
+
+    def _samples(self, folder: Path) -> Iterator[Sample]:
+        live = read_as(folder / "status.json", LiveState) or LiveState(phase="", pid=0)
+        self._name(folder, live.model)
+        yield from samples_of_live(live, time.time(), paused=is_paused(folder))
+        yield from samples_of_rounds(self._totals[folder].read())
+
+    def _name(self, folder: Path, model: str) -> None:
+        """Name a folder by its model, once it is known; no two have one name."""
+        wanted = model or self._names.get(folder) or folder.name
+        others = {name for other, name in self._names.items() if other != folder}
+        self._names[folder] = f"{wanted} ({folder})" if wanted in others else wanted
+
+
+def family_of(meter: Meter) -> CounterMetricFamily | GaugeMetricFamily:
+    """A family without samples."""
+    kind = CounterMetricFamily if meter.kind == "counter" else GaugeMetricFamily
+    return kind(meter.name, f"{meter.help}.", labels=("model", *meter.labels))

@@ -1,0 +1,55 @@
+"""The numbers of what a service does right now, from its status file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from millstream.board import LiveState
+from millstream.flow import PartitionState
+from millstream.metrics_names import Sample
+from millstream.processes import is_alive
+
+__all__ = ["samples_of_live"]
+
+SILENT_S = 10.0
+"""A running service writes its state four times a second."""
+
+
+def samples_of_live(live: LiveState, now_s: float, *, paused: bool) -> Iterator[Sample]:
+    """The samples of a live state; of a service that has ended, nothing of its partitions.
+
+    Args:
+        live: what the status file says.
+        now_s: wall clock, seconds since the epoch.
+        paused: whether no round may begin.
+    """
+    age = max(0.0, now_s - live.updated_ms / 1000)
+    up = live.phase == "running" and age <= SILENT_S and is_alive(live.pid)
+    numbers = {
+        "up": float(up),
+        "paused": float(paused),
+        "status_age_seconds": age,
+        "round_number": live.round,
+        "round_step": live.step,
+        "round_epochs": live.epoch,
+        "pending_records": live.pending,
+        "history_rows": live.history_rows,
+        "waiting_rounds": live.waiting,
+    }
+    for name, value in numbers.items():
+        yield f"millstream_{name}", (), float(value)
+    if live.champion is not None:
+        yield "millstream_champion_version", (), float(live.champion)
+    for name, state in live.partitions.items() if up else ():
+        yield from samples_of_partition(name, state)
+
+
+def samples_of_partition(name: str, state: PartitionState) -> Iterator[Sample]:
+    """The samples of a partition, whose name is `topic[number]`."""
+    topic, _, number = name.removesuffix("]").rpartition("[")
+    labels = (topic, number)
+    yield "millstream_records_per_second", labels, state.records_per_s
+    yield "millstream_position_offset", labels, float(state.position)
+    if state.end is not None and state.lag is not None:
+        yield "millstream_end_offset", labels, float(state.end)
+        yield "millstream_lag_records", labels, float(state.lag)
