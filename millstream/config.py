@@ -45,6 +45,7 @@ from millstream.config_text import expand, explain
 from millstream.config_train import TrainConfig
 from millstream.config_trigger import TriggerConfig
 from millstream.errors import ConfigError
+from millstream.remote.address import check_state_dir, is_remote
 
 __all__ = [
     "CompressConfig",
@@ -107,8 +108,11 @@ class RegistryConfig(Section):
 class ServiceConfig(Section):
     """Where the service keeps its state, and for how long."""
 
-    state_dir: Path = Path(".millstream")
+    state_dir: Annotated[str, AfterValidator(check_state_dir)] = ".millstream"
+    local_dir: Path = Path(".millstream")
     keep_rounds: Count = 20
+    max_unsaved_rounds: Count = 10
+    lease_seconds: Annotated[float, Field(gt=0)] = 60.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -165,10 +169,31 @@ class Config(Section):
         check_drift(self)
         return self
 
+    @model_validator(mode="after")
+    def _state_can_be_restored(self) -> Config:
+        given = {
+            "kafka.bootstrap_servers": self.kafka.bootstrap_servers,
+            "registry.tracking_uri": self.registry.tracking_uri,
+        }
+        for name, value in given.items():
+            if self.remote is not None and value is None:
+                raise ValueError(
+                    f"{name}: expected an address, as service.state_dir is one; the broker and the"
+                    " registry that millstream starts by itself would be lost with the disk"
+                )
+        return self
+
     @property
     def state_dir(self) -> Path:
-        """The absolute state folder."""
-        return (self.directory / self.service.state_dir).absolute()
+        """The absolute state folder: the local one, of a state that is kept in an object store."""
+        section = self.service
+        folder = section.state_dir if self.remote is None else section.local_dir
+        return (self.directory / folder).absolute()
+
+    @property
+    def remote(self) -> str | None:
+        """The address in an object store that the state is kept at; None for a mere folder."""
+        return self.service.state_dir if is_remote(self.service.state_dir) else None
 
     @property
     def metric(self) -> str:

@@ -10,6 +10,7 @@ __all__ = [
     "MillstreamError",
     "NoProgressError",
     "NotRunningError",
+    "ObjectStoreError",
     "ReplayError",
     "RoundStoreError",
     "StackError",
@@ -38,6 +39,12 @@ class UsageError(MillstreamError):
 
 class StackError(MillstreamError):
     """The embedded Kafka or the local MLflow could not be started or was lost."""
+
+    exit_code = 4
+
+
+class ObjectStoreError(MillstreamError):
+    """The object store that keeps the state does not answer, or refuses."""
 
     exit_code = 4
 

@@ -98,6 +98,7 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
             letters = end_of_letters(config, connection)
             latest = begin_store(pipeline, whole_position(source.position(), workers), letters)
         check_state(pipeline, latest)
+        pipeline.mirror.save()
         committer = GroupCommitter(connection, config.group_id)
         stack.callback(committer.close)
         if pipeline.is_chief and rounds_that_wait(pipeline.store):

@@ -35,7 +35,8 @@ def still_waiting(rounds: list[RoundFolder]) -> list[RoundFolder]:
 def deliver(pipeline: Pipeline, most: int | None = None) -> None:
     """Publish the rounds that wait, in their order, as far as MLflow takes them.
 
-    Never fails for MLflow's sake: what it does not take waits on.
+    Never fails for MLflow's sake: what it does not take waits on. So does a round that the object
+    store of the state does not have yet: no version is made that a lost disk would take back.
 
     Args:
         pipeline: the parts; the learner has the weights of the last round afterwards.
@@ -43,10 +44,12 @@ def deliver(pipeline: Pipeline, most: int | None = None) -> None:
     """
     import trainer
 
+    pipeline.mirror.save()
     waiting, known = rounds_that_wait(pipeline.store), pipeline.board.snapshot().waiting
     if pipeline.reach.is_due:
         for place, folder in enumerate(waiting[:most]):
-            if not taken(pipeline, folder, is_late=place < known):
+            is_kept = pipeline.mirror.holds(folder)
+            if not (is_kept and taken(pipeline, folder, is_late=place < known)):
                 break
         if len(waiting) > 1:
             latest = waiting[-1]
@@ -55,12 +58,15 @@ def deliver(pipeline: Pipeline, most: int | None = None) -> None:
     waiting = still_waiting(waiting)
     if not waiting:
         track_rounds(pipeline)
-    pipeline.board.update(waiting=len(waiting), waiting_why=pipeline.reach.why if waiting else "")
+    pipeline.mirror.save()
+    why = pipeline.mirror.why or pipeline.reach.why
+    pipeline.board.update(waiting=len(waiting), waiting_why=why if waiting else "")
 
 
 def deliver_if_due(pipeline: Pipeline) -> None:
     """Publish a round that waits if MLflow was left alone for long enough; called while idle."""
-    if pipeline.is_chief and pipeline.board.snapshot().waiting and pipeline.reach.is_due:
+    is_due = pipeline.reach.is_due and pipeline.mirror.is_due
+    if pipeline.is_chief and pipeline.board.snapshot().waiting and is_due:
         deliver(pipeline, most=1)
 
 

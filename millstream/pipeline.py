@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import ingest
@@ -22,6 +22,7 @@ from millstream.past import Past
 from millstream.prequential_river import RiverBeside
 from millstream.reach import Reach
 from millstream.recipe import fingerprint, make_recipe, round_seed
+from millstream.remote.mirror import Here, Mirror
 from millstream.round_store import RoundStore
 from millstream.sampling import make_sample_settings
 from millstream.trainable import check_fits, check_trainable
@@ -51,6 +52,7 @@ class Pipeline:
         champions: where the champion comes from that rounds test with.
         workers: all that train the model; one may be alone.
         shared: those again, if a round is made of what they have told each other; else None.
+        mirror: where a round has to be before anything depends on it.
     """
 
     config: Config
@@ -70,6 +72,7 @@ class Pipeline:
     board: Board
     workers: trainer.Communicator
     shared: trainer.Communicator | None
+    mirror: Mirror = field(default_factory=Here)
 
     @property
     def is_chief(self) -> bool:

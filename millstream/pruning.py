@@ -17,6 +17,7 @@ def prune(pipeline: Pipeline) -> None:
         keep, needed_rounds(pipeline, keep)
     ):
         pipeline.past.prune(pipeline.store)
+        pipeline.mirror.prune()
 
 
 def needed_rounds(pipeline: Pipeline, every: int) -> set[int]:

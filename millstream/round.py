@@ -120,7 +120,8 @@ def finish_round(pipeline: Pipeline, committer: GroupCommitter, folder: RoundFol
     fault_point("6.after")
     pipeline.board.update(step=7)
     fault_point("7.before")
-    committer.commit(folder.plan().end)
+    if pipeline.mirror.holds(folder):
+        committer.commit(folder.plan().end)
     fault_point("7.after")
 
 

@@ -26,6 +26,8 @@ from millstream.page.settings_file import write_settings
 from millstream.pause import is_paused
 from millstream.pipeline import open_pipeline
 from millstream.pruning import prune
+from millstream.remote.mirror import Here, Mirror
+from millstream.remote.opening import open_mirror
 from millstream.round import finish_round, run_round
 from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
@@ -91,12 +93,16 @@ def run_service(
         board.update(note="loading TensorFlow and the model", model=config.registry.name)
         place = open_place(config)
         check_told_alike(config, repr(replace(options, last_round=None)), place.workers)
+        mirror: Mirror = Here()
         if place.workers.rank == 0:
             stack.enter_context(state_lock(config.state_dir))
+            mirror = stack.enter_context(open_mirror(config))
             write_settings(config)
             board.save()
+        if config.remote is not None:
+            wait_for_all(place.workers)  # the first one has brought what all are to read
         tracking_uri = open_registry(config)
-        pipeline = open_pipeline(config, tracking_uri, board, place)
+        pipeline = replace(open_pipeline(config, tracking_uri, board, place), mirror=mirror)
         board.update(note="reaching Kafka", registry=public_uri(tracking_uri))
         board.save()
         servers = stack.enter_context(open_broker(config))
@@ -171,7 +177,8 @@ def agree(running: Running, waiting: Waiting) -> Signals:
     """What all workers know and want together; all of them call it, and get the same."""
     pipeline = running.pipeline
     # One looks for all, as what one finds paused all must.
-    paused = pipeline.is_chief and is_paused(pipeline.config.state_dir)
+    is_held = is_paused(pipeline.config.state_dir) or pipeline.mirror.is_full
+    paused = pipeline.is_chief and is_held
     own = signals_of(running.intake, waiting, stop=running.stop.is_set(), paused=paused)
     own = replace(own, partitions=running.flow.news())
     now = agree_on_signals(own, pipeline.workers)

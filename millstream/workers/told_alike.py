@@ -16,7 +16,7 @@ ELSEWHERE = {
     "kafka": {"bootstrap_servers", "options"},
     "format": {"schema_registry"},
     "registry": {"tracking_uri"},
-    "service": {"state_dir", "log_level"},
+    "service": {"state_dir", "local_dir", "log_level"},
 }
 
 
@@ -40,5 +40,6 @@ def check_told_alike(config: Config, options: str, workers: Workers) -> None:
 
     recipe = make_recipe(config, trainer.source_digest(config.train.model, config.directory))
     told = config.model_dump_json(exclude=ELSEWHERE) + fingerprint(recipe) + options
+    told += str(config.remote)
     digest = hashlib.sha256(told.encode()).hexdigest()
     check_same("configuration, model file and options", digest, workers)

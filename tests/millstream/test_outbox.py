@@ -18,6 +18,7 @@ from millstream.cli.view import live_view
 from millstream.outbox import deliver, deliver_if_due, rounds_that_wait, tell_waiting
 from millstream.pruning import needed_rounds
 from millstream.reach import LONGEST_PAUSE_S, Reach
+from millstream.remote.mirror import Here
 from millstream.round_store import RoundFolder, RoundStore
 from registry import StoreError, StoreRefused, StoreUnavailable
 
@@ -82,6 +83,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stag
             board=Board(None),
             learner=SimpleNamespace(model=None),
             is_chief=True,
+            mirror=Here(),
         )
         add_round(store, 0, 0, 0)
         return Stage(pipeline, mlflow, clock)

@@ -1,0 +1,1 @@
+"""The state in an object store: each round is brought there before anything depends on it."""
