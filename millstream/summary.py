@@ -11,7 +11,7 @@ from rich.table import Table
 from ingest import OffsetRange
 from millstream.round_store import RoundFolder, RoundStore
 
-__all__ = ["RoundSummary", "rounds_table", "summaries"]
+__all__ = ["RoundSummary", "recent_summaries", "rounds_table", "summaries"]
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,11 @@ class RoundSummary:
 def summaries(store: RoundStore) -> list[RoundSummary]:
     """All complete rounds that had records, oldest first."""
     return [RoundSummary.of(folder) for folder in store.complete() if folder.number > 0]
+
+
+def recent_summaries(store: RoundStore, most: int) -> list[RoundSummary]:
+    """The last so many of them; the others are not read."""
+    return [RoundSummary.of(folder) for folder in store.complete()[-most:] if folder.number > 0]
 
 
 def rounds_table(rounds: list[RoundSummary], metrics: tuple[str, str]) -> Table:

@@ -17,6 +17,7 @@ from millstream.cli import (
     replay,
     run,
     setup,
+    status,
     stream,
     trigger,
     versions,
@@ -31,7 +32,8 @@ def register(app: typer.Typer) -> None:
     app.command("up")(setup.up)
     app.command("publish")(stream.publish)
     app.command("run")(run.run)
-    app.command("status")(run.status)
+    app.command("status")(status.status)
+    app.command("top")(status.top)
     app.command("page")(page.page)
     app.command("trigger")(trigger.trigger)
     app.command("pause")(page.pause)

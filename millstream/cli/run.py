@@ -1,19 +1,17 @@
-"""`millstream run` and `millstream status`."""
+"""`millstream run`."""
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.live import Live
 
-from millstream.board import Board, LiveState
+from millstream.board import Board
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.page import page_beside
 from millstream.cli.signals import stop_on_signals
@@ -21,18 +19,17 @@ from millstream.cli.terminal import console, logging_to_terminal
 from millstream.cli.view import live_view, round_line
 from millstream.cli.workers import run_as_worker, supervise_workers
 from millstream.config import Config, load_config
-from millstream.durable import make_folder, read_as
+from millstream.durable import make_folder
 from millstream.native_log import native_log
-from millstream.processes import is_alive
-from millstream.round_store import RoundFolder, RoundStore
-from millstream.summary import RoundSummary, summaries
+from millstream.round_store import RoundFolder
+from millstream.summary import RoundSummary
 from millstream.workers.environment import supervisor_of, worker_count
 from millstream.workers.indexed_job import indexed_job
 
 if TYPE_CHECKING:
     from millstream.service import RunOptions
 
-__all__ = ["run", "run_with_view", "status"]
+__all__ = ["run", "run_with_view"]
 
 
 def run(
@@ -103,22 +100,3 @@ def viewing(board: Board, rounds: list[RoundSummary], metric: str) -> Iterator[N
         refresh_per_second=4,
     ):
         yield
-
-
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """One look: what the service does now, and its last rounds."""
-    settings = load_config(config)
-    store = RoundStore(settings.state_dir / "rounds")
-    live = read_as(settings.state_dir / "status.json", LiveState)
-    live = live or LiveState(phase="never run", pid=0)
-    if live.phase not in {"stopped", "failed:", "never run"} and not is_alive(live.pid):
-        live = replace(live, phase="died:", note=f"process {live.pid} is gone; run it again")
-    rounds = summaries(store)
-    if as_json:
-        facts = {"live": asdict(live), "rounds": [asdict(item) for item in rounds]}
-        typer.echo(json.dumps(facts, indent=1, sort_keys=True))
-        return
-    console.print(live_view(live, rounds, settings.metric))

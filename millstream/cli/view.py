@@ -7,10 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from millstream.board import STEPS, LiveState
+from millstream.cli.view_parts import extra_facts, partitions_table
 from millstream.cli.view_slices import slices_table
 from millstream.summary import RoundSummary
 
-__all__ = ["live_view", "round_line"]
+__all__ = ["SHOWN", "live_view", "round_line"]
 
 SHOWN = 12
 
@@ -37,9 +38,16 @@ def live_view(state: LiveState, rounds: list[RoundSummary], metric: str) -> Rend
     facts.add_row("champion", champion)
     if state.waiting:
         facts.add_row("publishing", f"{state.waiting:,} rounds wait · {state.waiting_why}")
-    parts = [facts, _rounds(rounds[-SHOWN:], metric)]
-    if rounds and (sliced := slices_table(rounds[-1], metric)) is not None:
-        parts.append(sliced)
+    for name, told in extra_facts(state):
+        facts.add_row(name, told)
+    parts: list[RenderableType] = [facts]
+    for table in (
+        partitions_table(state.partitions),
+        _rounds(rounds[-SHOWN:], metric),
+        slices_table(rounds[-1], metric) if rounds else None,
+    ):
+        if table is not None:
+            parts += ["", table]
     return Group(*parts)
 
 
@@ -64,7 +72,8 @@ def round_line(item: RoundSummary, metric: str) -> str:
 def _phase(state: LiveState) -> str:
     if state.phase != "running":
         return f"{state.phase} {state.note}".strip()
-    return f"step {state.step} of 7: {STEPS[state.step]}"
+    paused = f" · {state.note}" if state.note.startswith("paused") else ""
+    return f"step {state.step} of 7: {STEPS[state.step]}{paused}"
 
 
 def _rounds(rounds: list[RoundSummary], metric: str) -> Table:
