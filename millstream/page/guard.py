@@ -7,6 +7,7 @@ attacker lets point here is refused (DNS rebinding), and so is what another orig
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ POLICY = (
     " require-trusted-types-for 'script'; trusted-types 'none'"
 )
 """Nothing from elsewhere, nothing inline, and no text that becomes markup or code."""
+HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -87,9 +89,12 @@ def refusal(headers: Headers, hosts: Collection[str]) -> str | None:
 
 def is_known(host: str, hosts: Collection[str]) -> bool:
     """Whether a Host header is one of ours; no attacker's name is a plain address."""
+    found = HOST.fullmatch(host.lower())
+    if found is None:
+        return False
+    name = found[1]
     try:
-        name = urlsplit(f"//{host}").hostname or ""
-        ipaddress.ip_address(name)
+        ipaddress.ip_address(name.strip("[]"))
     except ValueError:
-        return bool(name) and (name == "localhost" or name in hosts)
+        return name == "localhost" or name in hosts
     return True

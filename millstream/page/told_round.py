@@ -69,7 +69,6 @@ def tell_report(report: Mapping[str, Any]) -> dict[str, Any]:
         "tested_rows": tested.get("rows"),
         "drift": report.get("drift", {}).get("found") or None,
         "seconds": report.get("seconds", {}),
-        "verdict": report.get("verdict"),
     }
 
 
@@ -85,8 +84,7 @@ def tell_published(folder: RoundFolder) -> dict[str, Any]:
     told["published_ms"] = int((folder.path / "published.json").stat().st_mtime * 1000)
     told["publish_seconds"] = published.get("seconds", {})
     told["event_to_model"] = published.get("event_to_model")
-    if published.get("verdict"):
-        told["verdict"] = published["verdict"]
+    told["verdict"] = published.get("verdict")
     return told
 
 

@@ -29,6 +29,7 @@ COUNTERS = {
     "pending",
     "bad",
     "unchecked",
+    "dead_letters",
     "partitions",
     "updated_ms",
 }

@@ -59,7 +59,7 @@ export function showFigures(state, rounds, settings, metric) {
     figure("Waiting", brief(live.pending), due ? `of ${count(due)} for a round` : "for the next round"),
     figure("Champion", champion ? [`v${champion}`, ""] : ["none", ""], made ? `round ${made.round}, ${bytes(made.gzip_bytes)}` : champion ? "" : "no version promoted yet"),
     figure(metric ?? "Score", [scored ? score(scored.prequential.learner[metric]) : DASH, ""], scored ? `round ${scored.round}, before training` : "after the first round"),
-    figure("Event to model", delay ? duration(delay.p50) : [DASH, ""], delay ? `95${"\u00a0"}% within ${lasting(delay.p95)}` : "of the promoted version"),
+    figure("Event to model", delay ? duration(delay.p50_s) : [DASH, ""], delay ? `95${"\u00a0"}% within ${lasting(delay.p95_s)}` : "of the promoted version"),
     figure("Dead letters", brief(all.bad), all.bad ? `${percent(all.bad, all.records)} of all records` : "no bad record", all.bad > 0.1 * all.records ? "is-warn" : ""),
     figure("Gaps", brief(all.missing), all.missing ? "records deleted unread" : "nothing lost", all.missing ? "is-bad" : ""));
 }

@@ -139,6 +139,7 @@ function link(ok, why) {
   say(byId("link"), ok ? "live" : "not connected");
   const notice = byId("notice");
   notice.hidden = ok;
+  document.body.classList.toggle("stale", !ok);
   if (!ok) say(notice, `${why} What is shown is of ${clock(at || Date.now())}; it goes on by itself once there is an answer.`);
 }
 

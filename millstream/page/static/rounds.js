@@ -166,10 +166,10 @@ export function showDelay(rounds) {
     say(byId("delay-text"), rounds.length ? "No version has told yet how old its records were when it was promoted." : "Told once a version has been promoted.");
     return;
   }
-  delay.show([known.map((r) => r.round), known.map((r) => r.event_to_model.p50), known.map((r) => r.event_to_model.p95)],
+  delay.show([known.map((r) => r.round), known.map((r) => r.event_to_model.p50_s), known.map((r) => r.event_to_model.p95_s)],
     [{ label: "median", color: "--accent", width: 2, points: true }, { label: "95 %", color: "--base", dash: [7, 4], points: true }]);
-  const { p50, p95 } = known.at(-1).event_to_model;
-  delay.caption("delay-text", `From a record’s timestamp to the version that has learned it: median ${lasting(p50)}, 95 % within ${lasting(p95)}, in round ${known.at(-1).round}.`);
+  const { p50_s: p50, p95_s: p95, note } = known.at(-1).event_to_model;
+  delay.caption("delay-text", `From a record’s timestamp to the version that has learned it: median ${lasting(p50)}, 95 % within ${lasting(p95)}, in round ${known.at(-1).round}.${note ? ` ${note}` : ""}`);
 }
 
 /** Dead letters by reason, and what the broker deleted before it was read; over the rounds shown. */
