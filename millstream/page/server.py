@@ -116,6 +116,7 @@ def kept_running(
                 return
             starts += 1
             log.warning("the page has ended and is started again; see %s", log_file)
+            process.stop()
             process = start()
 
     keeper = threading.Thread(target=keep, name="millstream-page", daemon=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-WAIT_S = 90.0
+WAIT_S = 150.0
 
 
 class Browser:
