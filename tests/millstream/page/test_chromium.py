@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,10 +69,12 @@ def test_the_page_of_a_service(browser: Browser, project: Project) -> None:
         project.produce(make_rows(600, seed=2))
         browser.until(lambda: "v2" in browser.text("#versions"), "the second version")
         numbers_are_those_of_the_files(browser, project)
+        numbers_are_those_of_the_metrics(browser, url)
         it_fits_screens(browser, url)
         it_works_by_keyboard(browser, url)
         actions_do_what_they_say(browser, project)
-        assert browser.faults() == []
+        # Chromium tells of each answer that is an error; one was wanted.
+        assert [f for f in browser.faults() if "actions/check" not in f] == []
     finally:
         service.send_signal(signal.SIGTERM)
         output, _ = service.communicate(timeout=60)
@@ -104,6 +108,27 @@ def numbers_are_those_of_the_files(browser: Browser, project: Project) -> None:
     assert project.topic in settings
     assert "auc" in browser.text("#quality-text")
     assert browser.run("return document.querySelectorAll('#quality canvas').length") == 1
+
+
+def numbers_are_those_of_the_metrics(browser: Browser, url: str) -> None:
+    """Prometheus is told what people are."""
+    shown, found = figures(browser), Counter[str]()
+    with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
+        for line in answer.read().decode().splitlines():
+            if not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                found[name.partition("{")[0]] += float(value)
+                found[name] = float(value)
+    assert shown["Champion"] == f"v{found['millstream_champion_version']:.0f}"
+    assert shown["Lag"] == f"{found['millstream_lag_records']:.0f}"
+    assert shown["Waiting"] == f"{found['millstream_pending_records']:.0f}"
+    assert shown["Dead letters"] == f"{found['millstream_dead_letters_total']:.0f}"
+    assert shown["Gaps"] == f"{found['millstream_gaps_records_total']:.0f}"
+    assert found["millstream_records_read_total"] == 1200
+    assert found["millstream_rounds_total"] == 2
+    assert found["millstream_up"] == 1
+    scores = [name for name in found if 'metric="auc"' in name and 'learner"' in name]
+    assert [shown["auc"]] == [f"{found[name]:.4f}" for name in scores]
 
 
 def it_fits_screens(browser: Browser, url: str) -> None:
