@@ -8,6 +8,7 @@ from typing import Any
 from millstream.errors import MillstreamError
 from millstream.plan import Plan
 from millstream.round_folder import RoundFolder
+from millstream.verdict import parts_of
 
 __all__ = ["tell_detail", "tell_round"]
 
@@ -24,11 +25,13 @@ def tell_round(folder: RoundFolder) -> dict[str, Any]:
     What came with later versions of millstream is missing from the rounds before.
     """
     try:
+        report, published = folder.report(), folder.published()
         return {
             "round": folder.number,
             **tell_plan(folder.plan()),
-            **tell_report(folder.report()),
-            **tell_published(folder),
+            **tell_report(report),
+            **tell_published(folder, published),
+            "seconds": parts_of(report, published or {}),
         }
     except (MillstreamError, OSError, KeyError, TypeError, ValueError) as error:
         return {"round": folder.number, "error": f"{error}" or type(error).__name__}
@@ -68,13 +71,11 @@ def tell_report(report: Mapping[str, Any]) -> dict[str, Any]:
         "prequential": {who: tested[who] for who in WHO if tested.get(who)},
         "tested_rows": tested.get("rows"),
         "drift": report.get("drift", {}).get("found") or None,
-        "seconds": report.get("seconds", {}),
     }
 
 
-def tell_published(folder: RoundFolder) -> dict[str, Any]:
+def tell_published(folder: RoundFolder, published: dict[str, Any] | None) -> dict[str, Any]:
     """What the registry made of it; that it waits, if it does."""
-    published = folder.published()
     if published is None:
         return {"published": False}
     told = {name: published.get(name) for name in VERSION.split()}
@@ -82,7 +83,6 @@ def tell_published(folder: RoundFolder) -> dict[str, Any]:
     told["latency_ms"] = chosen[0].get("latency_ms", {}).get("1") if chosen else None
     told["published"] = True
     told["published_ms"] = int((folder.path / "published.json").stat().st_mtime * 1000)
-    told["publish_seconds"] = published.get("seconds", {})
     told["event_to_model"] = published.get("event_to_model")
     told["verdict"] = published.get("verdict")
     return told

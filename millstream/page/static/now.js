@@ -165,8 +165,8 @@ export function showPartitions(state) {
   if (focused) now.focus({ preventScroll: true });
 }
 
-export function meter(share) {
-  const bar = el("i", {});
+export function meter(share, kind) {
+  const bar = el("i", { class: kind });
   bar.style.width = `${Math.max(0, Math.min(100, 100 * share))}%`;
   return el("span", { class: "meter", "aria-hidden": "true" }, bar);
 }

@@ -83,6 +83,14 @@ function describe(scored, metric, value, drifted) {
   return `${metric} of the learner over rounds ${known[0].round} to ${last.round}: ${score(value(last, "learner"))} in the last, best ${score(value(best, "learner"))} in round ${best.round}${LOWER.has(metric) ? " (less is better)" : ""}.${drift}`;
 }
 
+const GROUPS = {
+  "trigger-idle": ["waiting for records", ["wait"]],
+  "broker-bound": ["waiting for the broker", ["broker"]],
+  "decode-bound": ["reading records", ["decode", "cut"]],
+  "input-bound": ["preparing batches", ["input", "prepare"]],
+  "compute-bound": ["the model", ["step", "validation", "test", "compile", "other"]],
+  "publish-bound": ["writing and publishing", ["export", "gate", "register", "checkpoint", "plan"]],
+};
 let more = SHOWN;
 
 /** The newest rounds, with what each was made of and what became of it. */
@@ -140,23 +148,32 @@ export function showObstacle(rounds) {
   const verdict = judged?.verdict;
   if (verdict) {
     put(byId("verdict"),
-      el("p", { class: "verdict" }, verdict.sentence ?? verdict.bound ?? ""),
-      el("p", { class: "note" }, verdict.setting ? `Would help: ${verdict.setting}. ` : "", `Round ${judged.round}.`));
+      el("p", { class: "verdict" }, el("b", {}, verdict.bound ?? ""), String(verdict.sentence ?? "").replace(verdict.bound ?? "", "")),
+      el("p", { class: "note" }, `Round ${judged.round}. `, verdict.setting ? ["The setting: ", el("code", {}, verdict.setting), "."] : null));
   } else {
     put(byId("verdict"), empty(rounds.length ? "The rounds so far have no verdict." : "The first round will tell."));
   }
   const last = rounds.findLast((r) => Object.keys(r.seconds ?? {}).length);
   if (!last) return put(byId("seconds"));
-  const every = Object.entries({ ...last.seconds, ...last.publish_seconds });
-  const total = every.reduce((sum, [, s]) => sum + s, 0);
-  const parts = every.filter(([, s]) => s >= 0.01 * total);
-  const rest = total - parts.reduce((sum, [, s]) => sum + s, 0);
-  if (rest > 0) parts.push(["other", rest]);
-  const order = ["wait", "cut", "plan", "test", "train", "checkpoint", "export", "gate", "register"];
-  const place = ([name]) => (order.indexOf(name) + 1 || 99);
-  parts.sort((a, b) => place(a) - place(b));
-  const rows = parts.map(([name, s]) => [name, lasting(s), total ? `${Math.round((100 * s) / total)} %` : "", meter(s / total)]);
-  return put(byId("seconds"), table(`Seconds of round ${last.round}`, [[`round ${last.round}`, ""], [lasting(total), "num"], ["", "num"], ["", ""]], rows));
+  return put(byId("seconds"), secondsTable(last, judged === last ? verdict.bound : null));
+}
+
+const known = new Set(Object.values(GROUPS).flatMap(([, parts]) => parts));
+
+/** What a round's seconds went into, by what it can be bound by. */
+function secondsTable(round, bound) {
+  const total = Object.values(round.seconds).reduce((sum, s) => sum + s, 0);
+  const others = Object.keys(round.seconds).filter((part) => !known.has(part));
+  const groups = Object.entries({ ...GROUPS, "": ["other", others] }).map(([name, [label, parts]]) => {
+    const inside = parts.map((part) => [part, round.seconds[part] ?? 0]).filter(([, s]) => s > 0).sort((a, b) => b[1] - a[1]);
+    return { name, label, inside, sum: inside.reduce((sum, [, s]) => sum + s, 0) };
+  }).filter(({ sum }) => sum > 0);
+  const rows = groups.map(({ name, label, inside, sum }) => {
+    const told = inside.filter(([, s]) => s >= 0.02 * sum).map(([part, s]) => `${part} ${lasting(s)}`).join(", ");
+    const bar = meter(sum / total, name === bound ? "" : "quiet");
+    return [[label, inside.length > 1 ? el("small", {}, told) : null], lasting(sum), `${Math.round((100 * sum) / total)}\u00a0%`, bar];
+  });
+  return table(`Seconds of round ${round.round}`, [[`round ${round.round} took`, ""], [lasting(total), "num"], ["", "num"], ["", ""]], rows);
 }
 
 export function showDelay(rounds) {
