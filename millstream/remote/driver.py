@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +25,14 @@ class Driver:
         failures: what it raises when the store is away, refuses, or is asked without credentials.
         credentials: those of them that are about credentials.
         mend: where the credentials come from, for people.
+        reach: what to look at if the store does not answer, for people.
     """
 
     files: Any
     failures: tuple[type[Exception], ...]
     credentials: tuple[type[Exception], ...]
     mend: str
+    reach: str
 
 
 def open_driver(scheme: str) -> Driver:
@@ -70,13 +73,15 @@ def _open_s3() -> Driver:
             botocore.TokenRetrievalError,
         ),
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile (AWS_PROFILE) or a role",
+        "see that it can be reached (AWS_ENDPOINT_URL names an S3-compatible store)",
     )
 
 
 def _open_gs() -> Driver:
-    gcsfs, retry = importlib.import_module("gcsfs"), importlib.import_module("gcsfs.retry")
+    gcsfs, retry = importlib.import_module("gcsfs.core"), importlib.import_module("gcsfs.retry")
     google = importlib.import_module("google.auth.exceptions")
     aiohttp, requests = importlib.import_module("aiohttp"), importlib.import_module("requests")
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # its errors are told by whoever asked
     files = gcsfs.GCSFileSystem(
         token=None,
         use_listings_cache=False,
@@ -96,6 +101,7 @@ def _open_gs() -> Driver:
         ),
         (google.GoogleAuthError,),
         "set GOOGLE_APPLICATION_CREDENTIALS, or run as a service account",
+        "see that storage.googleapis.com can be reached",
     )
 
 

@@ -14,7 +14,7 @@ from millstream.fault import fault_point
 from millstream.remote.lease import Lease
 from millstream.remote.manifest import OUTCOME, Manifest, manifest_key, outcome_key
 from millstream.remote.objects import ObjectStore
-from millstream.remote.restore import AT_ONCE, restore
+from millstream.remote.restore import AT_ONCE, list_state, restore
 from millstream.round_folder import HEAVY, RoundFolder
 from millstream.round_store import RoundStore
 
@@ -102,8 +102,7 @@ class StoreMirror:
         self._objects, self._lease, self._state_dir = objects, lease, state_dir
         self._most, self._clock = most, clock
         self._store = RoundStore(state_dir / "rounds")
-        self._keys = {**objects.sizes("rounds"), **objects.sizes("history")}
-        self._keys |= objects.sizes("recipes")
+        self._keys = list_state(objects)
         self._saved = restore(objects, self._keys, state_dir)
         self._told = self._unsaved = 0  # rounds whose outcome the store has; rounds it lacks
         self._why, self._pause_s, self._next = "", 0.0, 0.0
@@ -181,6 +180,10 @@ class StoreMirror:
         fault_point("save.before")
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(self._upload_file, missing, missing.values()))
+        if folder.is_published:  # as round 0 is, and those of a folder that had no store
+            self._upload_outcome(folder)
+        elif self._has_outcome(folder):  # of an attempt at this round that was cut short
+            self._remove(outcome_key(folder.number))
         self._lease.confirm()
         fault_point("save.files")
         content, key = manifest.encode(), manifest_key(folder.number)
@@ -206,10 +209,13 @@ class StoreMirror:
             if not folder.is_published:
                 break
             if not self._has_outcome(folder):
-                key, content = outcome_key(folder.number), (folder.path / OUTCOME).read_bytes()
-                self._objects.write(key, content)
-                self._keys[key] = len(content)
+                self._upload_outcome(folder)
             self._told = folder.number + 1
+
+    def _upload_outcome(self, folder: RoundFolder) -> None:
+        key, content = outcome_key(folder.number), (folder.path / OUTCOME).read_bytes()
+        self._objects.write(key, content)
+        self._keys[key] = len(content)
 
     def _has_outcome(self, folder: RoundFolder) -> bool:
         return outcome_key(folder.number) in self._keys

@@ -103,4 +103,4 @@ class ObjectStore:
             )
         if isinstance(error, FileNotFoundError):
             return "create the bucket, or correct service.state_dir"
-        return "see that it can be reached (AWS_ENDPOINT_URL names an S3-compatible store)"
+        return self._driver.reach

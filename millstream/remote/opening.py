@@ -10,8 +10,9 @@ from millstream.config import Config
 from millstream.remote.lease import holding
 from millstream.remote.mirror import Here, Mirror, StoreMirror
 from millstream.remote.objects import ObjectStore
+from millstream.remote.restore import list_state, restore
 
-__all__ = ["open_mirror"]
+__all__ = ["bring_rounds", "open_mirror"]
 
 log = logging.getLogger("millstream")
 
@@ -41,3 +42,14 @@ def open_mirror(config: Config) -> Iterator[Mirror]:
                 "the newest rounds are in %s only; the next start on it brings them to the store",
                 config.state_dir,
             )
+
+
+def bring_rounds(config: Config) -> None:
+    """Bring the local folder up to date for somebody who only reads, beside any service.
+
+    Raises:
+        ConfigError: as `open_mirror`, like the others.
+    """
+    if config.remote is not None:
+        objects = ObjectStore(config.remote)
+        restore(objects, list_state(objects), config.state_dir)

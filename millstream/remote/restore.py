@@ -25,13 +25,18 @@ from millstream.round_folder import HEAVY, RoundFolder
 from millstream.round_store import RoundStore
 from millstream.seal import file_digest
 
-__all__ = ["AT_ONCE", "SET_ASIDE", "restore", "saved_rounds"]
+__all__ = ["AT_ONCE", "SET_ASIDE", "list_state", "restore", "saved_rounds"]
 
 log = logging.getLogger("millstream")
 
 AT_ONCE = 4
 """Objects that are on their way at a time."""
 SET_ASIDE = "set-aside"
+
+
+def list_state(objects: ObjectStore) -> dict[str, int]:
+    """The keys of all objects that rounds are made of, and their bytes."""
+    return objects.sizes("rounds") | objects.sizes("history") | objects.sizes("recipes")
 
 
 def saved_rounds(objects: ObjectStore, keys: Iterable[str]) -> int:

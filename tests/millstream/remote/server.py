@@ -15,6 +15,8 @@ from types import TracebackType
 
 from millstream.stack.ports import choose_ports
 
+CUT, LOST = 0, -1
+"""Instead of a status: the line is cut; the request is done, but its answer does not arrive."""
 HOPS = {"connection", "keep-alive", "transfer-encoding", "host"}
 
 
@@ -64,12 +66,15 @@ class Handler(BaseHTTPRequestHandler):
         status = self.proxy.answer(self.command, self.path)
         if status is None:
             self.ask(body)
-        elif status == 0:
-            self.close_connection = True  # as if the line were cut
+        elif status == CUT:
+            self.close_connection = True
+        elif status == LOST:
+            self.close_connection = True
+            self.ask(body, is_lost=True)
         else:
             self.reply(status, {}, b"")
 
-    def ask(self, body: bytes) -> None:
+    def ask(self, body: bytes, *, is_lost: bool = False) -> None:
         line = http.client.HTTPConnection("127.0.0.1", self.proxy.port, timeout=60)
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOPS}
         headers["Host"] = f"127.0.0.1:{self.proxy.port}"
@@ -78,7 +83,8 @@ class Handler(BaseHTTPRequestHandler):
         content = answer.read()
         given = {k: v for k, v in answer.getheaders() if k.lower() not in HOPS}
         line.close()
-        self.reply(answer.status, given, content)
+        if not is_lost:
+            self.reply(answer.status, given, content)
 
     def reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
         self.send_response(status)
