@@ -6,12 +6,13 @@ STAMP := $(VENV)/.installed
 PEERS := .bench/.installed
 TFIO_AUDIO := .bench/.tfio-audio
 SLIM := .bench/slim
+DEPLOY := .bench/deploy
 TFIO_TESTS := $(wildcard tests/ingest/test_augment_audio_*.py)
 ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt atheris
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long test-slim test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train bench-compress examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
+.PHONY: help install demo test test-long test-slim test-deploy test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train bench-compress examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +38,15 @@ test-long: $(STAMP)  ## run what make test leaves out: examples, benchmarks in s
 test-srfake: $(STAMP)  ## run the registry's tests against franz-go's own registry; needs Go
 	cd tests/srfake && go build -o $(abspath $(VENV))/bin/srfake .
 	SRFAKE=$(abspath $(VENV))/bin/srfake $(VENV)/bin/python -m pytest tests/ingest/test_confluent_peer.py $(ARGS)
+
+# The S3 store of compose, kustomize, and the reader of `docker compose`, each from its own source.
+test-deploy: $(STAMP)  ## compose without Docker, Kubernetes' overlays (some minutes); needs Go, root, Debian's postgresql and prometheus
+	GOBIN=$(abspath $(DEPLOY)) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	GOBIN=$(abspath $(DEPLOY)) go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.2
+	cd tests/deploy/composecheck && go build -o $(abspath $(DEPLOY))/composecheck .
+	KUSTOMIZE=$(abspath $(DEPLOY))/kustomize VERSITYGW=$(abspath $(DEPLOY))/versitygw \
+		COMPOSECHECK=$(abspath $(DEPLOY))/composecheck \
+		$(VENV)/bin/python -m pytest -m 'long or not long' tests/deploy $(ARGS)
 
 fuzz: fuzz-wire fuzz-json  ## both of the next two
 

@@ -1,8 +1,9 @@
-"""TF_CONFIG from the variables of an indexed Job."""
+"""TF_CONFIG from the variables of an indexed Job, and from SageMaker's file."""
 
 from __future__ import annotations
 
 import json
+import runpy
 
 import pytest
 
@@ -10,6 +11,7 @@ import trainer
 from millstream.errors import UsageError
 from millstream.workers.environment import own_rank, worker_count
 from millstream.workers.indexed_job import indexed_job
+from tests.deploy.compose_file import ROOT
 
 JOB = {
     "JOB_COMPLETION_INDEX": "1",
@@ -58,3 +60,13 @@ def test_nothing_is_added_where_nothing_is_asked_for(variables):
 def test_what_does_not_fit_is_said(name, value, said):
     with pytest.raises(UsageError, match=said):
         indexed_job({**JOB, name: value})
+
+
+def test_sagemakers_hosts_become_the_same():
+    tf_config = runpy.run_path(str(ROOT / "deploy" / "sagemaker" / "start.py"))["tf_config"]
+    hosts = [f"algo-{number}" for number in range(1, 12)]
+    resources = {"hosts": sorted(hosts, reverse=True), "current_host": "algo-10"}
+    topology = trainer.read_tf_config(tf_config(resources))
+    assert (topology.rank, topology.size) == (9, 11)
+    cluster = json.loads(tf_config(resources))["cluster"]
+    assert cluster == {"worker": [f"{host}:2222" for host in hosts]}

@@ -13,7 +13,7 @@ import pytest
 
 from tests.deploy.compose_file import ROOT, SECRETS, services
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 

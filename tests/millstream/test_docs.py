@@ -55,7 +55,10 @@ def test_metrics_of_the_configuration_are_the_trainers() -> None:
 
 
 @pytest.mark.parametrize("folder", ["deploy/compose", "millstream/demo", "millstream/template"])
-def test_the_configurations_that_we_ship_fit_their_models(folder: str) -> None:
+def test_the_configurations_that_we_ship_fit_their_models(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_SERVERS", "kafka:19092")
     config = load_config(ROOT / folder / "millstream.toml")
     model = trainer.build_model(config.train.model, config.directory)
     check_fits(model, make_schema(config))

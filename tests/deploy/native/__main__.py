@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,9 +21,9 @@ from tests.deploy.native.images import MISSING
 from tests.deploy.native.machine import Machine, Service
 from tests.deploy.native.questions import dashboard, page, prometheus, registry, topic
 
-PATIENCE_S = 240.0
-LEARN_S = 420.0
-STOP_S = 60.0
+PATIENCE_S = 600.0
+LEARN_S = 600.0
+STOP_S = 120.0
 
 
 def main() -> None:
@@ -125,7 +126,7 @@ def stop(running: dict[str, Service]) -> dict[str, int]:
     for name, service in running.items():
         try:
             codes[name] = service.process.wait(STOP_S)
-        except TimeoutError:
+        except subprocess.TimeoutExpired:
             service.process.kill()
             codes[name] = -9
     return codes
