@@ -59,7 +59,7 @@ export function lineChart(id, options) {
       series: [{}, ...series],
       axes: [
         axis({ size: 26, gap: 4, ...options.x }),
-        axis({ size: 56, gap: 6, space: 26, values: (_, ticks) => ticks.map(options.tick ?? options.format) }),
+        axis({ size: 56, gap: 6, space: 26, values: (_, ticks) => ticks.map(options.tick ?? options.format), ...options.y }),
       ],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       legend: { show: false },

@@ -96,7 +96,7 @@ export function showRound(state, last, detail) {
   const past = detail?.losses ? Object.values(detail.losses)[0]?.map((_, i) => ({
     epoch: i + 1, losses: Object.fromEntries(Object.entries(detail.losses).map(([name, values]) => [name, values[i]])),
   })) ?? [] : [];
-  const isLive = state.curve.length > 0 && !(waiting || down);
+  const isLive = state.curve.length > 0 && !(waiting || down) && detail?.round !== state.curve_round;
   const curve = isLive || !past.length ? state.curve : past, of = isLive || !past.length ? state.curve_round : detail.round;
   const names = curve.length ? Object.keys(curve[0].losses).filter((name) => name.includes("loss")) : [];
   if (!names.length) {

@@ -21,7 +21,8 @@ const quality = lineChart("quality", {
   tick: (v) => (Math.abs(v) >= 100 ? v.toFixed(0) : v.toFixed(2)), at: (x) => `round ${x}`,
 });
 const delay = lineChart("delay", {
-  label: "Event to model over rounds", height: 150, format: lasting, range: fromZero, x: roundAxis, at: (x) => `round ${x}`,
+  label: "Event to model over rounds", height: 150, format: lasting, range: fromZero, x: roundAxis,
+  y: { incrs: [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400, 172800, 864000] }, at: (x) => `round ${x}`,
 });
 
 export function metricsOf(rounds) {
@@ -153,9 +154,9 @@ export function showObstacle(rounds) {
   } else {
     put(byId("verdict"), empty(rounds.length ? "The rounds so far have no verdict." : "The first round will tell."));
   }
-  const last = rounds.findLast((r) => Object.keys(r.seconds ?? {}).length);
+  const last = judged ?? rounds.findLast((r) => Object.keys(r.seconds ?? {}).length);
   if (!last) return put(byId("seconds"));
-  return put(byId("seconds"), secondsTable(last, judged === last ? verdict.bound : null));
+  return put(byId("seconds"), secondsTable(last, verdict?.bound));
 }
 
 const known = new Set(Object.values(GROUPS).flatMap(([, parts]) => parts));
