@@ -116,6 +116,12 @@ def test_a_trainjob_runs_the_pods_of_the_job():
         template["spec"].pop("subdomain", None)
         template["spec"].pop("tolerations", None)
     assert job == theirs
+    runtime = one(render("trainjob"), "TrainingRuntime", "millstream")["spec"]["template"]["spec"]
+    (spec,) = [item["template"]["spec"] for item in runtime["replicatedJobs"]]
+    alike = one(render("gpu"), "Job", "millstream")["spec"]
+    alike["podFailurePolicy"]["rules"][0]["onExitCodes"]["containerName"] = "node"
+    for key in ("backoffLimit", "podReplacementPolicy", "podFailurePolicy"):
+        assert spec[key] == alike[key]
     trainjob = one(render("trainjob"), "TrainJob", "millstream")["spec"]["trainer"]
     base = next(item for path, item in manifests() if path.name == "job.yaml")
     container = base["spec"]["template"]["spec"]["containers"][0]

@@ -62,7 +62,7 @@ def topic(servers: str) -> dict[str, Any]:
         brokers = admin.describe_cluster()["brokers"]
     finally:
         admin.close()
-    copies = sorted({len(item["replicas"]) for item in told["partitions"]})
+    copies = sorted({len(item["replica_nodes"]) for item in told["partitions"]})
     return {"partitions": len(told["partitions"]), "copies": copies, "brokers": len(brokers)}
 
 
