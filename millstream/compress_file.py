@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from millstream.compress_data import read_data
+from millstream.compress_task import loss_of, metric_of, task_of
 from millstream.config_compress import CompressConfig
 from millstream.durable import make_folder, write_bytes
 from millstream.errors import ConfigError, UsageError
@@ -31,21 +32,12 @@ if TYPE_CHECKING:
 
     import trainer
 
-__all__ = ["Compressed", "FileOptions", "compress_file", "guess_task", "make_section"]
+__all__ = ["Compressed", "FileOptions", "compress_file", "make_section"]
 
 USUAL = {
-    "rungs": [*BYTES, *(f"{change}_int8" for change in CHANGES)],
+    "rungs": [*BYTES, *(f"{change}_{last}" for change in CHANGES for last in ("int8", "int4"))],
     "fine_tune_epochs": 10,
     "sparsity": 0.5,
-}
-ONE_HOT = ("categorical_crossentropy", "categoricalcrossentropy")
-LOSSES = {
-    "binary": ("binary_crossentropy", "binarycrossentropy", "binary_focal_crossentropy"),
-    "multiclass": (
-        "sparse_categorical_crossentropy",
-        "sparsecategoricalcrossentropy",
-        *ONE_HOT,
-    ),
 }
 
 
@@ -57,8 +49,7 @@ class FileOptions:
         model: the `.keras` file.
         data: CSV, Parquet or `.npz`; see `millstream.compress_data`.
         label: name of the label's column.
-        task: "binary", "multiclass" or "regression"; None: as the model's loss or its last layer
-            says.
+        task: see `task_of`.
         metric: that decides; None: the usual one of the task.
         code: a Python file that registers the model's own layers; it is run.
         test_share: of the rows, that judge.
@@ -68,7 +59,7 @@ class FileOptions:
     model: Path
     data: Path
     label: str = "label"
-    task: trainer.Task | None = None
+    task: str | None = None
     metric: str | None = None
     code: Path | None = None
     test_share: float = 0.3
@@ -102,6 +93,7 @@ def compress_file(options: FileOptions, section: CompressConfig, out: Path) -> C
 
     Raises:
         ConfigError: a file cannot be used.
+        UsageError: there is no such task, or the task has no such metric.
         registry.ExportError: the model cannot be exported.
         trainer.MetricError: labels or predictions do not fit the task.
     """
@@ -113,7 +105,7 @@ def compress_file(options: FileOptions, section: CompressConfig, out: Path) -> C
             f"{options.model}: expected a model of one output, got {len(model.outputs)}; a ladder"
             " for several needs scores of your own: registry.ladder"
         )
-    task = options.task or guess_task(model)
+    task = task_of(model, options.task)
     metric = metric_of(task, options.metric)
     data = read_data(options.data, named_inputs(model), options.label, options.test_share)
     subject = Subject(
@@ -223,22 +215,6 @@ def make_section(settings: Sequence[str]) -> CompressConfig:
         raise UsageError("\n".join(f"--set {line}" for line in told)) from error
 
 
-def metric_of(task: trainer.Task, name: str | None) -> str:
-    """The metric that decides.
-
-    Raises:
-        UsageError: the task has no such metric.
-    """
-    import trainer
-
-    known = trainer.METRICS[task]
-    if name is not None and name not in known:
-        raise UsageError(
-            f"--metric: the model does {task}; expected one of {', '.join(known)}, got {name}"
-        )
-    return name or known[0]
-
-
 def run_code(path: Path) -> None:
     """Run a file of the user's that registers layers.
 
@@ -249,43 +225,3 @@ def run_code(path: Path) -> None:
         runpy.run_path(str(path), run_name="millstream_layers")
     except Exception as error:
         raise ConfigError(f"{path}: {type(error).__name__}: {error}") from error
-
-
-def guess_task(model: keras.Model) -> trainer.Task:
-    """The task that the model's loss names, or else its last layer.
-
-    Raises:
-        ConfigError: neither says.
-    """
-    loss = getattr(model, "loss", None)
-    for task, names in LOSSES.items():
-        if name_of(loss) in names:
-            return task  # type: ignore[return-value]
-    if loss is not None:
-        return "regression"
-    activation = getattr(getattr(model.layers[-1], "activation", None), "__name__", "")
-    known = {"sigmoid": "binary", "softmax": "multiclass", "linear": "regression"}
-    if activation not in known:
-        raise ConfigError(
-            f'model "{model.name}": expected a loss or a last layer that says what it predicts;'
-            " compile it with its loss before it is saved"
-        )
-    return known[activation]  # type: ignore[return-value]
-
-
-def name_of(loss: Any) -> str:
-    """Name of a loss that may be a name, a function or an object."""
-    if isinstance(loss, str):
-        return loss.lower()
-    return str(getattr(loss, "name", getattr(loss, "__name__", type(loss).__name__))).lower()
-
-
-def loss_of(model: keras.Model, task: trainer.Task) -> Any:
-    """The model's loss, or the usual one of the task: also where its own takes labels one-hot."""
-    usual = {
-        "binary": "binary_crossentropy",
-        "multiclass": "sparse_categorical_crossentropy",
-        "regression": "mean_squared_error",
-    }
-    loss = getattr(model, "loss", None)
-    return usual[task] if loss is None or name_of(loss) in ONE_HOT else loss

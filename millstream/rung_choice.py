@@ -1,8 +1,13 @@
 """Which rung of the ladder is shipped: by the declared objective, among those that lose nothing.
 
-A rung passes if it is as good as float32 on the round's test rows. The champion is not asked here:
-the gate compares it with the rung that was chosen, once, so that trying many rungs does not make a
-promotion by luck more likely.
+A rung passes if it is as good as float32 on the round's test rows. Of many rungs that are worse by
+the margin, some would look good on these rows by luck, and the smallest of them would ship. So with
+a margin all that were tried are judged together [Holm, "A simple sequentially rejective multiple
+test procedure", 1979]: the chance that one of them passes which loses the margin or more is
+1 - confidence, however many there are and however alike they fail.
+
+The champion is not asked here: the gate compares it with the rung that was chosen, once, so that
+trying many rungs does not make a promotion by luck more likely.
 """
 
 from __future__ import annotations
@@ -50,17 +55,21 @@ def choose_rung(
         section: the objective, and what may be lost.
         gate: says whether a rung is as good as float32, by its metric and its paired test.
         measured: by rung, in the order of the configuration, which settles ties; float32 among
-            them.
+            them. All others count as tried, also those that the section does not name.
         evidence: of a rung.
     """
     refused: dict[str, str] = {}
-    comparisons = {}
+    comparisons, tried = {}, len(measured) - 1
     for name, one in measured.items():
-        found = compare_with_float32(section, gate, evidence(one))
+        found = compare_with_float32(section, gate, evidence(one), tried)
         if found is not None:
             comparisons[name] = found
-        reason = gate.unfaithful(evidence(one)) or unproven(section.margin, found)
-        if reason is not None and name != FLOAT32:
+    levels = levels_of({name: one for name, one in comparisons.items() if name != FLOAT32}, tried)
+    for name, one in measured.items():
+        if name == FLOAT32:
+            continue
+        unshown = unproven(section.margin, comparisons.get(name), levels.get(name, 0.0), tried)
+        if reason := gate.unfaithful(evidence(one)) or unshown:
             refused[name] = reason
     wanted = [name for name in section.rungs if name in measured and name not in refused]
     # Float32 comes last, so it ships where nothing passes, or what passes is larger or slower.
@@ -69,32 +78,56 @@ def choose_rung(
 
 
 def compare_with_float32(
-    section: CompressConfig, gate: trainer.ScoreGate, evidence: trainer.Evidence
+    section: CompressConfig, gate: trainer.ScoreGate, evidence: trainer.Evidence, tried: int = 1
 ) -> trainer.Comparison | None:
     """A rung against its own float32, row by row, with the gate's test; None if it cannot be told.
 
-    With a margin the threshold is that; without one it is `compress.max_loss`.
+    With a margin the threshold is that; without one it is `compress.max_loss`. Bounds and `proven`
+    are those of the rung by itself; the test is fine enough for it to be one of so many `tried`.
     """
     answers = evidence.answers
     if answers is None or answers.float32 is None:
         return None
     margin = section.max_loss if section.margin is None else section.margin
     against = answers.against(answers.float32)
-    return gate.test.compare(against, gate.metric, 0.0 - margin, evidence.seed)
+    test = gate.test.among(tried) if tried > 1 else gate.test
+    return test.compare(against, gate.metric, 0.0 - margin, evidence.seed)
 
 
-def unproven(margin: float | None, found: trainer.Comparison | None) -> str | None:
+def levels_of(comparisons: Mapping[str, trainer.Comparison], tried: int) -> dict[str, float]:
+    """By rung what its p must be below, so that all of them together are as sure as one alone.
+
+    Holm's: the smallest p is held against a `tried`-th of the level, the next against one of those
+    that are left, and so on; after the first that fails, all others do, which are held against the
+    same.
+    """
+    levels: dict[str, float] = {}
+    failed = None
+    for place, (name, found) in enumerate(sorted(comparisons.items(), key=lambda one: one[1].p)):
+        level = (1 - found.confidence) / (tried - place) if failed is None else failed
+        levels[name] = level
+        if found.p >= level:
+            failed = level
+    return levels
+
+
+def unproven(
+    margin: float | None, found: trainer.Comparison | None, level: float, tried: int
+) -> str | None:
     """Why a rung is not shown to be as good as float32, where a margin asks for that."""
     if margin is None:
         return None
     if found is None:
         return "it cannot be compared with float32 row by row"
-    if found.proven:
+    if found.p < level:
         return None
-    return (
+    told = (
         f"{found.metric} {found.gain:+.4f} against float32, at least {found.low:+.4f} with"
-        f" confidence {found.confidence:.4g} (more than {found.threshold:+.4g} needed)"
+        f" confidence {found.confidence:.4g} (more than {found.threshold:+.4g} needed"
     )
+    if tried == 1:
+        return f"{told})"
+    return f"{told}, and as one of {tried} rungs p below {level:.2g}, which is {found.p:.2g})"
 
 
 def price(objective: Objective, measured: Mapping[str, Measured], name: str) -> float:

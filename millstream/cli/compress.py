@@ -21,6 +21,10 @@ DataOption = Annotated[
     typer.Option(help="Rows as the model takes them, with labels: .csv, .parquet or .npz."),
 ]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")]
+TaskOption = Annotated[
+    str | None,
+    typer.Option(help="binary, multiclass or regression; what the model's loss says."),
+]
 MetricOption = Annotated[
     str | None, typer.Option(help="That decides, such as auc; the usual one of the task.")
 ]
@@ -42,6 +46,7 @@ def compress(
     data: DataOption,
     out: OutOption,
     label: Annotated[str, typer.Option(help="The label's column.")] = "label",
+    task: TaskOption = None,
     metric: MetricOption = None,
     settings: SetOption = [],  # noqa: B006 - typer reads it, nobody changes it
     code: CodeOption = None,
@@ -54,7 +59,7 @@ def compress(
 
     section = make_section(settings)
     with logging_to_terminal("warning"):
-        found = compress_file(FileOptions(model, data, label, None, metric, code), section, out)
+        found = compress_file(FileOptions(model, data, label, task, metric, code), section, out)
     console.print(rungs_table(found))
     artifact = found.chosen.artifact
     console.print(

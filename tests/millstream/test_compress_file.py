@@ -16,17 +16,13 @@ from typer.testing import CliRunner
 
 from millstream.cli import compress as command
 from millstream.compress_data import places_in_nobodys_order, read_data
-from millstream.compress_file import (
-    FileOptions,
-    compress_file,
-    guess_task,
-    loss_of,
-    make_section,
-)
+from millstream.compress_file import FileOptions, compress_file, make_section
+from millstream.compress_task import guess_task, loss_of
 from millstream.errors import ConfigError
 from registry import LiteModel
 
 ROWS = 600
+RUNG = ("--set", "rungs=float16")
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +84,8 @@ def test_what_is_written_is_what_was_measured(folder: Path) -> None:
         (("--set", "examples=9"), "all rows that do not judge are examples"),
         (("--set", "int8"), "expected key=value, got int8"),
         (("--metric", "rmse"), "rmse"),
+        (("--task", "ranking"), "expected one of binary, multiclass, regression, got ranking"),
+        (("--task", "regression", "--metric", "auc"), "the task is regression; expected one of"),
         (("--label", "a"), '"a" is an input of the model'),
         (("--code", "nothing.py"), "nothing.py"),
     ],
@@ -109,6 +107,20 @@ def test_the_task_is_the_one_that_the_loss_names() -> None:
     assert guess_task(model) == "multiclass"
     model.compile("sgd", "huber")
     assert guess_task(model) == "regression"
+
+
+def test_the_task_may_be_named_where_the_model_says_another(folder: Path) -> None:
+    named = compress(folder, "--out", str(folder / "named"), *RUNG, "--task", "regression")
+    assert named.exit_code == 0, named.output
+    report = json.loads((folder / "named" / "rungs.json").read_text())
+    assert report["metric"] == "rmse"
+    assert report["rungs"][0]["scores"].keys() == {"rmse", "mae", "r2"}
+
+
+def test_without_rungs_each_change_is_also_tried_with_the_smallest_numbers() -> None:
+    section = make_section([])
+    assert {"int4", "relu_int4", "pruned_int4", "channels50_int4"} <= set(section.rungs)
+    assert len(set(section.rungs)) == len(section.rungs)
 
 
 def data_of(folder: Path, **columns: object):
