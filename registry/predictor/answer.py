@@ -3,21 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from .runtime import InputError
 
-__all__ = ["THRESHOLD", "answer", "params_of"]
+__all__ = ["THRESHOLD", "answer", "checked_params", "params_of"]
 
 THRESHOLD = 0.5
 """Beyond it a probability is a yes, as the accuracy of the gate has it, if nothing else is said."""
+BOOLEANS = (bool, np.bool_)
+KINDS: dict[str, tuple[str, Any]] = {
+    "batch": ("a whole number", Integral),
+    "labels": ("True or False", BOOLEANS),
+    "threshold": ("a number", Real),
+}
 
 
 def params_of(task: str | None) -> tuple[str, ...]:
     """The parameters of `answer` that make sense for a task."""
     return {"binary": ("labels", "threshold"), "multiclass": ("labels",)}.get(task or "", ())
+
+
+def checked_params(task: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that were given; those that are None were not.
+
+    Args:
+        task: of the model.
+        params: name -> value, as somebody called with them.
+
+    Raises:
+        InputError: they are no mapping, the task has no such parameter, or a value is of another
+            type.
+    """
+    if not isinstance(params, Mapping):
+        raise InputError(f"params: expected a dict of them, got {type(params).__name__}")
+    given = {name: value for name, value in params.items() if value is not None}
+    known = ("batch", *params_of(task))
+    if strange := [name for name in given if name not in known]:
+        raise InputError(f"params: this model has no {strange}; it has {list(known)}")
+    for name, value in given.items():
+        expected, kind = KINDS[name]
+        is_flag = isinstance(value, BOOLEANS)
+        if not isinstance(value, kind) or (is_flag and kind is not BOOLEANS):
+            raise InputError(f"{name}: expected {expected}, got {value!r:.100}")
+    return given
 
 
 def answer(

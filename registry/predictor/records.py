@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .answer import answer, params_of
+from .answer import answer, checked_params
 from .encode import array_of, encode
 from .runtime import BATCH, InputError, LiteRuntime
 from .single import SingleRecord
@@ -60,9 +60,9 @@ class RecordModel:
 
         Raises:
             InputError: a column is missing or holds what its field cannot hold, or a parameter is
-                unknown or out of its range.
+                unknown, of another type, or out of its range.
         """
-        given = self._checked(params) if params else {}
+        given = checked_params(self.schema.get("task"), params) if params else {}
         row = records[0] if isinstance(records, list) and len(records) == 1 else records
         outputs = None
         if isinstance(row, dict) and given.get("batch", BATCH) >= 1:
@@ -90,13 +90,6 @@ class RecordModel:
         rows = max((len(column) for column in (given or columns).values()), default=0)
         stand_in = {name: encode(self.fields[name], [None] * rows) for name in absent}
         return given | stand_in
-
-    def _checked(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        given = {name: value for name, value in params.items() if value is not None}
-        strange = sorted(given.keys() - {"batch", *params_of(self.schema.get("task"))})
-        if strange:
-            raise InputError(f"params: this model has no {strange}")
-        return given
 
 
 def columns_of(records: Any, needed: Sequence[str]) -> dict[str, Any]:

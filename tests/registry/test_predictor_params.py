@@ -12,7 +12,7 @@ from keras_models import Sample, field
 from registry import Artifact, LiteModel
 from registry.package import stage
 from registry.predictor import InputError
-from registry.predictor.answer import answer
+from registry.predictor.answer import answer, checked_params
 
 CHANCES = np.array([0.2, 0.5, 0.50001, 0.9], np.float32)
 CLASSES = np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [0.0, 0.0, 1.0]], np.float32)
@@ -149,3 +149,36 @@ def test_what_a_task_cannot_answer_is_told() -> None:
         answer(KINDS, CLASSES, 0.5, False)
     with pytest.raises(InputError, match=r"only tasks with classes have them.* is regression"):
         answer(regression, CHANCES, None, True)
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"batch": "64"}, "batch: expected a whole number, got '64'"),
+        ({"batch": 2.5}, "batch: expected a whole number, got 2.5"),
+        ({"batch": True}, "batch: expected a whole number, got True"),
+        ({"threshold": "high"}, "threshold: expected a number, got 'high'"),
+        ({"threshold": [0.5]}, r"threshold: expected a number, got \[0.5\]"),
+        ({"threshold": False}, "threshold: expected a number, got False"),
+        ({"labels": "yes"}, "labels: expected True or False, got 'yes'"),
+        ({"labels": 1}, "labels: expected True or False, got 1"),
+        ({"treshold": 1}, r"no \['treshold'\]; it has \['batch', 'labels', 'threshold'\]"),
+        ({3: 1}, r"no \[3\]"),
+        ([("batch", 1)], "params: expected a dict of them, got list"),
+    ],
+)
+def test_without_mlflow_parameters_of_another_type_are_told(
+    models, samples: dict[str, Sample], params: Any, told: str
+) -> None:
+    raw = pd.DataFrame(samples["mlp"].features).assign(carrier="UA", dest="BOS")
+    with pytest.raises(ValueError, match=told):
+        models["mlp"].unwrap_python_model().predict(None, raw, params)
+
+
+def test_numbers_of_numpy_are_parameters_and_none_is_not() -> None:
+    given = {"batch": np.int32(7), "threshold": np.float32(0.5), "labels": np.bool_(True)}
+    assert checked_params("binary", {**given, "threshold": None}) == {
+        "batch": 7,
+        "labels": True,
+    }
+    assert checked_params("binary", given) == given
