@@ -10,6 +10,7 @@ from millstream.cli.terminal import console
 from millstream.config import load_config
 from millstream.durable import read_as
 from millstream.errors import NotRunningError
+from millstream.pause import is_paused
 from millstream.request import ask
 
 __all__ = ["trigger"]
@@ -29,7 +30,9 @@ def trigger(config: ConfigOption = DEFAULT_CONFIG) -> None:
             " start one with `millstream run`, then ask again"
         )
     ask(settings.state_dir)
-    if live.pending:
+    if is_paused(settings.state_dir):
+        console.print("asked for a round: it begins once `millstream resume` has been called")
+    elif live.pending:
         console.print(f"asked for a round: {live.pending:,} records wait", markup=False)
     else:
         console.print("asked for a round: no record waits, so it begins with the first that comes")

@@ -14,6 +14,7 @@ const WHO = {
 };
 const LOWER = new Set(["log_loss", "rmse", "mae"]);
 const SHOWN = 12;
+const MOST_POINTS = 100; // more would be a band
 const roundAxis = { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], values: (_, ticks) => ticks.map((t) => String(t)) };
 
 const quality = lineChart("quality", {
@@ -44,6 +45,7 @@ export function showQuality(rounds, metric) {
   }
   const columns = [scored.map((r) => r.round), ...shown.map((who) => scored.map((r) => value(r, who)))];
   const drifted = scored.filter((r) => r.drift), promoted = scored.filter((r) => r.promoted && value(r, "learner") !== null);
+  const few = scored.length <= MOST_POINTS;
   const draw = (u, context, color) => {
     const ratio = devicePixelRatio, { top, height } = u.bbox;
     context.save();
@@ -60,7 +62,7 @@ export function showQuality(rounds, metric) {
     context.strokeStyle = color("--good");
     for (const r of promoted) {
       context.beginPath();
-      context.arc(u.valToPos(r.round, "x", true), u.valToPos(value(r, "learner"), "y", true), 5.5 * ratio, 0, 7);
+      context.arc(u.valToPos(r.round, "x", true), u.valToPos(value(r, "learner"), "y", true), (few ? 5.5 : 2.5) * ratio, 0, 7);
       context.stroke();
     }
     context.restore();
@@ -68,7 +70,7 @@ export function showQuality(rounds, metric) {
   const marks = [];
   if (promoted.length) marks.push({ label: "promoted", color: "--good", mark: "M11 0a4 4 0 1 0 .01 0z" });
   if (drifted.length) marks.push({ label: "drift", color: "--bad", mark: "M11 -2v12M7 -2h8l-4 5z" });
-  quality.show(columns, shown.map((who) => WHO[who]), { draw, marks });
+  quality.show(columns, shown.map((who) => ({ ...WHO[who], points: few && WHO[who].points })), { draw, marks });
   quality.caption("quality-text", describe(scored, metric, value, drifted));
   const rows = scored.toReversed().map((r) => [
     String(r.round), ...shown.map((who) => score(value(r, who))), r.promoted ? "promoted" : "", r.drift ?? "",
