@@ -29,6 +29,7 @@ from millstream.config_checks import (
     check_dead_letters,
     check_model_name,
     check_options,
+    check_otlp,
     check_servers,
     check_topics,
 )
@@ -114,6 +115,8 @@ class ServiceConfig(Section):
     max_unsaved_rounds: Count = 10
     lease_seconds: Annotated[float, Field(gt=0)] = 60.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["human", "json"] = "human"
+    otlp_endpoint: Annotated[str | None, AfterValidator(check_otlp)] = None
 
 
 class Config(Section):

@@ -11,6 +11,7 @@ __all__ = [
     "check_length",
     "check_model_name",
     "check_options",
+    "check_otlp",
     "check_range",
     "check_servers",
     "check_topics",
@@ -19,6 +20,7 @@ __all__ = [
 T = TypeVar("T", bound=Iterable[str])
 TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
+OTLP = re.compile(r"https?://[^/?#@\s]+(?:/[^?#@\s]*)?")
 MODEL_NAME = re.compile(r"(?=.*[^ ])[A-Za-z0-9._ -]+")
 RESERVED_OPTIONS = {
     "bootstrap_servers": "write it as kafka.bootstrap_servers",
@@ -56,6 +58,20 @@ def check_servers(servers: str | None) -> str | None:
                 " to 65535"
             )
     return servers
+
+
+def check_otlp(address: str | None) -> str | None:
+    """Return the address of an OpenTelemetry collector if it is one, and holds no secret.
+
+    Raises:
+        ValueError: it is not of the form http(s)://host:port, or has a user or a query.
+    """
+    if address is not None and OTLP.fullmatch(address) is None:
+        raise ValueError(
+            'expected "http://host:4318" or the like, without user, password and query; secrets of'
+            " a collector go into the variable OTEL_EXPORTER_OTLP_HEADERS"
+        )
+    return address
 
 
 def check_dead_letters(pattern: str, topics: Sequence[str]) -> str:

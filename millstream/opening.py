@@ -18,6 +18,7 @@ from millstream.publish import tell_champion
 from millstream.round import begin_store, finish_round
 from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
+from millstream.tracing import NoTraces, Traces
 from millstream.workers.failed_round import FailedRound, find_failed, read_failed
 from millstream.workers.signals import Others
 from millstream.workers.together import check_same, own_part, owns, whole_position
@@ -44,6 +45,7 @@ class Running:
     Attributes:
         untrained: what the round before this start has left; None if nothing.
         seconds: of the round that begins next.
+        traces: where rounds are told to that are over.
         flow: what is told of this worker's partitions.
         spent: by the threads of all workers that read, when the wait for that round began and at
             the last look; None before there was one.
@@ -58,6 +60,7 @@ class Running:
     others: Others
     seconds: Seconds
     untrained: Untrained | None
+    traces: Traces = field(default_factory=NoTraces)
     flow: Flow = field(default_factory=Flow)
     spent: tuple[IntakeSeconds, IntakeSeconds] | None = None
 

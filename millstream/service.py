@@ -32,6 +32,7 @@ from millstream.round import finish_round, run_round
 from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
 from millstream.state_lock import state_lock
+from millstream.tracing import open_traces
 from millstream.triggers import make_trigger
 from millstream.workers.failed_round import forget_failed
 from millstream.workers.place import Place, open_place
@@ -108,6 +109,8 @@ def run_service(
         servers = stack.enter_context(open_broker(config))
         board.update(kafka=servers)
         with open_parts(pipeline, servers, stop) as running:
+            if pipeline.is_chief:
+                running.traces = stack.enter_context(open_traces(config))
             board.update(phase="running", step=1, note="")
             with every(FRESH_S, partial(keep_fresh, running), "millstream-board"):
                 loop(running, options, on_round)
@@ -245,7 +248,9 @@ def turn(
     log.info("round %d begins: %s", parent.number + 1, reason)
     why = None if untrained is None else untrained.failed.why
     folder = run_round(pipeline, parent, window, reason, running.should_stop, seconds, why)
-    finish_round(pipeline, running.committer, folder)
+    with seconds.part("finish"):
+        finish_round(pipeline, running.committer, folder)
+    running.traces.tell(folder, seconds.read())
     prune(pipeline)
     tell_missing(pipeline)
     collect_cycles()

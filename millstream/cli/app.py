@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from millstream.cli import commands
+from millstream.cli.terminal import is_told
 from millstream.workers.supervisor import FAILED_ALONE, LOST_PEER
 
 __all__ = ["app", "exit_code", "main"]
@@ -42,6 +43,8 @@ def main() -> None:
         app()
     except Exception as error:
         code = exit_code(error)
+        if is_told(error):
+            sys.exit(1 if code is None else code)
         if code is None:
             raise
         for line in str(error).splitlines():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from millstream.board import Board
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.page import page_beside
 from millstream.cli.signals import stop_on_signals
-from millstream.cli.terminal import console, logging_to_terminal
+from millstream.cli.terminal import console, logging_of_service
 from millstream.cli.view import live_view, round_line
 from millstream.cli.workers import run_as_worker, supervise_workers
 from millstream.config import Config, load_config
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from millstream.service import RunOptions
 
 __all__ = ["run", "run_with_view"]
+
+log = logging.getLogger("millstream")
 
 
 def run(
@@ -77,12 +80,14 @@ def run_with_view(config: Config, options: RunOptions, stop: threading.Event) ->
 
     def on_round(folder: RoundFolder) -> None:
         rounds.append(RoundSummary.of(folder))
-        if not console.is_terminal:
+        if config.service.log_format == "json":
+            log.info("%s", round_line(rounds[-1], config.metric))
+        elif not console.is_terminal:
             console.print(round_line(rounds[-1], config.metric), markup=False, soft_wrap=True)
 
     with (
         native_log(config.state_dir / "native.log"),
-        logging_to_terminal(config.service.log_level),
+        logging_of_service(config, board),
         viewing(board, rounds, config.metric),
     ):
         run_service(config, options, board, stop, on_round)

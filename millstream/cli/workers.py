@@ -12,7 +12,7 @@ import typer
 from millstream.board import Board
 from millstream.cli.page import page_beside
 from millstream.cli.signals import stop_on_signals
-from millstream.cli.terminal import logging_to_terminal
+from millstream.cli.terminal import logging_of_service
 from millstream.config import Config
 from millstream.durable import make_folder
 from millstream.errors import UsageError
@@ -51,7 +51,7 @@ def supervise_workers(config: Config, options: RunOptions, config_file: Path, wo
     )
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
-        stack.enter_context(logging_to_terminal(config.service.log_level))
+        stack.enter_context(logging_of_service(config))
         if not elsewhere:
             open_registry(config)
             stack.enter_context(open_broker(config))
@@ -109,5 +109,6 @@ def run_as_worker(config: Config, options: RunOptions, supervisor: int) -> None:
         if rank == 0:
             run_with_view(config, options, stop)
             return
-        with logging_to_terminal(config.service.log_level):
-            run_service(config, options, Board(None), stop)
+        board = Board(None)
+        with logging_of_service(config, board):
+            run_service(config, options, board, stop)

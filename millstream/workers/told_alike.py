@@ -16,7 +16,7 @@ ELSEWHERE = {
     "kafka": {"bootstrap_servers", "options"},
     "format": {"schema_registry"},
     "registry": {"tracking_uri"},
-    "service": {"state_dir", "local_dir", "log_level"},
+    "service": {"state_dir", "local_dir", "log_level", "log_format", "otlp_endpoint"},
 }
 
 
