@@ -67,12 +67,11 @@ def test_every_service_does_what_it_is_there_for(seen, profiles):
     assert seen["topic"] == {"partitions": 4, "copies": [count], "brokers": count}
     assert int(seen["registry"]["champion"]) >= 1
     assert seen["registry"]["model_bytes"] > 1000
-    assert ".tflite" in seen["objects"]
+    assert {".gz", ".keras"} <= set(seen["objects"])
     assert seen["page"] == {"/": 200, "/api/state": 200, "/metrics": 200}
     assert seen["prometheus"]["targets"] == {"trainer:8765": "up"}
     assert seen["prometheus"]["alerts"]
     assert all(alert.endswith(": ok") for alert in seen["prometheus"]["alerts"])
-    assert all(series >= 0 for series in seen["dashboard"].values())
-    assert sum(series > 0 for series in seen["dashboard"].values()) > len(seen["dashboard"]) / 2
+    assert all(series > 0 for series in seen["dashboard"].values())
     assert set(seen["stopped"].values()) == {0}
     assert seen["told"] == []

@@ -24,6 +24,7 @@ from tests.deploy.native.questions import dashboard, page, prometheus, registry,
 PATIENCE_S = 600.0
 LEARN_S = 600.0
 STOP_S = 120.0
+SCRAPED_S = 60.0
 
 
 def main() -> None:
@@ -110,7 +111,12 @@ def watch(machine: Machine, running: dict[str, Service]) -> dict[str, Any]:
     seen["objects"] = sorted({path.suffix for path in objects if path.is_file()})
     seen["page"] = page()
     seen["prometheus"] = prometheus()
-    seen["dashboard"] = dashboard()
+
+    def is_scraped() -> bool:
+        seen["dashboard"] = dashboard()
+        return all(seen["dashboard"].values())
+
+    wait(is_scraped, SCRAPED_S, lambda: f"panels without numbers: {seen['dashboard']}")
     seen["healthy"] = sorted(
         name for name, item in running.items() if item.check and machine.is_healthy(item)
     )

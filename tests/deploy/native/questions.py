@@ -48,7 +48,7 @@ def registry() -> dict[str, Any]:
         source = f"models:/flights/{version['version']}"
         mlflow.artifacts.download_artifacts(source, dst_path=folder)
         files = sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*"))
-        model = sum(path.stat().st_size for path in Path(folder).rglob("*.tflite"))
+        model = sum(path.stat().st_size for path in Path(folder).rglob("*.tflite.gz"))
     return {"champion": version["version"], "files": files, "model_bytes": model}
 
 
