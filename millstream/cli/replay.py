@@ -43,6 +43,7 @@ def replay(
     from millstream.config import load_config
     from millstream.local import open_broker
     from millstream.native_log import native_log
+    from millstream.remote.opening import bring_rounds
     from millstream.replay_run import ReplayOptions, run_replay
     from millstream.state_lock import state_lock
 
@@ -53,6 +54,7 @@ def replay(
         native_log(settings.state_dir / "native.log"),
         open_broker(settings) as servers,
     ):
+        bring_rounds(settings)
         found = run_replay(settings, servers, ReplayOptions(what, from_scratch, tolerance))
     tell(found, as_json)
 

@@ -86,9 +86,8 @@ def _open_gs() -> Driver:
         token=None,
         use_listings_cache=False,
         skip_instance_cache=True,
-        session_kwargs={
-            "timeout": aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=ANSWER_S)
-        },
+        consistency="md5",
+        requests_timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=ANSWER_S),
     )
     return Driver(
         files,

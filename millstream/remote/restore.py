@@ -238,5 +238,11 @@ class Bringing:
         temporary = path.with_name(f".{OUTCOME}.{os.getpid()}.tmp")
         self._objects.download(outcome_key(folder.number), temporary)
         temporary.replace(path)
+        try:
+            folder.published()
+        except RoundStoreError as error:
+            path.unlink()
+            raise RoundStoreError(
+                f"{self._objects.address}/{outcome_key(folder.number)}: {error}"
+            ) from error
         sync_folder(folder.path)
-        folder.published()

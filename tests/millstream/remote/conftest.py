@@ -15,7 +15,8 @@ from .server import ObjectServer, Proxy
 @pytest.fixture(scope="session")
 def object_server() -> Iterator[ObjectServer]:
     """The server, in a process of its own."""
-    with ObjectServer() as server:
+    moto = ("moto.server", "-H", "127.0.0.1", "-p", "{port}")
+    with ObjectServer(("PUT", f"/{ObjectServer.bucket}"), *moto) as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""An S3-compatible server in a process of its own, and a proxy that is slow, fails, or counts."""
+"""Object stores in processes of their own, and a proxy that is slow, fails, or counts."""
 
 from __future__ import annotations
 
@@ -21,25 +21,32 @@ HOPS = {"connection", "keep-alive", "transfer-encoding", "host"}
 
 
 class ObjectServer:
-    """moto's S3."""
+    """A store with one bucket, empty at first.
+
+    Args:
+        begin: method and path of the request that makes the bucket, or sees that it is there.
+        command: of the server, as Python's `-m` takes it; `{port}` stands for its port.
+    """
 
     bucket = "states"
 
+    def __init__(self, begin: tuple[str, str], *command: str) -> None:
+        self._begin, self._command = begin, command
+
     def __enter__(self) -> ObjectServer:
         (self.port,) = choose_ports("127.0.0.1", 1)
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        command = [part.format(port=self.port) for part in self._command]
         self._process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        method, path = self._begin
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
         until = time.monotonic() + 60
         while True:
             try:
-                request = urllib.request.Request(
-                    f"http://127.0.0.1:{self.port}/{self.bucket}", method="PUT"
-                )
                 urllib.request.urlopen(request, timeout=10).close()
             except OSError:
-                assert time.monotonic() < until, "moto's server does not answer"
+                assert time.monotonic() < until, f"{command} does not answer"
                 time.sleep(0.1)
             else:
                 return self
@@ -54,6 +61,15 @@ class ObjectServer:
         self._process.wait()
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A request."""
+
+    method: str
+    path: str
+    body: bytes
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers for a proxy, which it finds at its server."""
 
@@ -61,9 +77,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def hand_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.proxy.seen.append((self.command, self.path))
+        asked = Asked(self.command, self.path, body)
+        self.proxy.seen.append(asked)
         time.sleep(self.proxy.delay_s)
-        status = self.proxy.answer(self.command, self.path)
+        status = self.proxy.answer(asked)
         if status is None:
             self.ask(body)
         elif status == CUT:
@@ -114,14 +131,14 @@ class Proxy:
     Attributes:
         port: of the server.
         delay_s: before each.
-        answer: the status that it answers by itself, given method and path; None hands on.
-        seen: method and path of each request.
+        answer: the status that it answers by itself; None hands on.
+        seen: each request.
     """
 
     port: int
     delay_s: float = 0.0
-    answer: Callable[[str, str], int | None] = lambda method, path: None
-    seen: list[tuple[str, str]] = field(default_factory=list)
+    answer: Callable[[Asked], int | None] = lambda asked: None
+    seen: list[Asked] = field(default_factory=list)
 
     def __enter__(self) -> Proxy:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -140,7 +157,7 @@ class Proxy:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What an S3 client needs to speak to it."""
+        """What clients need to speak to it."""
         return {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._server.server_address[1]}",
             "AWS_ACCESS_KEY_ID": "test",
@@ -149,4 +166,5 @@ class Proxy:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{self._server.server_address[1]}",
         }
