@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from registry.errors import ExportError, LiteModelError
 from registry.flatbuffer import op_names
 from registry.litert import LiteModel
 from registry.recurrent import plain_loops
+from registry.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import keras
@@ -41,7 +41,8 @@ def export_float32(model: keras.Model) -> bytes:
         ExportError: the model has no named inputs, or needs operations that LiteRT does not have.
     """
     inputs = named_inputs(model)
-    with tempfile.TemporaryDirectory(prefix="millstream-export-") as folder:
+    with scratch_folder("export") as scratch:
+        folder = str(scratch)
         try:
             write_archive(model, inputs, folder, whole=False)
         except AssertionError:  # TensorFlow's word for something captured that is not tracked

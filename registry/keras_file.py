@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import ExportError
+from registry.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import keras
@@ -63,8 +63,8 @@ def make_keras_file(model: keras.Model) -> KerasFile:
     try:
         bare = type(model).from_config(model.get_config())  # clone_model copies the optimizer, too
         bare.set_weights(model.get_weights())
-        with tempfile.TemporaryDirectory(prefix="millstream-keras-") as folder:
-            bare.save(path := Path(folder) / "model.keras")
+        with scratch_folder("keras") as folder:
+            bare.save(path := folder / "model.keras")
             content, config = undated(path)
     except Exception as e:
         told = (str(e).strip() or type(e).__name__).partition("\n")[0][:300]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from registry.artifact import gzip_model
 from registry.errors import PublicationError
 from registry.litert import LiteModel
 from registry.publication import Publication
+from registry.scratch import scratch_folder
 from registry.shipped_code import ENTRY, importable, ship
 from registry.signature import make_signature
 
@@ -71,11 +71,11 @@ def save_model(publication: Publication, folder: Path) -> None:
     model = LiteModel(publication.artifact.tflite)
     fields = model_fields(model, publication.schema)
     example = {name: list(example_column(publication, name)) for name in fields}
-    with tempfile.TemporaryDirectory(prefix="millstream-package-") as parts, quiet_mlflow():
-        artifacts = {"model": Path(parts) / MODEL_FILE, "schema": Path(parts) / SCHEMA_FILE}
+    with scratch_folder("package") as parts, quiet_mlflow():
+        artifacts = {"model": parts / MODEL_FILE, "schema": parts / SCHEMA_FILE}
         artifacts["model"].write_bytes(gzip_model(publication.artifact.tflite))
         artifacts["schema"].write_text(publication.schema_text, encoding="utf-8")
-        entry, package = ship(Path(parts) / "code")
+        entry, package = ship(parts / "code")
         with importable(package.parent):
             mlflow.pyfunc.save_model(
                 str(folder),

@@ -8,7 +8,6 @@ process that may be alive is not touched.
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from registry.package import stage
 from registry.process import is_gone, my_mark
 from registry.promotion import Step
 from registry.publication import Publication
+from registry.scratch import scratch_folder
 from registry.store import asked_once
 from registry.store_errors import is_foreign, kind_of
 from registry.tags import MAKER, SHA256, make_tags, round_filter, tagged_runs
@@ -108,8 +108,8 @@ def make_run(
     on_step: Step,
 ) -> Any:
     """A complete run: tags, metrics, params, records, artifacts, then FINISHED."""
-    with tempfile.TemporaryDirectory(prefix="millstream-publish-") as folder:
-        stage(publication, Path(folder))
+    with scratch_folder("publish") as folder:
+        stage(publication, folder)
         with asked_once():
             run = client.create_run(
                 experiment_id,
@@ -120,7 +120,7 @@ def make_run(
         log_numbers(client, run.info.run_id, publication)
         tell_records(client, run.info.run_id, publication)
         on_step("numbers")
-        client.log_artifacts(run.info.run_id, folder)
+        client.log_artifacts(run.info.run_id, str(folder))
         on_step("artifacts")
     client.set_terminated(run.info.run_id, "FINISHED")
     on_step("run_finished")

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from registry.artifact import Artifact
+from registry.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,10 +91,11 @@ def ask_child(
     timeout_s: float,
 ) -> dict[str, dict[str, Any]]:
     """What the child found, by rung; nothing if it failed, which is logged."""
-    with tempfile.TemporaryDirectory(prefix="millstream-measure-") as folder:
+    with scratch_folder("measure") as scratch:
+        folder = str(scratch)
         for number, artifact in enumerate(artifacts):
-            (Path(folder) / f"{number}.tflite").write_bytes(artifact.tflite)
-        np.savez(Path(folder) / "rows.npz", **rows_for(features, max(BATCHES)))  # type: ignore[arg-type]
+            (scratch / f"{number}.tflite").write_bytes(artifact.tflite)
+        np.savez(scratch / "rows.npz", **rows_for(features, max(BATCHES)))  # type: ignore[arg-type]
         command = [sys.executable, "-P", str(CHILD), folder, str(calls), *map(str, BATCHES)]
         try:
             told, said = run(command, timeout_s)
