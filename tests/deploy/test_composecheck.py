@@ -56,3 +56,28 @@ def test_both_refuse_to_start_without_passwords(tmp_path):
     done = read(tmp_path, [], {})
     assert done.returncode == 1
     assert all(f"set {name} to a password" in done.stderr for name in SECRETS)
+
+
+def test_buildkit_reads_the_dockerfile_without_a_warning():
+    done = subprocess.run(
+        [os.environ["COMPOSECHECK"], "--dockerfile", str(ROOT / "deploy" / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    wanted = {item["build"]["target"] for item in services().values() if "build" in item}
+    assert wanted <= set(json.loads(done.stdout))
+
+
+def test_buildkit_refuses_what_it_does_not_know(tmp_path):
+    path = tmp_path / "Dockerfile"
+    path.write_text("FROM scratch AS one\nCOPPY a b\n")
+    done = subprocess.run(
+        [os.environ["COMPOSECHECK"], "--dockerfile", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "COPPY" in done.stderr

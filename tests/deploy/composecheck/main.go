@@ -1,5 +1,6 @@
 // Reads a compose file with the library that `docker compose` reads it with, and prints what it
-// amounts to as JSON: composecheck [--profile NAME]... [--env-file FILE]... FILE.
+// amounts to as JSON: composecheck [--profile NAME]... [--env-file FILE]... FILE. With --dockerfile
+// FILE it reads a Dockerfile as BuildKit does, and prints its stages.
 package main
 
 import (
@@ -24,13 +25,21 @@ func main() {
 	var profiles, envFiles list
 	flag.Var(&profiles, "profile", "as of docker compose; may be repeated")
 	flag.Var(&envFiles, "env-file", "as of docker compose; may be repeated")
+	dockerfile := flag.String("dockerfile", "", "read this instead of a compose file")
 	flag.Parse()
-	text, err := read(flag.Args(), profiles, envFiles)
+	text, err := told(*dockerfile, flag.Args(), profiles, envFiles)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	fmt.Println(string(text))
+}
+
+func told(dockerfile string, files, profiles, envFiles []string) ([]byte, error) {
+	if dockerfile != "" {
+		return stages(dockerfile)
+	}
+	return read(files, profiles, envFiles)
 }
 
 func read(files, profiles, envFiles []string) ([]byte, error) {
