@@ -17,7 +17,9 @@ from millstream.config import Config
 from millstream.durable import make_folder
 from millstream.errors import UsageError
 from millstream.local import open_broker, open_registry
+from millstream.remote.opening import bring_rounds
 from millstream.round_store import RoundStore
+from millstream.state_lock import state_lock
 from millstream.workers.beat import beating
 from millstream.workers.environment import local_environments, own_rank, supervised, worker_count
 from millstream.workers.place import beat_of
@@ -40,6 +42,9 @@ def supervise_workers(config: Config, options: RunOptions, config_file: Path, wo
     elsewhere = worker_count() > 1
     if elsewhere:
         check_reachable(config, workers)
+    if config.remote is not None and own_rank() == 0:
+        with state_lock(config.state_dir):
+            bring_rounds(config)  # `--rounds` counts from the last one that there is
     store = RoundStore(config.state_dir / "rounds")
     crew = Crew(
         command=command_of(options, config_file, store),

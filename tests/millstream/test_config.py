@@ -46,6 +46,20 @@ def test_defaults_and_derived_values(tmp_path: Path) -> None:
     assert schema.label.name == "y"
 
 
+def test_a_state_in_an_object_store_needs_a_broker_and_a_registry_that_survive(
+    tmp_path: Path,
+) -> None:
+    text = GOOD.replace("[registry]", '[service]\nstate_dir = "s3://bucket/fraud/"\n[registry]')
+    with pytest.raises(ConfigError, match=r"kafka\.bootstrap_servers: expected an address"):
+        load_config(write(tmp_path, text))
+    text = text.replace("topics =", 'bootstrap_servers = "kafka:9092"\ntopics =')
+    with pytest.raises(ConfigError, match=r"registry\.tracking_uri: expected an address"):
+        load_config(write(tmp_path, text))
+    text = text.replace("[registry]", '[registry]\ntracking_uri = "http://mlflow:5000"')
+    config = load_config(write(tmp_path, text))
+    assert (config.remote, config.state_dir) == ("s3://bucket/fraud", tmp_path / ".millstream")
+
+
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
