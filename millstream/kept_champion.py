@@ -1,10 +1,10 @@
 """The champion, kept in the state folder: the service tests with it also while MLflow is away.
 
-    champion/champion.json    the version, its schema and the digest of its bytes; sealed
+    champion/champion.json    the version, its registry, its schema and its bytes' digest; sealed
     champion/<digest>.tflite  its bytes
 
-It is a copy. One that is missing, damaged or of another format is fetched again, and what a round
-tested with is in its report.
+It is a copy. One that is missing, damaged, of another format, or of another model or registry than
+those that are configured now is fetched again, and what a round tested with is in its report.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from ingest.redaction import public_uri
 from millstream.durable import make_folder, write_bytes
 from millstream.errors import RoundStoreError
 from millstream.marker import read_bytes
@@ -35,7 +36,7 @@ __all__ = ["Champions", "KeptChampion"]
 
 log = logging.getLogger("millstream")
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Champions(Protocol):
@@ -139,7 +140,13 @@ class KeptChampion:
         kept = Kept(replace(version, metrics={}), schema, tflite)
         digest = hashlib.sha256(tflite).hexdigest()
         plain = kept.version.to_json()
-        told = {"format": FORMAT, "version": plain, "schema": schema, "sha256": digest}
+        told = {
+            "format": FORMAT,
+            "registry": self._address(),
+            "version": plain,
+            "schema": schema,
+            "sha256": digest,
+        }
         make_folder(self._folder)
         write_bytes(self._folder / f"{digest}.tflite", tflite)
         write_bytes(self._folder / "champion.json", seal(told))
@@ -147,6 +154,10 @@ class KeptChampion:
             if other.stem != digest:
                 other.unlink(missing_ok=True)
         self._kept = kept
+
+    def _address(self) -> str:
+        """Where the registry is, without a password that may change."""
+        return public_uri(self._registry.tracking_uri)
 
     def _read(self) -> Kept | None:
         """What the folder has, if it can be used."""
@@ -158,7 +169,10 @@ class KeptChampion:
             tflite = read_bytes(self._folder / f"{told['sha256']}.tflite")
             if told["format"] != FORMAT or hashlib.sha256(tflite).hexdigest() != told["sha256"]:
                 return None
-            self._kept = Kept(ModelVersion.from_json(told["version"]), told["schema"], tflite)
+            version = ModelVersion.from_json(told["version"])
+            if (told["registry"], version.name) != (self._address(), self._registry.name):
+                return None  # another model's champion is no answer, however long MLflow is away
+            self._kept = Kept(version, told["schema"], tflite)
         except (RoundStoreError, KeyError, TypeError, ValueError) as error:
             log.warning("the champion that was kept cannot be used: %s", error)
             return None

@@ -20,7 +20,7 @@ from pathlib import Path
 
 __all__ = ["FRESH_S", "remove_left_over", "scratch_folder"]
 
-log = logging.getLogger("millstream.registry")
+log = logging.getLogger("millstream")
 
 PREFIX = "millstream-scratch-"
 FRESH_S = 60.0

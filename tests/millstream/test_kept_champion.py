@@ -40,6 +40,8 @@ class Registry:
 
     now: ModelVersion | None = FIRST
     error: StoreError | None = None
+    name: str = "flights"
+    tracking_uri: str = "http://trainer:secret@mlflow:5000"
     downloads: list[int] = field(default_factory=list)
 
     def champion(self) -> ModelVersion | None:
@@ -87,6 +89,29 @@ def test_it_is_fetched_once_and_known_while_mlflow_is_away(tmp_path: Path, clock
         assert again.schema(kept) == {"fields": [], "version": 1}
     with pytest.raises(StoreUnavailable):
         champions.tflite(SECOND)
+
+
+@pytest.mark.parametrize(
+    ("name", "tracking_uri", "is_known"),
+    [
+        ("flights", "http://trainer:changed@mlflow:5000", True),
+        ("trains", "http://trainer:secret@mlflow:5000", False),
+        ("flights", "http://trainer:secret@other:5000", False),
+    ],
+)
+def test_only_a_champion_of_the_same_model_and_registry_is_known_while_mlflow_is_away(
+    tmp_path: Path, clock: Clock, name: str, tracking_uri: str, is_known: bool
+) -> None:
+    keeper(Registry(), tmp_path, clock).champion()
+    assert b"secret" not in (tmp_path / "champion" / "champion.json").read_bytes()
+    away = Registry(error=StoreUnavailable("away"), name=name, tracking_uri=tracking_uri)
+    champions = keeper(away, tmp_path, clock)
+    assert (champions.champion() is not None) == is_known
+    away.error = None
+    again = keeper(away, tmp_path, clock)
+    away.now = replace(FIRST, name=name)
+    assert again.champion() == away.now
+    assert away.downloads == ([] if is_known else [1])
 
 
 def test_another_one_takes_its_place(tmp_path: Path, clock: Clock) -> None:
