@@ -120,11 +120,13 @@ async function reload() {
   }
 }
 
+const titleOf = (i) => `${names[i]}: ${states[i]?.title ?? ""}`;
+
 function showPipelines() {
   const select = byId("pipelines");
   select.parentElement.hidden = names.length < 2;
   byId("name").hidden = names.length > 1;
-  put(select, names.map((name, i) => el("option", { value: i, selected: i === shown }, `${name}: ${states[i]?.title ?? ""}`)));
+  put(select, names.map((_, i) => el("option", { value: i, selected: i === shown }, titleOf(i))));
 }
 
 byId("pipelines").addEventListener("change", (event) => {
@@ -154,6 +156,7 @@ follow({
       if (ready && before && before.settings_ms !== state.settings_ms) reload();
       else if (before && JSON.stringify([before.live.champion, before.rolled_back]) !== JSON.stringify([state.live.champion, state.rolled_back])) showRounds();
     }
+    for (const option of byId("pipelines").options) say(option, titleOf(option.value));
     if (found.some((state) => state.pipeline === shown)) showState();
   },
   round(pipeline, round) {

@@ -44,8 +44,8 @@ export function showQuality(rounds, metric) {
     return;
   }
   const columns = [scored.map((r) => r.round), ...shown.map((who) => scored.map((r) => value(r, who)))];
-  const drifted = scored.filter((r) => r.drift), promoted = scored.filter((r) => r.promoted && value(r, "learner") !== null);
-  const few = scored.length <= MOST_POINTS;
+  const drifted = scored.filter((r) => r.drift), few = scored.length <= MOST_POINTS;
+  const promoted = few ? scored.filter((r) => r.promoted && value(r, "learner") !== null) : [];
   const draw = (u, context, color) => {
     const ratio = devicePixelRatio, { top, height } = u.bbox;
     context.save();
@@ -62,7 +62,7 @@ export function showQuality(rounds, metric) {
     context.strokeStyle = color("--good");
     for (const r of promoted) {
       context.beginPath();
-      context.arc(u.valToPos(r.round, "x", true), u.valToPos(value(r, "learner"), "y", true), (few ? 5.5 : 2.5) * ratio, 0, 7);
+      context.arc(u.valToPos(r.round, "x", true), u.valToPos(value(r, "learner"), "y", true), 5.5 * ratio, 0, 7);
       context.stroke();
     }
     context.restore();
@@ -70,7 +70,7 @@ export function showQuality(rounds, metric) {
   const marks = [];
   if (promoted.length) marks.push({ label: "promoted", color: "--good", mark: "M11 0a4 4 0 1 0 .01 0z" });
   if (drifted.length) marks.push({ label: "drift", color: "--bad", mark: "M11 -2v12M7 -2h8l-4 5z" });
-  quality.show(columns, shown.map((who) => ({ ...WHO[who], points: few && WHO[who].points })), { draw, marks });
+  quality.show(columns, shown.map((who) => ({ ...WHO[who], points: scored.length === 1 || (few && WHO[who].points) })), { draw, marks });
   quality.caption("quality-text", describe(scored, metric, value, drifted));
   const rows = scored.toReversed().map((r) => [
     String(r.round), ...shown.map((who) => score(value(r, who))), r.promoted ? "promoted" : "", r.drift ?? "",
