@@ -30,6 +30,7 @@ from millstream.publish import measure_rungs, publish_round
 from millstream.round_store import RoundStore
 from millstream.rung_choice import choose_rung
 from millstream.summary import summaries
+from millstream.verdict import BOUNDS
 from registry import LiteModel, ModelRegistry, PublicationError
 from trainer import FirstVersion
 
@@ -191,10 +192,32 @@ def test_what_cannot_be_registered_leaves_a_round_without_version(
     before = note.read_bytes()
     note.unlink()
     publish_round(pipeline, folder)
-    told = folder.published()
+    told = folder.published() or {}
     note.write_bytes(before)
     reason = 'it cannot be registered: example: column "a" is missing'
+    assert told.pop("verdict")["sentence"]
     assert told == {"version": None, "promoted": False, "reason": reason}
+
+
+def test_a_promoted_version_tells_how_old_its_records_were(
+    finished: Project, registry: ModelRegistry
+) -> None:
+    told = summaries(RoundStore(finished.state_dir / "rounds"))
+    promoted = [item for item in told if item.promoted]
+    assert promoted
+    for item in promoted:
+        latency, version = item.event_to_model, registry.version(item.version)
+        assert latency is not None
+        assert version.promoted_at is not None
+        # The promotion came after the round's records were made, and before they were an hour old.
+        assert 0.0 < latency["p50_s"] <= latency["p95_s"] < 3600.0
+        assert (latency["records"], latency["ahead"], latency["note"]) == (600, 0.0, "")
+        for name in ("p50_s", "p95_s"):
+            assert version.tags[f"millstream.event_to_model.{name}"] == f"{latency[name]:.3f}"
+        latest = RoundStore(finished.state_dir / "rounds").folder(item.number).report()
+        age_ms = version.promoted_at.timestamp() * 1000 - latest["last_timestamp"]
+        assert age_ms / 1000 <= latency["p50_s"] + 0.001
+    assert {item.verdict["bound"] for item in told} <= set(BOUNDS)
 
 
 def test_a_verdict_is_the_same_again(finished: Project) -> None:
@@ -216,7 +239,8 @@ def test_a_verdict_is_the_same_again(finished: Project) -> None:
     (folder.path / "published.json").unlink()
     publish_round(pipeline, folder)
     again = folder.published() or {}
-    assert again.pop("seconds").keys() == before.pop("seconds").keys()
+    for name in ("seconds", "verdict"):  # of this time and of that time
+        assert again.pop(name).keys() == before.pop(name).keys()
     for entry in (*again["rungs"], *before["rungs"]):
         entry.update(dict.fromkeys(("latency_ms", "memory_bytes")))  # measured anew
     assert again == before
