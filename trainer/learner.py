@@ -18,7 +18,7 @@ from trainer.fit.settings import TrainSettings
 from trainer.fit.timing import PartClock, ValidationTimer
 from trainer.fit.watch import Diverged, OnEpoch, ShouldStop, Watch
 from trainer.models.model import check_model
-from trainer.randomness import enable_op_determinism, seed_everything
+from trainer.randomness import enable_op_determinism, seed_everything, seed_python
 from trainer.scoring.forward import Forward
 from trainer.scoring.scores import Score, Scores
 from trainer.sharded.finding import check_xla
@@ -132,8 +132,8 @@ class Learner:
                 that needs one, `settings.unmonitored_epochs` are trained instead and nothing
                 stops early. Few rows are used as they are: their noise costs epochs only.
             settings: Epochs, early stopping and warm-up.
-            round_seed: Seeds Python, NumPy and TensorFlow: for callbacks that draw, and for draws
-                that the model does not make from its own variables.
+            round_seed: Seeds Python and NumPy; and TensorFlow if there are callbacks, which may
+                draw, or the model makes draws that are not from its own variables.
             on_epoch: Called with the number of finished epochs and Keras's logs.
             should_stop: Asked after at most 16 batches.
 
@@ -175,7 +175,8 @@ class Learner:
         watch: Watch,
         clock: PartClock,
     ) -> int:
-        seed_everything(self._seed, round_seed)  # for callbacks that draw
+        quiet = self._make_callbacks is no_callbacks
+        (seed_python if quiet else seed_everything)(self._seed, round_seed)  # callbacks may draw
         stopping = early_stopping(settings)
         own = RoundCallbacks(self._make_callbacks(), callback_state(self.model))
         loan = Loan(

@@ -36,7 +36,7 @@ from trainer.fit.timing import PartClock
 from trainer.fit.watch import Diverged, OnEpoch, ShouldStop, Watch
 from trainer.learner import Learner
 from trainer.models.model import check_model
-from trainer.randomness import enable_op_determinism, seed_everything
+from trainer.randomness import enable_op_determinism, seed_everything, seed_python
 from trainer.scoring.scores import Score
 from trainer.variables import put, take
 
@@ -141,7 +141,7 @@ class ElasticLearner:
                 partition's in an order that does not depend on the worker. Whether there is
                 anything to judge by is a matter of all workers' rows.
             settings: Epochs, early stopping and warm-up, the same on all workers.
-            round_seed: Seeds Python, NumPy and TensorFlow, for callbacks that draw.
+            round_seed: Seeds Python and NumPy, and TensorFlow if there are callbacks.
             on_epoch: Called with the number of finished epochs and Keras's logs, of all workers.
             should_stop: Asked after at most 16 batches; if one worker says so, all stop.
 
@@ -168,7 +168,8 @@ class ElasticLearner:
             return skipped("there is no row to train on")
         work, monitored = self._work(dataset, steps_per_epoch, validation, settings, clock)
         task = Assignment(work.batches, steps_per_epoch, work.epochs, None, monitored)
-        seed_everything(self._seed, round_seed)
+        quiet = self._make_callbacks is no_callbacks
+        (seed_python if quiet else seed_everything)(self._seed, round_seed)
         fit = self._traced(work, should_stop)
         watch = Watch(steps_per_epoch, settings.monitor, monitored, on_epoch, lambda: fit.stopped)
         before, state = take(self.model), callback_state(self.model)

@@ -53,6 +53,8 @@ def load_callbacks(specs: Iterable[str], directory: Path) -> CallbackMaker:
             maker raises it, too.
     """
     named = [(source_path(spec, directory), load_builder(spec, directory)) for spec in specs]
+    if not named:
+        return no_callbacks
 
     def make() -> Sequence[keras.callbacks.Callback]:
         return [each for path, function in named for each in _made(path, function)]
