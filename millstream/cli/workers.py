@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,8 @@ from millstream.remote.opening import bring_rounds
 from millstream.round_store import RoundStore
 from millstream.state_lock import state_lock
 from millstream.workers.beat import beating
-from millstream.workers.environment import local_environments, own_rank, supervised, worker_count
+from millstream.workers.environment import SUPERVISED, local_environments, own_rank, worker_count
+from millstream.workers.nursery import nursery
 from millstream.workers.place import beat_of
 from millstream.workers.supervisor import Crew, supervise
 
@@ -46,15 +49,16 @@ def supervise_workers(config: Config, options: RunOptions, config_file: Path, wo
         with state_lock(config.state_dir):
             bring_rounds(config)  # `--rounds` counts from the last one that there is
     store = RoundStore(config.state_dir / "rounds")
-    crew = Crew(
-        command=command_of(options, config_file, store),
-        count=1 if elsewhere else workers,
-        folder=config.state_dir / "workers",
-        rounds=lambda: len(store.complete()),
-        environments=(lambda _: [supervised()]) if elsewhere else local_environments,
-        first_rank=own_rank() if elsewhere else 0,
-    )
+    work = partial(run_command, command_of(options, config_file, store))
     with ExitStack() as stack:
+        crew = Crew(
+            begin=stack.enter_context(nursery(work)).begin,
+            count=1 if elsewhere else workers,
+            folder=config.state_dir / "workers",
+            rounds=lambda: len(store.complete()),
+            environments=(lambda _: [{}]) if elsewhere else local_environments,
+            first_rank=own_rank() if elsewhere else 0,
+        )
         stop = stack.enter_context(stop_on_signals())
         stack.enter_context(logging_of_service(config))
         if not elsewhere:
@@ -90,7 +94,7 @@ def check_reachable(config: Config, workers: int) -> None:
 
 def command_of(options: RunOptions, config_file: Path, store: RoundStore) -> list[str]:
     """The command of a worker, also of one that begins again: rounds count from now on."""
-    command = [sys.executable, "-m", "millstream", "run", "--config", str(config_file.absolute())]
+    command = ["millstream", "run", "--config", str(config_file.absolute())]
     if options.stop_when_idle_s is not None:
         command += ["--stop-when-idle", str(options.stop_when_idle_s)]
     if options.max_rounds is not None:
@@ -98,6 +102,15 @@ def command_of(options: RunOptions, config_file: Path, store: RoundStore) -> lis
         last = (latest.number if latest else 0) + options.max_rounds
         command += ["--last-round", str(last)]
     return command
+
+
+def run_command(command: list[str], parent: int) -> None:
+    """Do what a command does, as a worker that ends with its parent."""
+    from millstream.cli.app import main
+
+    os.environ[SUPERVISED] = str(parent)
+    sys.argv = command
+    main()
 
 
 def run_as_worker(config: Config, options: RunOptions, supervisor: int) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from millstream.errors import WorkersError
 from millstream.every import every
 
-__all__ = ["Beat", "beating", "end_with_stacks", "unhurried"]
+__all__ = ["Beat", "beating", "die_with_parent", "end_with_stacks", "unhurried"]
 
 INTERVAL_S = 0.5
 MOST_BETWEEN_LOOKS_S = 1.0
@@ -39,7 +39,7 @@ def beating(path: Path, log: Path, parent: int) -> Iterator[None]:
     Raises:
         WorkersError: it is gone already.
     """
-    _die_with_parent(parent)
+    die_with_parent(parent)
 
     def beat() -> None:
         with suppress(OSError):
@@ -126,8 +126,12 @@ def end_with_stacks(pid: int) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def _die_with_parent(parent: int) -> None:
-    """Ask Linux to end this process with its parent, which may be gone already."""
+def die_with_parent(parent: int) -> None:
+    """Ask Linux to end this process with its parent.
+
+    Raises:
+        WorkersError: it is gone already.
+    """
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from millstream.errors import UsageError
 from millstream.stack.ports import choose_ports
 
-__all__ = ["local_environments", "own_rank", "supervised", "supervisor_of", "worker_count"]
+__all__ = ["SUPERVISED", "local_environments", "own_rank", "supervisor_of", "worker_count"]
 
 HOST = "127.0.0.1"
 SUPERVISED = "MILLSTREAM_SUPERVISED"
+"""The process that a worker ends with."""
 CHIEFS = ("chief", "master")
 
 
@@ -25,17 +26,9 @@ def local_environments(count: int) -> list[dict[str, str]]:
     ports = choose_ports(HOST, count)
     cluster = {"worker": [f"{HOST}:{port}" for port in ports]}
     return [
-        {
-            "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}}),
-            **supervised(),
-        }
+        {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}})}
         for i in range(count)
     ]
-
-
-def supervised() -> dict[str, str]:
-    """The variables of a worker that this process looks after."""
-    return {SUPERVISED: str(os.getpid())}
 
 
 def supervisor_of(environment: Mapping[str, str] = os.environ) -> int | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from millstream.durable import make_folder
 from millstream.errors import WorkersError
@@ -37,6 +37,7 @@ IN_WORDS = {LOST_PEER: "lost another one", FAILED_ALONE: "could not train on its
 """How workers end that are to begin again."""
 PAUSE_S = 5.0
 LOOK_EVERY_S = 0.1
+WAIT_EVERY_S = 0.02
 MOST_SILENCE_S = 10.0
 MOST_UNHURRIED_S = 600.0
 """For a call that is known to hold the interpreter."""
@@ -50,12 +51,25 @@ MOST_FAILURES = 3
 """In a row, without a round in between."""
 
 
+class Process(Protocol):
+    """A process that was started."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        ...
+
+    def poll(self) -> int | None:
+        """Its exit code, a signal's number below 0; None while it runs."""
+        ...
+
+
 @dataclass(frozen=True)
 class Crew:
     """The workers to look after.
 
     Attributes:
-        command: of each of them.
+        begin: starts one, given its rank, its variables and a file for what it prints.
         count: how many to begin with.
         folder: of their heartbeats and logs.
         rounds: tells how many rounds are complete, so that progress is seen.
@@ -63,7 +77,7 @@ class Crew:
         first_rank: the rank of the first one, if others are looked after elsewhere.
     """
 
-    command: Sequence[str]
+    begin: Callable[[int, Mapping[str, str], Path | None], Process]
     count: int
     folder: Path
     rounds: Callable[[], int]
@@ -76,7 +90,7 @@ class Member:
     """A running worker."""
 
     rank: int
-    process: subprocess.Popen[bytes]
+    process: Process
     beat: Beat
     log: Path
 
@@ -97,8 +111,8 @@ def supervise(crew: Crew, stop: threading.Event) -> int:
         try:
             reason = watch(members, stop)
         finally:
-            end_all(members)
-        code = exit_code([member.process.returncode for member in members])
+            codes = end_all(members)
+        code = exit_code(codes)
         is_outage = code == OUT_OF_REACH and (failures > 0 or crew.rounds() > done)
         if code is not None and not is_outage:
             return code
@@ -129,14 +143,7 @@ def start(crew: Crew, count: int) -> list[Member]:
         path = crew.folder / f"{rank}.log"
         (crew.folder / f"{rank}.beat").unlink(missing_ok=True)
         keep_short(path, MOST_LOG_BYTES)
-        with path.open("ab") as output:
-            process = subprocess.Popen(
-                crew.command,
-                env={**os.environ, **variables},
-                stdin=subprocess.DEVNULL,
-                stdout=output if rank else None,
-                stderr=output if rank else None,
-            )
+        process = crew.begin(rank, variables, path if rank else None)
         members.append(Member(rank, process, Beat(crew.folder / f"{rank}.beat"), path))
     return members
 
@@ -149,7 +156,7 @@ def watch(members: Sequence[Member], stop: threading.Event) -> str:
             deadline = time.monotonic() + STOP_S
             send_all(members, signal.SIGTERM)
         ended = [member for member in members if member.process.poll() is not None]
-        lost = [member for member in ended if member.process.returncode]
+        lost = [member for member in ended if member.process.poll()]
         if lost or len(ended) == len(members):
             return told(lost)
         for member in members:
@@ -176,7 +183,8 @@ def most_silence(beat: Beat) -> float:
 
 def told(lost: Sequence[Member]) -> str:
     """How workers ended, in words."""
-    return ", ".join(f"worker {m.rank} {how(m.process.returncode)}" for m in lost) or "all ended"
+    codes = ((member.rank, member.process.poll()) for member in lost)
+    return ", ".join(f"worker {rank} {how(code)}" for rank, code in codes if code) or "all ended"
 
 
 def how(code: int) -> str:
@@ -189,28 +197,35 @@ def how(code: int) -> str:
         return f"was ended by signal {-code}"
 
 
-def end_all(members: Sequence[Member]) -> None:
-    """End what still runs: what lost a peer by itself, the rest for it."""
+def end_all(members: Sequence[Member]) -> list[int]:
+    """End what still runs: what lost a peer by itself, the rest for it; their exit codes."""
     deadline = time.monotonic() + GRACE_S
     for member in members:
         wait_for(member.process, max(0.0, deadline - time.monotonic()))
-    for member in members:
-        if member.process.poll() is None:
-            member.process.kill()
-            member.process.wait()
+    send_all(members, signal.SIGKILL)
+    return [code_of(member.process) for member in members]
 
 
-def wait_for(process: subprocess.Popen[bytes], seconds: float) -> None:
+def wait_for(process: Process, seconds: float) -> None:
     """Wait for a process, not longer than that."""
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline:
+        time.sleep(WAIT_EVERY_S)
+
+
+def code_of(process: Process) -> int:
+    """Wait for a process; its exit code."""
+    while (code := process.poll()) is None:
+        time.sleep(WAIT_EVERY_S)
+    return code
 
 
 def send_all(members: Sequence[Member], number: signal.Signals) -> None:
-    """Send a signal to all workers."""
+    """Send a signal to all workers that run."""
     for member in members:
-        with suppress(ProcessLookupError):
-            member.process.send_signal(number)
+        if member.process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(member.process.pid, number)
 
 
 def exit_code(codes: Sequence[int]) -> int | None:

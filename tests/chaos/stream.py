@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from millstream.round_store import RoundStore
 from millstream.stack.kafka import EmbeddedKafka
@@ -51,10 +49,8 @@ class Stream:
 
     def worker_pid(self, rank: int) -> int | None:
         """Of a worker, if it runs now."""
-        listed = subprocess.run(
-            ["pgrep", "-P", str(self.pid)], capture_output=True, text=True, check=False
-        ).stdout.split()
-        found = [pid for pid in map(int, listed) if rank_of(pid) == rank]
+        name = f"worker {rank}"
+        found = [pid for nursery in children(self.pid) for pid in children(nursery, name)]
         return found[0] if found else None
 
     def restart(self) -> None:
@@ -86,13 +82,8 @@ class Stream:
         time.sleep(1.0)
 
 
-def rank_of(pid: int) -> int | None:
-    """The rank of a worker, by its environment; None if the process is none, or gone."""
-    try:
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return None
-    for variable in variables:
-        if variable.startswith(b"TF_CONFIG="):
-            return int(json.loads(variable.partition(b"=")[2])["task"]["index"])
-    return None
+def children(pid: int, name: str = "") -> list[int]:
+    """The processes that a process has begun; those of a name."""
+    command = ["pgrep", "-P", str(pid), *(["-x", name] if name else [])]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [int(each) for each in listed.stdout.split()]

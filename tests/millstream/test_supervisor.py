@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,13 @@ import pytest
 from millstream.errors import UsageError, WorkersError
 from millstream.workers import supervisor
 from millstream.workers.beat import Beat, beating
-from millstream.workers.environment import local_environments, own_rank, supervisor_of, worker_count
+from millstream.workers.environment import (
+    SUPERVISED,
+    local_environments,
+    own_rank,
+    supervisor_of,
+    worker_count,
+)
 from millstream.workers.supervisor import LOST_PEER, Crew, supervise
 
 # A worker that notes its start, then does what its rank and its start number are told to do.
@@ -60,7 +68,12 @@ def crew(folder: Path, *acts: list, rounds=lambda: 0) -> Crew:
     script = folder / "worker.py"
     script.write_text(WORKER)
     command = [sys.executable, str(script), str(folder), json.dumps(acts)]
-    return Crew(command, len(acts), folder, rounds)
+
+    def begin(rank: int, variables: Mapping[str, str], output: Path | None) -> subprocess.Popen:
+        own = {SUPERVISED: str(os.getpid()), **variables}
+        return subprocess.Popen(command, env={**os.environ, **own})
+
+    return Crew(begin, len(acts), folder, rounds)
 
 
 def starts(folder: Path, rank: int) -> int:
@@ -232,9 +245,9 @@ def test_local_workers_know_their_ranks():
     made = local_environments(3)
     assert [own_rank(each) for each in made] == [0, 1, 2]
     assert {worker_count(each) for each in made} == {3}
+    assert supervisor_of({SUPERVISED: "7"}) == 7
     assert len({each["TF_CONFIG"].split('"task"')[0] for each in made}) == 1
     assert (worker_count({}), own_rank({}), supervisor_of({})) == (1, 0, None)
-    assert {supervisor_of(each) for each in made} == {os.getpid()}
     with_chief = {"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]}}
     for task, rank in (("chief", 0), 0), (("worker", 0), 1), (("worker", 1), 2):
         text = json.dumps({**with_chief, "task": {"type": task[0], "index": str(task[1])}})

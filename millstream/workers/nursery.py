@@ -1,0 +1,206 @@
+"""The process that worker processes come from: it has the libraries, and forks each worker.
+
+TensorFlow takes seconds to import. Workers that begin together, or again, are forked from one
+process that has done so and nothing else: it starts neither TensorFlow's runtime nor a thread, as
+neither outlives a fork. It ends with the process that began it, and its workers end with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import json
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from millstream.errors import WorkersError
+from millstream.workers.beat import die_with_parent
+
+__all__ = ["Nursery", "Worker", "nursery"]
+
+LIBRARIES = (
+    "trainer",
+    "millstream.service",
+    "ai_edge_litert.interpreter",
+    "mlflow.pyfunc",
+    "numba.typed",
+    "registry.predictor",
+)
+"""What imports the most of what a worker needs."""
+PR_SET_NAME = 15
+STOPS = (signal.SIGINT, signal.SIGTERM)
+FORK = multiprocessing.get_context("fork")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for a worker: see `Nursery.begin`."""
+
+    rank: int
+    variables: dict[str, str]
+    output: str | None
+
+
+class Worker:
+    """A worker that was forked.
+
+    Attributes:
+        pid: its process.
+    """
+
+    def __init__(self, pid: int, poll: Callable[[int], int | None]) -> None:
+        self.pid = pid
+        self._poll = poll
+
+    def poll(self) -> int | None:
+        """The exit code, a signal's number below 0; None while it runs."""
+        return self._poll(self.pid)
+
+
+class Nursery:
+    """The line to the process that forks workers."""
+
+    def __init__(self, line: Connection, pid: int) -> None:
+        self.pid = pid
+        self._line = line
+        self._codes: dict[int, int] = {}
+        self._is_gone = False
+
+    def begin(self, rank: int, variables: Mapping[str, str], output: Path | None) -> Worker:
+        """Fork a worker; returns when it exists, at first when the libraries are imported.
+
+        Args:
+            rank: of the worker, for its name in lists of processes.
+            variables: of its environment, beside those that there are.
+            output: a file to append all that it prints to; None leaves it where ours goes.
+
+        Raises:
+            WorkersError: the process that forks workers is gone.
+        """
+        asked = Asked(rank, dict(variables), None if output is None else str(output))
+        try:
+            self._line.send_bytes(json.dumps(asdict(asked)).encode())
+            while (pid := self._hear()) is None:
+                pass
+        except (EOFError, OSError) as error:
+            raise WorkersError(
+                f"process {self.pid}, which workers are forked from, is gone; run it again"
+            ) from error
+        return Worker(pid, self._code)
+
+    def _code(self, pid: int) -> int | None:
+        try:
+            while not self._is_gone and self._line.poll():
+                self._hear()
+        except (EOFError, OSError):
+            self._is_gone = True
+        return self._codes.get(pid, -signal.SIGKILL if self._is_gone else None)
+
+    def _hear(self) -> int | None:
+        """Take one answer: a worker's end is noted; of a new one, its process."""
+        pid, code = json.loads(self._line.recv_bytes())
+        if code is None:
+            self._codes.pop(pid, None)
+            return int(pid)
+        self._codes[pid] = code
+        return None
+
+
+@contextmanager
+def nursery(work: Callable[[int], None]) -> Iterator[Nursery]:
+    """A process to fork workers from while the body runs; those that still run end with it.
+
+    To be entered before this process has a thread. The libraries are imported meanwhile.
+
+    Args:
+        work: what a worker does; it is given the process that it is to end with. An error or
+            SystemExit ends it as it would end a program.
+    """
+    ours, theirs = FORK.Pipe()
+    process = FORK.Process(target=fork_workers, args=(theirs, ours, os.getpid(), work))
+    process.start()
+    theirs.close()
+    try:
+        yield Nursery(ours, process.pid or -1)
+    finally:
+        ours.close()
+        process.join()
+
+
+def fork_workers(
+    line: Connection, other_end: Connection, parent: int, work: Callable[[int], None]
+) -> None:
+    """Import the libraries, then fork a worker for each request until there is no more line."""
+    other_end.close()
+    die_with_parent(parent)
+    # Whoever is at the other end of the line says when to end.
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    serve(line, partial(be_worker, line, handlers, os.getpid(), work))
+
+
+def serve(line: Connection, be: Callable[[Asked], None]) -> None:
+    """Fork a worker for each request, and say how each has ended."""
+    running: dict[int, BaseProcess] = {}
+    try:
+        while True:
+            for ready in wait([line, *running]):
+                if ready is line:
+                    asked = Asked(**json.loads(line.recv_bytes()))
+                    process: BaseProcess = FORK.Process(target=be, args=(asked,))
+                    process.start()
+                    running[process.sentinel] = process
+                    tell(line, process.pid, None)
+                elif isinstance(ready, int):
+                    process = running.pop(ready)
+                    process.join()
+                    tell(line, process.pid, process.exitcode)
+    except (EOFError, OSError):
+        for process in running.values():
+            process.kill()
+
+
+def tell(line: Connection, pid: int | None, code: int | None) -> None:
+    """Say that a worker has begun (no code yet) or has ended."""
+    line.send_bytes(json.dumps([pid, code]).encode())
+
+
+def be_worker(
+    line: Connection,
+    handlers: Mapping[signal.Signals, Any],
+    parent: int,
+    work: Callable[[int], None],
+    asked: Asked,
+) -> None:
+    """Take a worker's name, variables and output, and do its work."""
+    line.close()
+    die_with_parent(parent)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    set_name(f"worker {asked.rank}")
+    if asked.output is not None:
+        with Path(asked.output).open("ab") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+    os.environ.update(asked.variables)
+    work(parent)
+
+
+def set_name(name: str) -> None:
+    """What `ps -o comm` and `top` call this process; on Linux."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode())

@@ -1,0 +1,129 @@
+"""Workers forked from one process: their variables, output, ends, and whom they die with."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from millstream.processes import is_alive
+
+# Begins workers in a process that has no thread; what a worker does is told by its variables.
+LOOKS_AFTER = """
+import json, os, signal, sys, time
+from pathlib import Path
+from millstream.errors import WorkersError
+from millstream.workers import nursery
+from millstream.workers.supervisor import code_of
+
+nursery.LIBRARIES = ("decimal",)
+folder = Path(sys.argv[1])
+
+
+def work(parent):
+    assert (os.getppid(), "decimal" in sys.modules) == (parent, True)
+    assert os.environ["SHARED"] == "of all"
+    match os.environ["ACT"]:
+        case "say":
+            print(os.environ["ACT"], Path("/proc/self/comm").read_text(), flush=True)
+        case "exit":
+            sys.exit(3)
+        case "raise":
+            raise ValueError("a fault")
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "wait":
+            time.sleep(60)
+
+
+os.environ["SHARED"] = "of all"
+with nursery.nursery(work) as begun:
+    def begin(rank, act):
+        return begun.begin(rank, {"ACT": act}, folder / f"{rank}.log")
+"""
+
+
+def run(folder: Path, body: str) -> subprocess.Popen[str]:
+    indented = "\n".join(f"    {line}" for line in body.strip().splitlines())
+    return subprocess.Popen(
+        [sys.executable, "-c", LOOKS_AFTER + indented, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def done(folder: Path, body: str) -> object:
+    process = run(folder, body)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    return json.loads(output)
+
+
+def test_each_worker_has_its_variables_its_output_and_its_end(tmp_path: Path) -> None:
+    codes = done(
+        tmp_path,
+        """
+workers = [begin(rank, act) for rank, act in enumerate(["say", "exit", "raise", "kill"])]
+print(json.dumps([code_of(worker) for worker in workers]))
+""",
+    )
+    assert codes == [0, 3, 1, -signal.SIGKILL]
+    assert (tmp_path / "0.log").read_text().split() == ["say", "worker", "0"]
+    assert "ValueError: a fault" in (tmp_path / "2.log").read_text()
+
+
+def test_signals_reach_workers_and_not_what_they_come_from(tmp_path: Path) -> None:
+    codes = done(
+        tmp_path,
+        """
+workers = [begin(rank, "wait") for rank in (0, 1)]
+os.kill(begun.pid, signal.SIGINT)
+os.kill(begun.pid, signal.SIGTERM)
+os.kill(workers[0].pid, signal.SIGTERM)
+ended = code_of(workers[0])
+again = begin(0, "say")
+print(json.dumps([ended, code_of(again), workers[1].poll()]))
+""",
+    )
+    assert codes == [-signal.SIGTERM, 0, None]
+
+
+@pytest.mark.parametrize("killed", ["begun.pid", "os.getpid()"])
+def test_workers_end_with_what_they_come_from(tmp_path: Path, killed: str) -> None:
+    process = run(
+        tmp_path,
+        f"""
+workers = [begin(rank, "wait") for rank in (0, 1)]
+print(json.dumps([begun.pid, *(worker.pid for worker in workers)]), flush=True)
+os.kill({killed}, signal.SIGKILL)
+print([code_of(worker) for worker in workers], flush=True)
+begin(0, "say")
+""",
+    )
+    output, errors = process.communicate(timeout=60)
+    pids = json.loads(output.splitlines()[0])
+    deadline = time.monotonic() + 30
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    if killed == "begun.pid":
+        assert output.splitlines()[1] == "[-9, -9]"
+        assert f"process {pids[0]}, which workers are forked from, is gone" in errors
+    else:
+        assert process.returncode == -signal.SIGKILL
+
+
+def test_what_still_runs_at_the_end_is_ended(tmp_path: Path) -> None:
+    pids = done(
+        tmp_path,
+        """
+print(json.dumps([begun.pid, begin(0, "wait").pid]))
+""",
+    )
+    assert not any(is_alive(pid) for pid in pids)
