@@ -39,13 +39,14 @@ test-srfake: $(STAMP)  ## run the registry's tests against franz-go's own regist
 	cd tests/srfake && go build -o $(abspath $(VENV))/bin/srfake .
 	SRFAKE=$(abspath $(VENV))/bin/srfake $(VENV)/bin/python -m pytest tests/ingest/test_confluent_peer.py $(ARGS)
 
-# The S3 store of compose, kustomize, and the reader of `docker compose`, each from its own source.
+# The S3 store of compose, kustomize, and what Docker and Kubernetes check, each from its own source.
 test-deploy: $(STAMP)  ## compose without Docker, Kubernetes' overlays (some minutes); needs Go, root, Debian's postgresql and prometheus
 	GOBIN=$(abspath $(DEPLOY)) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	GOBIN=$(abspath $(DEPLOY)) go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.2
 	cd tests/deploy/composecheck && go build -o $(abspath $(DEPLOY))/composecheck .
+	cd tests/deploy/kubecheck && go build -o $(abspath $(DEPLOY))/kubecheck .
 	KUSTOMIZE=$(abspath $(DEPLOY))/kustomize VERSITYGW=$(abspath $(DEPLOY))/versitygw \
-		COMPOSECHECK=$(abspath $(DEPLOY))/composecheck \
+		COMPOSECHECK=$(abspath $(DEPLOY))/composecheck KUBECHECK=$(abspath $(DEPLOY))/kubecheck \
 		$(VENV)/bin/python -m pytest -m 'long or not long' tests/deploy $(ARGS)
 
 fuzz: fuzz-wire fuzz-json  ## both of the next two
