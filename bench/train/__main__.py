@@ -17,7 +17,7 @@ __all__ = ["main"]
 
 PARTS: Mapping[str, Callable[[argparse.Namespace], dict[str, float]]] = {
     "fed_vs_memory": lambda asked: feeding(asked.repeats),
-    "workers2_vs_1_input_bound": lambda asked: reading(asked.data, asked.records, asked.pairs),
+    "workers2_vs_1_input_bound": lambda asked: reading(asked.data, asked.read, asked.pairs),
     "round_overhead_s": lambda asked: overhead(asked.data, asked.records, asked.rounds),
     "event_to_version_s": lambda asked: lateness(asked.data, asked.seconds),
 }
@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", choices=PARTS, help="one part")
     parser.add_argument("--repeats", type=int, default=7, help="pairs of laps of feeding")
     parser.add_argument("--pairs", type=int, default=3, help="runs with one worker, and with two")
-    parser.add_argument("--records", type=int, default=2_000_000, help="of the topic that is read")
+    parser.add_argument("--read", type=int, default=8_000_000, help="records that workers read")
+    parser.add_argument("--records", type=int, default=2_000_000, help="of the topic of rounds")
     parser.add_argument("--rounds", type=int, default=12, help="whose parts are timed")
     parser.add_argument("--seconds", type=float, default=40.0, help="that the stream lasts")
     parser.add_argument("--data", type=Path, default=Path(".bench/data"), help="where topics are")

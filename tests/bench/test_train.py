@@ -13,7 +13,7 @@ from bench.train.feeding import BATCH, Case, Lap, held_in_memory, race, rows_of
 from bench.train.lateness import Promotion, promotions, waits
 from bench.train.models import tiny
 from bench.train.overhead import parts_of
-from bench.train.reading import Sample, summed_up
+from bench.train.reading import Sample, ceiling, summed_up
 from ingest import training_dataset
 from millstream.plan import Plan
 from millstream.round_folder import RoundFolder
@@ -51,16 +51,21 @@ def test_a_race_of_feeding_gives_a_ratio(case, capsys):
     assert lap.rate > 0 <= lap.waits <= 1
 
 
-def test_reading_is_counted_between_a_tenth_and_nine_tenths():
-    """A slow start, then 100 records a second, at 10 ms and 1 ms of processor time each."""
-    steady = [Sample(10 + n, 100 * n, n, n / 10) for n in range(11)]
-    start = [Sample(n, 0, 0, 0) for n in range(10)]
-    found = summed_up([*start, *steady, Sample(30, 1000, 10, 1)], 1000)
+def test_reading_is_counted_in_the_middle_of_the_records(monkeypatch):
+    """One worker alone, then two that read 100 a second, at 10 ms and 1 ms of processor time."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    start = [Sample(n, 30 * n, n, n, n) for n in range(10)]
+    both = [Sample(9 + n, 270 + 100 * n, 9 + n, 9 + n / 10, 9 + n / 2) for n in range(1, 6)]
+    end = [Sample(14 + n, 770 + 30 * n, 14, 10, 20) for n in range(1, 8)]
+    found = summed_up([*start, *both, *end], 1000)
     assert found.rate == pytest.approx(100)
     assert found.cpu_us == pytest.approx(10_000)
     assert found.broker_us == pytest.approx(1_000)
+    assert found.idle == pytest.approx(0.25)
+    assert found.others == pytest.approx(1 - 0.25 - 1.1 / 2)
+    assert ceiling(found) == pytest.approx(2 / 1.1)
     with pytest.raises(RuntimeError, match="take more"):
-        summed_up(start, 1000)
+        summed_up(start[:3], 1000)
 
 
 def make_round(store, number, start, end, promoted, at):
