@@ -41,7 +41,7 @@ from registry import (
     Publication,
     PublicationError,
     Subject,
-    export_float32,
+    export_again,
 )
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def make_subject(pipeline: Pipeline, folder: RoundFolder) -> Subject:
     plan = folder.plan()
     schema = schema_of(pipeline.schema, vocabularies_of(pipeline.schema, folder))
     return Subject(
-        export_float32(model),
+        export_again(model),
         model,
         pipeline.learner.model.loss,
         read_examples(folder, schema),

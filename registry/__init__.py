@@ -43,6 +43,7 @@ from registry.loading import LoadedModel, load
 from registry.mlflow_registry import ModelRegistry
 from registry.prune import Pruning
 from registry.publication import ModelVersion, Publication
+from registry.reexport import export_again
 from registry.reference import Reference
 from registry.tracking import ServiceRun, TrackedRound, metric_name
 
@@ -84,6 +85,7 @@ __all__ = [
     "Weight",
     "check_rung",
     "default_quantizer",
+    "export_again",
     "export_float32",
     "follow",
     "ladder",

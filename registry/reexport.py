@@ -1,0 +1,236 @@
+"""A model exported round after round: new weights in the bytes of an earlier export.
+
+A conversion takes about half a second, and what comes of it differs from the one before in nothing
+but the weights. So a later export puts them where a conversion would have put them, under three
+conditions: the model's function, traced anew, is what it was, constants included; an earlier
+conversion has shown where each of the weights that changed goes, as all its bytes came out right;
+and none of them has values that a converter makes something else of, such as zeros alone. Else the
+model is converted again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import permutations
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from registry.export import answers, check_predictions, export_float32, named_inputs
+from registry.flatbuffer import read
+from registry.recurrent import plain_loops
+
+if TYPE_CHECKING:
+    import keras
+    from numpy.typing import NDArray
+
+__all__ = ["export_again"]
+
+TRIES = 3  # conversions that prove nothing, after which a model is always converted
+DATA = 4  # place of a buffer's bytes in LiteRT's schema
+MOST_AXES = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """A model's function for inference.
+
+    Attributes:
+        text: digest of its graph and of every captured value that is no weight.
+        weights: values of the variables that it reads, in the order of the graph.
+        digests: of these values.
+        plain: whether they are told from all others, and none of a kind of which converters make
+            something else: they fold zeros and ones away, and keep equal constants once.
+    """
+
+    text: str
+    weights: tuple[NDArray[Any], ...]
+    digests: tuple[str, ...]
+    plain: tuple[bool, ...]
+
+    def changed(self, before: Traced) -> list[int]:
+        """Which weights have other values than before."""
+        pairs = enumerate(zip(self.digests, before.digests, strict=True))
+        return [number for number, (now, then) in pairs if now != then]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the bytes a weight is: from which byte on, and its axes in their order there."""
+
+    start: int
+    axes: tuple[int, ...]
+
+
+@dataclass
+class Known:
+    """What earlier exports of a model have shown.
+
+    Attributes:
+        tflite: the bytes of the last conversion.
+        traced: what was converted.
+        places: of its weights; None for one that is not found once, as it is.
+        proven: the weights whose places are proven.
+        failures: conversions, one after another, that proved nothing.
+    """
+
+    tflite: bytes = b""
+    traced: Traced | None = None
+    places: tuple[Place | None, ...] = ()
+    proven: set[int] = field(default_factory=set)
+    failures: int = 0
+
+    def patched(self, now: Traced) -> bytes | None:
+        """The bytes of a model as it is now; None if it must be converted."""
+        before = self.traced
+        if before is None or before.text != now.text:
+            return None
+        changed = now.changed(before)
+        if not all(number in self.proven for number in changed):
+            return None
+        return self._put(now, before, changed)
+
+    def learn(self, now: Traced, tflite: bytes) -> None:
+        """Compare a conversion with what would have come of the one before."""
+        before, places = self.traced, find_places(tflite, now.weights)
+        if before is not None:
+            same = before.text == now.text
+            changed = now.changed(before) if same else []
+            if same and self._put(now, before, changed) == tflite:
+                self.proven, self.failures = self.proven | set(changed), 0
+                kept = zip(self.places, places, strict=True)
+                places = tuple(p if n in self.proven else q for n, (p, q) in enumerate(kept))
+            else:
+                self.proven, self.failures = set(), self.failures + 1
+        self.tflite, self.places = tflite, places
+        self.traced = replace(now, weights=())  # nobody needs the values any more
+
+    def _put(self, now: Traced, before: Traced, changed: Sequence[int]) -> bytes | None:
+        if not all(now.plain[number] and before.plain[number] for number in changed):
+            return None
+        return put(self.tflite, self.places, now.weights, changed)
+
+
+KNOWN: WeakKeyDictionary[Any, Known] = WeakKeyDictionary()
+
+
+def export_again(model: keras.Model) -> bytes:
+    """Export a model for inference: the bytes that `export_float32` gives, mostly much sooner.
+
+    They are checked against the model on a few rows, in either case.
+
+    Args:
+        model: as `export_float32` takes it. Of one that is exported again, the last bytes are kept
+            for as long as it is there.
+
+    Raises:
+        ExportError: as `export_float32`.
+    """
+    known = KNOWN.setdefault(model, Known())
+    inputs = named_inputs(model)
+    now = trace(model, inputs) if known.failures < TRIES else None
+    if now is None:
+        return export_float32(model)
+    if (tflite := known.patched(now)) is not None:
+        check_predictions(model, inputs, tflite)
+        return tflite
+    tflite = export_float32(model)
+    known.learn(now, tflite)
+    return tflite
+
+
+def trace(model: keras.Model, inputs: Mapping[str, Any]) -> Traced | None:
+    """The model's function; None if it cannot be traced, or reads what is no plain variable."""
+    import tensorflow as tf
+
+    given = {name: tf.TensorSpec(t.shape, t.dtype, name=name) for name, t in inputs.items()}
+    try:
+        with plain_loops(model):
+            function = tf.function(lambda features: answers(model, features), autograph=False)
+            graph = function.get_concrete_function(given).graph
+    except Exception:  # noqa: BLE001 - whatever a layer raises, the export says it to people
+        return None
+    handles = {id(variable.handle): variable for variable in graph.variables}
+    text = hashlib.sha256(graph.as_graph_def().SerializeToString(deterministic=True))
+    weights = []
+    for captured, placeholder in graph.captures:
+        text.update(f"{placeholder.name} {captured.dtype} {captured.shape};".encode())
+        if captured.dtype not in (tf.resource, tf.variant):
+            text.update(np.asarray(captured).tobytes())
+        elif (variable := handles.get(id(captured))) is not None:
+            text.update(f"{variable.dtype} {variable.shape};".encode())
+            weights.append(variable.numpy())
+        else:
+            return None
+    digests = tuple(digest_of(values) for values in weights)
+    plain = tuple(
+        is_plain(values) and digests.count(digest) == 1
+        for values, digest in zip(weights, digests, strict=True)
+    )
+    return Traced(text.hexdigest(), tuple(weights), digests, plain)
+
+
+def is_plain(values: NDArray[Any]) -> bool:
+    """Whether values are of no special kind, such as zeros alone."""
+    if values.dtype.kind != "f" or values.size == 0:
+        return False
+    if values.size == 1:
+        return not float(values.reshape(-1)[0]).is_integer()
+    return bool(values.min() != values.max())
+
+
+def digest_of(values: NDArray[Any]) -> str:
+    """SHA-256 of an array: its bytes, its type and its shape."""
+    head = f"{values.dtype} {values.shape};".encode()
+    return hashlib.sha256(head + values.tobytes()).hexdigest()
+
+
+def find_places(tflite: bytes, weights: Sequence[NDArray[Any]]) -> tuple[Place | None, ...]:
+    """Where weights are in a model: each where a buffer has its values, and no other has them."""
+    by_size: dict[int, list[int]] = {}
+    for start, size in buffers(tflite):
+        by_size.setdefault(size, []).append(start)
+    return tuple(find_place(tflite, by_size.get(one.nbytes, []), one) for one in weights)
+
+
+def find_place(tflite: bytes, starts: Sequence[int], weight: NDArray[Any]) -> Place | None:
+    """Where a weight is, among buffers of its size."""
+    if weight.ndim > MOST_AXES or not starts:
+        return None
+    for axes in permutations(range(weight.ndim)):
+        values = weight.transpose(axes).tobytes()
+        found = [start for start in starts if tflite[start : start + len(values)] == values]
+        if found:
+            return Place(found[0], axes) if len(found) == 1 else None
+    return None
+
+
+def buffers(tflite: bytes) -> list[tuple[int, int]]:
+    """Where each buffer's bytes begin in a model, and how many there are."""
+    model = read(tflite)
+    found = []
+    for number in range(model.BuffersLength()):
+        buffer = model.Buffers(number)
+        if size := buffer.DataLength():
+            table = buffer._tab
+            found.append((int(table.Vector(table.Offset(DATA))), int(size)))
+    return found
+
+
+def put(
+    tflite: bytes,
+    places: Sequence[Place | None],
+    weights: Sequence[NDArray[Any]],
+    which: Sequence[int],
+) -> bytes | None:
+    """Other bytes with some weights at their places; None if one of these has none."""
+    made = bytearray(tflite)
+    for number in which:
+        place, weight = places[number], weights[number]
+        if place is None:
+            return None
+        made[place.start : place.start + weight.nbytes] = weight.transpose(place.axes).tobytes()
+    return bytes(made)

@@ -1,0 +1,130 @@
+"""Exports of one model again and again: the bytes of a conversion, mostly without one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import registry.reexport
+from registry import LiteModel, export_again, export_float32
+
+DRAW = np.random.default_rng(3)
+
+
+@pytest.fixture
+def conversions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the models that are converted."""
+    converted: list[str] = []
+
+    def counted(model: keras.Model) -> bytes:
+        converted.append(model.name)
+        return export_float32(model)
+
+    monkeypatch.setattr(registry.reexport, "export_float32", counted)
+    return converted
+
+
+def made(*inner: Any, shape: tuple[int, ...] = (4,)) -> keras.Model:
+    """A small model with some layers inside."""
+    value = entry = keras.Input(shape, name="x")
+    for layer in inner:
+        value = layer(value)
+    return keras.Model(entry, layers.Dense(1, activation="sigmoid")(value))
+
+
+def learn(model: keras.Model, *, but: tuple[str, ...] = ()) -> None:
+    """New weights, as after a round."""
+    for variable in model.trainable_variables:
+        if variable.path not in but:
+            variable.assign(DRAW.normal(size=variable.shape))
+
+
+def test_the_third_export_is_no_conversion_and_has_its_bytes(conversions: list[str]) -> None:
+    numbers = keras.Input((3,), name="numbers")
+    word = keras.Input((1,), name="word", dtype="int32")
+    image = keras.Input((6, 6, 2), name="image")
+    parts = [
+        layers.Dense(5, activation="relu")(numbers),
+        layers.Flatten()(layers.Embedding(7, 3)(word)),
+        layers.GlobalAveragePooling2D()(layers.Conv2D(3, (3, 2), activation="relu")(image)),
+    ]
+    hidden = layers.Dropout(0.2)(layers.Concatenate()(parts))
+    model = keras.Model([numbers, word, image], layers.Dense(2)(hidden))
+    for _ in range(4):
+        learn(model)
+        assert export_again(model) == export_float32(model)
+    assert len(conversions) == 2
+
+
+def test_a_weight_that_never_changed_is_not_put_where_it_might_be(conversions: list[str]) -> None:
+    frozen = layers.Dense(3, "relu", name="frozen")
+    model = made(frozen)
+    for _ in range(3):
+        learn(model, but=("frozen/kernel", "frozen/bias"))
+        export_again(model)
+    assert len(conversions) == 2
+    learn(model)  # all of them
+    assert export_again(model) == export_float32(model)
+    assert len(conversions) == 3
+    learn(model)
+    assert export_again(model) == export_float32(model)
+    assert len(conversions) == 4  # its bias had been zeros
+    learn(model)
+    assert export_again(model) == export_float32(model)
+    assert len(conversions) == 4
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.5])
+def test_weights_that_converters_fold_are_converted(conversions: list[str], value: float) -> None:
+    model = made(layers.Dense(4, "relu", name="inner"))
+    for _ in range(3):
+        learn(model)
+        export_again(model)
+    model.get_layer("inner").bias.assign(np.full(4, value))
+    assert export_again(model) == export_float32(model)
+    assert len(conversions) == 3
+
+
+def test_weights_that_are_folded_into_others_are_always_converted(conversions: list[str]) -> None:
+    normalized = made(layers.Dense(4), layers.BatchNormalization(), layers.Activation("relu"))
+    for _ in range(4):
+        learn(normalized)
+        assert export_again(normalized) == export_float32(normalized)
+    assert len(conversions) == 4
+
+
+class Scaled(layers.Layer):  # type: ignore[misc]
+    """A function with a number in it that no variable holds."""
+
+    by = 2.5
+
+    def call(self, x: Any) -> Any:
+        """A wave."""
+        return keras.ops.sin(x * self.by)
+
+
+def test_a_number_in_the_function_is_seen(conversions: list[str]) -> None:
+    scaled = Scaled()
+    model = made(layers.Dense(4, "relu"), scaled)
+    for _ in range(3):
+        learn(model)
+        export_again(model)
+    assert len(conversions) == 2
+    scaled.by = 2.5001  # less than a comparison of predictions would see
+    learn(model)
+    assert export_again(model) == export_float32(model)
+    assert len(conversions) == 3
+
+
+def test_new_bytes_are_checked_against_the_model() -> None:
+    model = made(layers.Dense(4, "relu"))
+    for _ in range(3):
+        learn(model)
+        tflite = export_again(model)
+    rows = {"x": DRAW.normal(size=(5, 4)).astype(np.float32)}
+    expected = np.asarray(model(rows["x"]))[:, 0]
+    np.testing.assert_allclose(LiteModel(tflite).predict(rows), expected, rtol=1e-5)
