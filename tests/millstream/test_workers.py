@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from kafka import KafkaProducer
 
+from millstream.board import LiveState
+from millstream.durable import read_as
 from millstream.round_store import RoundFolder, RoundStore
 from tests.millstream.project import Project, create_topic, make_rows
 
@@ -144,3 +146,7 @@ def test_two_workers_differ_from_one_by_rounding_only(kafka, topic: str, tmp_pat
     assert seen["training"]["epochs"] == same["training"]["epochs"]
     assert seen["training"]["best_epoch"] == same["training"]["best_epoch"]
     assert seen["counts"] == same["counts"]
+    assert seen["event_times"] == same["event_times"]
+    live = read_as(tmp_path / "two" / ".millstream" / "status.json", LiveState)
+    assert set(live.partitions) == {f"{topic}[{number}]" for number in range(4)}
+    assert [live.partitions[f"{topic}[{n}]"].position for n in range(4)] == list(STAGES[0])
