@@ -1,17 +1,22 @@
 """The process in which models are timed and weighed: it has no TensorFlow and nothing else to do.
 
-Started with a folder (`0.tflite`, `1.tflite`, ..., `rows.npz`), how many calls to time, and batch
-sizes. Prints one JSON list: for each model `latency_ms` by batch size and `memory_bytes`; of a
-model that does not run there is neither.
+Started by `Measurer` with the parent's process id as argument. Each line of its input is a request,
+in JSON: a folder (`0.tflite`, `1.tflite`, ..., `rows.npz`), how many calls to time, and batch
+sizes. A fork of its own, which has measured nothing before, answers with a line: for each model
+`latency_ms` by batch size and `memory_bytes`; of a model that does not run there is neither. The
+answer of one that fails is null. Ends when its input does, or its parent is gone.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import statistics
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +24,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 STATUS = Path("/proc/self/status")  # of Linux; elsewhere memory is not measured
+PARENT_CHECK_SECONDS = 1.0
 WARM_UP = 3
 COLUMN = "column "  # before the name of each input
 LONGEST_S = 0.3  # of timed calls for a model and a batch size
@@ -82,20 +88,36 @@ def memory_bytes(tflite: bytes, rows: dict[str, Any], batch: int) -> int | None:
     """By how much a process grows that runs the model; each is weighed in a fork of its own."""
     if not STATUS.exists():
         return None
-    source, target = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(source)
+
+    def grown() -> str:
         before = private_bytes()
         runner = make_runner(tflite, rows, batch)
         grown = max(private_bytes() - before, 0)
-        os.write(target, str(grown if runner is not None else -1).encode())
-        os._exit(0)
+        return str(grown if runner is not None else -1)
+
+    said = in_fork(grown)
+    return int(said) if said and int(said) >= 0 else None
+
+
+def in_fork(work: Callable[[], str]) -> str:
+    """What some work comes to in a fork of its own; nothing if it fails."""
+    source, target = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(source)
+            with os.fdopen(target, "w") as pipe:
+                pipe.write(work())
+            os._exit(0)
+        except Exception:  # noqa: BLE001 - whatever it is, it is told to the parent
+            traceback.print_exc()
+        finally:
+            os._exit(1)
     os.close(target)
-    with os.fdopen(source, "rb") as pipe:
+    with os.fdopen(source) as pipe:
         said = pipe.read()
     os.waitpid(child, 0)
-    return int(said) if said and int(said) >= 0 else None
+    return said
 
 
 def private_bytes() -> int:
@@ -105,17 +127,16 @@ def private_bytes() -> int:
     return int(line.split()[1]) * 1024
 
 
-def main() -> None:
-    """Measure what the folder holds."""
-    folder, calls, *batches = sys.argv[1:]
+def measured(folder: str, calls: int, batches: list[int]) -> str:
+    """What the folder's models cost, in JSON."""
     files = sorted(Path(folder).glob("*.tflite"), key=lambda file: int(file.stem))
     models = [file.read_bytes() for file in files]
     with np.load(Path(folder) / "rows.npz") as stored:
         rows = {name.removeprefix(COLUMN): stored[name] for name in stored.files}
     for tflite in models[:1]:  # so that LiteRT's own code is in memory, and is not weighed
         make_runner(tflite, rows, 1)
-    weighed = [memory_bytes(tflite, rows, max(map(int, batches))) for tflite in models]
-    found = {batch: latencies(models, rows, int(batch), int(calls)) for batch in batches}
+    weighed = [memory_bytes(tflite, rows, max(batches)) for tflite in models]
+    found = {batch: latencies(models, rows, batch, calls) for batch in batches}
     told = [
         {
             "latency_ms": {batch: ms for batch in batches if (ms := found[batch][i]) is not None},
@@ -123,7 +144,23 @@ def main() -> None:
         }
         for i in range(len(models))
     ]
-    sys.stdout.write(json.dumps(told))
+    return json.dumps(told)
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    parent = int(sys.argv[1])
+    while True:
+        ready, _, _ = select.select([sys.stdin], [], [], PARENT_CHECK_SECONDS)
+        if ready:
+            line = sys.stdin.readline()
+            if not line:
+                return
+            request = json.loads(line)
+            sys.stdout.write((in_fork(lambda: measured(**request)) or "null") + "\n")  # noqa: B023
+            sys.stdout.flush()
+        elif os.getppid() != parent:
+            return
 
 
 if __name__ == "__main__":

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from registry.artifact import Artifact
+from registry.measure.process import MeasurerFailed, default_measurer
 from registry.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -24,8 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["BATCHES", "Cost", "measure_costs"]
 
 BATCHES = (1, 32)
-CHILD = Path(__file__).with_name("child.py")
-TOLD = 300
 COLUMN = "column "
 
 log = logging.getLogger("millstream")
@@ -92,45 +85,19 @@ def ask_child(
 ) -> dict[str, dict[str, Any]]:
     """What the child found, by rung; nothing if it failed, which is logged."""
     with scratch_folder("measure") as scratch:
-        folder = str(scratch)
         for number, artifact in enumerate(artifacts):
             (scratch / f"{number}.tflite").write_bytes(artifact.tflite)
         np.savez(scratch / "rows.npz", **rows_for(features, max(BATCHES)))  # type: ignore[arg-type]
-        command = [sys.executable, "-P", str(CHILD), folder, str(calls), *map(str, BATCHES)]
+        request = {"folder": str(scratch), "calls": calls, "batches": BATCHES}
         try:
-            told, said = run(command, timeout_s)
-        except subprocess.TimeoutExpired:
+            answers = default_measurer().ask(request, timeout_s)
+        except TimeoutError:
             log.warning("latency and memory of the rungs were not measured within %g s", timeout_s)
             return {}
-    try:
-        answers = json.loads(told)
-    except ValueError:
-        said = " ".join(said.split())[-TOLD:]
-        log.warning("latency and memory of the rungs could not be measured: %s", said)
-        return {}
+        except MeasurerFailed as error:
+            log.warning("latency and memory of the rungs could not be measured: %s", error)
+            return {}
     return {one.rung: found for one, found in zip(artifacts, answers, strict=True)}
-
-
-def run(command: Sequence[str], timeout_s: float) -> tuple[str, str]:
-    """What a command writes to its output and to its errors.
-
-    Raises:
-        subprocess.TimeoutExpired: it took longer; it has ended with all that it had forked.
-    """
-    child = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    with child:
-        try:
-            return child.communicate(timeout=timeout_s)
-        except BaseException:
-            os.killpg(child.pid, signal.SIGKILL)
-            raise
 
 
 def rows_for(features: Mapping[str, NDArray[Any]], count: int) -> dict[str, NDArray[Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -23,7 +24,7 @@ from registry import (
     ladder,
 )
 from registry.measure import measure_costs
-from registry.measure.cost import run
+from registry.measure.process import Measurer, MeasurerFailed
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +101,35 @@ def test_what_a_measurement_forked_ends_with_it(tmp_path: Path) -> None:
         f"    pathlib.Path({str(told)!r}).write_text(str(os.getpid()))\n"
         "time.sleep(600)\n"
     )
-    with pytest.raises(subprocess.TimeoutExpired):
-        run([sys.executable, "-c", code], 5.0)
+    with pytest.raises(TimeoutError):
+        Measurer([sys.executable, "-c", code]).ask({}, 5.0)
     state = Path(f"/proc/{told.read_text()}/stat")
     until = time.monotonic() + 30
     while state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z":
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_one_process_answers_all_and_another_takes_its_place(
+    artifacts: list[Artifact], samples: dict[str, Sample], tmp_path: Path
+) -> None:
+    measurer = Measurer()
+    (tmp_path / "0.tflite").write_bytes(artifacts[0].tflite)
+    columns = {f"column {name}": values for name, values in samples["cnn"].features.items()}
+    np.savez(tmp_path / "rows.npz", **columns)
+    request = {"folder": str(tmp_path), "calls": 2, "batches": [1]}
+    pids = set()
+    for _ in range(2):
+        (told,) = measurer.ask(request, 60.0)
+        assert told["latency_ms"]["1"] > 0
+        pids.add(measurer._child.pid)
+    assert len(pids) == 1
+    with pytest.raises(MeasurerFailed, match="rows"):
+        measurer.ask({**request, "folder": str(tmp_path / "none")}, 60.0)
+    (told,) = measurer.ask(request, 60.0)
+    os.killpg(measurer._child.pid, signal.SIGKILL)
+    measurer._child.wait()
+    (told,) = measurer.ask(request, 60.0)
+    assert told["memory_bytes"] > 0
+    measurer.close()
+    assert measurer._child is None
