@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from millstream.board import LiveState
@@ -23,6 +23,8 @@ from millstream.pause import is_paused
 from millstream.round_totals import RoundTotals
 
 __all__ = ["ServiceCollector"]
+
+METER_LABELS = {meter.name: ("model", *meter.labels) for meter in METERS}
 
 
 class ServiceCollector(Collector):
@@ -49,7 +51,10 @@ class ServiceCollector(Collector):
         with self._lock:
             for folder in self._totals:
                 for name, labels, value in self._samples(folder):
-                    families[name].add_metric([self._names[folder], *labels], value)
+                    family, named = families[name], METER_LABELS[name]
+                    family.add_sample(
+                        name, dict(zip(named, (self._names[folder], *labels), strict=True)), value
+                    )
         yield from families.values()
 
     def _samples(self, folder: Path) -> Iterator[Sample]:
@@ -65,7 +70,6 @@ class ServiceCollector(Collector):
         self._names[folder] = f"{wanted} ({folder})" if wanted in others else wanted
 
 
-def family_of(meter: Meter) -> CounterMetricFamily | GaugeMetricFamily:
+def family_of(meter: Meter) -> Metric:
     """A family without samples."""
-    kind = CounterMetricFamily if meter.kind == "counter" else GaugeMetricFamily
-    return kind(meter.name, f"{meter.help}.", labels=("model", *meter.labels))
+    return Metric(meter.name.removesuffix("_total"), f"{meter.help}.", meter.kind)

@@ -18,13 +18,14 @@ class Meter:
 
     Attributes:
         name: as Prometheus stores it.
-        kind: a counter never falls as long as the state folder is the same.
+        kind: a counter never falls as long as the state folder is the same; a summary has nothing
+            but its quantiles.
         help: one line.
         labels: beside `model`.
     """
 
     name: str
-    kind: Literal["counter", "gauge"]
+    kind: Literal["counter", "gauge", "summary"]
     help: str
     labels: tuple[str, ...] = ()
 
@@ -71,7 +72,7 @@ METERS: tuple[Meter, ...] = (
     Meter("millstream_waiting_rounds", "gauge", "Rounds that MLflow has not taken yet"),
     Meter(
         "millstream_event_to_model_seconds",
-        "gauge",
+        "summary",
         "Age of its records when the last version was promoted",
         ("quantile",),
     ),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,17 @@ def test_names_are_by_the_conventions() -> None:
         assert meter.name.endswith("_total") == (meter.kind == "counter")
         assert "_ms" not in meter.name
     assert len({meter.name for meter in METERS}) == len(METERS)
+
+
+def test_promtool_finds_nothing_to_say(folder: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not here: Debian's package prometheus has it")
+    text = scrape(folder)
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_the_page_serves_both_formats_and_any_label(folder: Path) -> None:
