@@ -94,6 +94,8 @@ def _open_gs() -> Driver:
         (
             OSError,
             retry.HttpError,
+            retry.ChecksumError,
+            ValueError,  # gcsfs's for some answers of status 400
             google.GoogleAuthError,
             aiohttp.ClientError,
             requests.RequestException,

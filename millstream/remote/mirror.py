@@ -14,7 +14,7 @@ from millstream.fault import fault_point
 from millstream.remote.lease import Lease
 from millstream.remote.manifest import OUTCOME, Manifest, manifest_key, outcome_key
 from millstream.remote.objects import ObjectStore
-from millstream.remote.restore import AT_ONCE, list_state, restore
+from millstream.remote.restore import list_state, restore
 from millstream.round_folder import HEAVY, RoundFolder
 from millstream.round_store import RoundStore
 
@@ -24,6 +24,8 @@ log = logging.getLogger("millstream")
 
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 60.0
+AT_ONCE = 4
+"""Files that are on their way there at a time; each may be in memory."""
 
 
 class Mirror(Protocol):
@@ -140,7 +142,13 @@ class StoreMirror:
             self._failed(error)
         else:
             self._answered()
-        self._unsaved = len(rounds) - self._saved
+        self._unsaved, was_full = len(rounds) - self._saved, self.is_full
+        if self.is_full and not was_full:
+            log.warning(
+                "%d rounds are in %s only (service.max_unsaved_rounds); no round begins before the"
+                " store has taken some",
+                *(self._unsaved, self._state_dir),
+            )
 
     def prune(self) -> None:
         """As `Mirror.prune`; a failure waits for the next round."""

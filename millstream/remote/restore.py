@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from millstream.durable import make_folder, sync_folder
@@ -25,12 +27,14 @@ from millstream.round_folder import HEAVY, RoundFolder
 from millstream.round_store import RoundStore
 from millstream.seal import file_digest
 
-__all__ = ["AT_ONCE", "SET_ASIDE", "list_state", "restore", "saved_rounds"]
+__all__ = ["SET_ASIDE", "list_state", "restore", "saved_rounds"]
 
 log = logging.getLogger("millstream")
 
-AT_ONCE = 4
-"""Objects that are on their way at a time."""
+AT_ONCE = 16
+"""Rounds that are on their way here at a time; most of them are a few small files."""
+BATCH = 256
+"""Rounds that come together; after a kill, those of complete batches do not come again."""
 SET_ASIDE = "set-aside"
 
 
@@ -88,8 +92,8 @@ def restore(objects: ObjectStore, keys: Mapping[str, int], state_dir: Path) -> i
     bringing = Bringing(objects, keys, state_dir)
     if len(local) < count:
         log.info("%d rounds come from %s", count - len(local), objects.address)
-    for number in range(len(local), count):
-        bringing.bring(number, must_be_whole=number == count - 1)
+    for first in range(len(local), count, BATCH):
+        bringing.bring(range(first, min(count, first + BATCH)), newest=count - 1)
     bringing.bring_outcomes(local[:count])
     return count
 
@@ -155,31 +159,39 @@ class Bringing:
     def __init__(self, objects: ObjectStore, keys: Mapping[str, int], state_dir: Path) -> None:
         self._objects, self._keys, self._state_dir = objects, keys, state_dir
 
-    def bring(self, number: int, *, must_be_whole: bool) -> None:
-        """Bring one round, its marker last.
+    def bring(self, numbers: Sequence[int], newest: int) -> None:
+        """Bring some rounds; they get their markers in their order, when all files are here.
 
         Raises:
             RoundStoreError: an object is missing or damaged.
         """
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            brought = list(pool.map(partial(self._bring_files, newest=newest), numbers))
+        for manifest in brought:
+            marker = f"rounds/{manifest.round:06d}/DONE"
+            self._fetch(marker, manifest.files[marker])
+            sync_folder((self._state_dir / marker).parent)
+
+    def _bring_files(self, number: int, newest: int) -> Manifest:
+        """Bring all of a round but its marker."""
         manifest = read_manifest(self._objects, number)
         folder = RoundFolder(self._state_dir / "rounds" / f"{number:06d}")
         if folder.path.exists():
             shutil.rmtree(folder.path)
         has_outcome = outcome_key(number) in self._keys
-        self._check_whole(manifest, must_be_whole=must_be_whole or not has_outcome)
+        self._check_whole(manifest, must_be_whole=number == newest or not has_outcome)
         marker = f"rounds/{folder.path.name}/DONE"
         wanted = {p: s for p, s in manifest.files.items() if p != marker and self._is_there(p, s)}
         folders = {self._state_dir / Path(place).parent for place in wanted}
         for parent in (folder.path, *folders):
             make_folder(parent)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(self._fetch, wanted, wanted.values()))
+        for place, saved in wanted.items():
+            self._fetch(place, saved)
         if has_outcome:
             self._fetch_outcome(folder)
         for parent in folders:
             sync_folder(parent)
-        self._fetch(marker, manifest.files[marker])
-        sync_folder(folder.path)
+        return manifest
 
     def bring_outcomes(self, rounds: list[RoundFolder]) -> None:
         """Bring what the registry made of rounds that are here already."""
@@ -216,10 +228,9 @@ class Bringing:
             RoundStoreError: it is something else.
         """
         path = self._state_dir / place
-        key, temporary = (
-            f"{place}.{saved.sha256}",
-            path.with_name(f".{path.name}.{os.getpid()}.tmp"),
-        )
+        key = f"{place}.{saved.sha256}"
+        # Two rounds may fetch the segment that both of them name.
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
         self._objects.download(key, temporary)
         fault_point("restore.file")
         found = file_digest(temporary)

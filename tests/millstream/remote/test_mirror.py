@@ -10,6 +10,7 @@ from millstream.errors import RoundStoreError
 from millstream.remote.objects import ObjectStore
 from millstream.round_store import RoundStore
 
+from ..old_state import copied
 from .rounds import add_round, files_of, mirrored, rounds_of
 
 
@@ -23,6 +24,17 @@ def test_a_lost_folder_comes_back_bit_for_bit(objects: ObjectStore, tmp_path: Pa
     with mirrored(objects, tmp_path / "b"):
         assert files_of(tmp_path / "b") == files_of(tmp_path / "a")
         assert len(rounds_of(tmp_path / "b")) == 3
+
+
+def test_a_folder_of_an_older_format_is_brought_there_as_it_is(
+    objects: ObjectStore, tmp_path: Path
+) -> None:
+    """Its markers have no digests but that of the weights, and say nothing of the round before."""
+    state_dir = copied(tmp_path / "old").state_dir
+    with mirrored(objects, state_dir) as mirror:
+        mirror.save()
+    with mirrored(objects, tmp_path / "b"):
+        assert files_of(tmp_path / "b") == files_of(state_dir)
 
 
 def test_what_happens_meanwhile_comes_too(objects: ObjectStore, tmp_path: Path) -> None:
