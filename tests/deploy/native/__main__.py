@@ -106,6 +106,7 @@ def watch(machine: Machine, running: dict[str, Service]) -> dict[str, Any]:
         return seen["registry"]["champion"] is not None
 
     wait(step, LEARN_S, lambda: f"no champion yet: {seen}")
+    seen["direct"] = registry(direct=True)
     seen["topic"] = topic(running["trainer"].environment["KAFKA_SERVERS"])
     objects = machine.volume("store-data").rglob("*")
     seen["objects"] = sorted({path.suffix for path in objects if path.is_file()})
