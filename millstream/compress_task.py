@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from millstream.errors import ConfigError, UsageError
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     import trainer
 
-__all__ = ["guess_task", "loss_of", "metric_of", "task_of"]
+__all__ = ["guess_task", "loss_of", "metric_of", "task_and_metric", "task_of"]
 
 ONE_HOT = ("categorical_crossentropy", "categoricalcrossentropy")
 LOSSES = {
@@ -22,6 +23,25 @@ LOSSES = {
         *ONE_HOT,
     ),
 }
+
+
+def task_and_metric(words: Sequence[str]) -> tuple[str | None, str | None]:
+    """Which of some words is a task, and which a metric; no name is both.
+
+    Raises:
+        UsageError: a word is neither, or there are two of a kind.
+    """
+    import trainer
+
+    known = sorted({name for names in trainer.METRICS.values() for name in names})
+    tasks = [word for word in words if word in trainer.METRICS]
+    metrics = [word for word in words if word in known]
+    if len(tasks) + len(metrics) < len(words) or max(len(tasks), len(metrics)) > 1:
+        raise UsageError(
+            f"expected --task {'|'.join(trainer.METRICS)} and --metric {'|'.join(known)}, each at"
+            f" most once, got {', '.join(words)}"
+        )
+    return next(iter(tasks), None), next(iter(metrics), None)
 
 
 def task_of(model: keras.Model, name: str | None) -> trainer.Task:

@@ -21,12 +21,14 @@ DataOption = Annotated[
     typer.Option(help="Rows as the model takes them, with labels: .csv, .parquet or .npz."),
 ]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")]
-TaskOption = Annotated[
-    str | None,
-    typer.Option(help="binary, multiclass or regression; what the model's loss says."),
-]
-MetricOption = Annotated[
-    str | None, typer.Option(help="That decides, such as auc; the usual one of the task.")
+JudgeOption = Annotated[
+    list[str],
+    typer.Option(
+        "--task",
+        "--metric",
+        help="binary, multiclass or regression, if not as the model's loss says; and the metric"
+        " that decides, such as auc, if not the task's usual one.",
+    ),
 ]
 SetOption = Annotated[
     list[str],
@@ -46,8 +48,7 @@ def compress(
     data: DataOption,
     out: OutOption,
     label: Annotated[str, typer.Option(help="The label's column.")] = "label",
-    task: TaskOption = None,
-    metric: MetricOption = None,
+    judged: JudgeOption = [],  # noqa: B006 - typer reads it, nobody changes it
     settings: SetOption = [],  # noqa: B006 - typer reads it, nobody changes it
     code: CodeOption = None,
 ) -> None:
@@ -56,8 +57,10 @@ def compress(
     Writes the chosen model.tflite, also packed, rungs.json and pareto.png.
     """
     from millstream.compress_file import FileOptions, compress_file, make_section
+    from millstream.compress_task import task_and_metric
 
     section = make_section(settings)
+    task, metric = task_and_metric(judged)
     with logging_to_terminal("warning"):
         found = compress_file(FileOptions(model, data, label, task, metric, code), section, out)
     console.print(rungs_table(found))
