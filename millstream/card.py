@@ -133,7 +133,9 @@ def files_section(facts: CardFacts) -> str:
         " `artifacts/schema.json` and this card\n"
         "- `float32/model.tflite.gz`: the uncompressed export\n"
         "- `plan.json`, `report.json`: the round, all of it\n"
-        "- `rungs.json`, `pareto.png`: all rungs; `prequential.png`: the rounds before\n"
+        "- `rungs.json`: all rungs\n"
+        "- `pareto.png`, `prequential.png`: pictures of them and of the rounds before, of the"
+        " first version of each minute\n"
         f"- {tell_keras(facts)}"
     )
 

@@ -17,7 +17,7 @@ from millstream.measured import Measured
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.round_store import RoundFolder
-from millstream.rung_report import cost_tags, rung_files
+from millstream.rung_report import cost_tags, draw_rungs, report_rungs
 from registry import KerasFile, Publication
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ PARENT_TAG = "millstream.parent_version"
 WEIGHTS_TAG = "millstream.weights"
 TOPIC_CHARS = 200  # MLflow takes 250 characters of a tag's name
 TAG_CHARS = 4000  # and of its value 5000
+MINUTE_MS = 60_000
 
 
 def describe(
@@ -79,13 +80,30 @@ def make_files(
     pipeline: Pipeline, folder: RoundFolder, rungs: list[dict[str, Any]]
 ) -> dict[str, Path]:
     """Further artifacts of the version, by their names among them."""
-    path = folder.path
+    path, drawn = folder.path, {}
+    if begins_minute(pipeline, folder):
+        drawn = {
+            "prequential.png": draw_curve(pipeline.store, path / "prequential.png"),
+            "pareto.png": draw_rungs(pipeline, folder, rungs),
+        }
     return {
         "plan.json": path / "plan.json",
         "report.json": path / "report.json",
-        "prequential.png": draw_curve(pipeline.store, path / "prequential.png"),
-        **rung_files(pipeline, folder, rungs),
+        "rungs.json": report_rungs(pipeline, folder, rungs),
+        **drawn,
     }
+
+
+def begins_minute(pipeline: Pipeline, folder: RoundFolder) -> bool:
+    """Whether a round is the first one of its minute, whose version has pictures.
+
+    Rounds of seconds would spend a good part of their time on them.
+    """
+    plan = folder.plan()
+    if not plan.parent:
+        return True
+    before = pipeline.store.folder(plan.parent).plan()
+    return plan.created_ms // MINUTE_MS != before.created_ms // MINUTE_MS
 
 
 def make_metrics(folder: RoundFolder, chosen: Measured) -> dict[str, float]:

@@ -18,7 +18,14 @@ from millstream.rung_choice import RungChoice
 if TYPE_CHECKING:
     import trainer
 
-__all__ = ["KEPT_TAG", "cost_tags", "rung_files", "tell_rungs", "write_rungs"]
+__all__ = [
+    "KEPT_TAG",
+    "cost_tags",
+    "draw_rungs",
+    "report_rungs",
+    "tell_rungs",
+    "write_rungs",
+]
 
 FORMAT = "millstream.rungs/1"
 LATENCY_TAG = "millstream.latency_ms"
@@ -84,20 +91,20 @@ def write_rungs(path: Path, objective: str, metric: str, rungs: list[dict[str, A
     return path
 
 
-def rung_files(
-    pipeline: Pipeline, folder: RoundFolder, rungs: list[dict[str, Any]]
-) -> dict[str, Path]:
-    """The report and the picture of a version's rungs, by their names among its artifacts."""
+def report_rungs(pipeline: Pipeline, folder: RoundFolder, rungs: list[dict[str, Any]]) -> Path:
+    """Write the report of a version's rungs into its round's folder; returns its path."""
+    config = pipeline.config
+    path = folder.path / "rungs.json"
+    return write_rungs(path, config.compress.objective, config.metric, rungs)
+
+
+def draw_rungs(pipeline: Pipeline, folder: RoundFolder, rungs: list[dict[str, Any]]) -> Path:
+    """Draw a version's rungs into its round's folder, as a PNG; returns its path."""
     import trainer
 
-    config = pipeline.config
-    objective, metric = config.compress.objective, config.metric
+    metric = pipeline.config.metric
     higher = trainer.higher_is_better(metric)
-    picture = folder.path / "pareto.png"
-    return {
-        "rungs.json": write_rungs(folder.path / "rungs.json", objective, metric, rungs),
-        "pareto.png": draw_pareto(rungs, metric, picture, higher_is_better=higher),
-    }
+    return draw_pareto(rungs, metric, folder.path / "pareto.png", higher_is_better=higher)
 
 
 def cost_tags(chosen: Measured) -> dict[str, str]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from bench.ingest.schemas import large_schema
 from ingest import Rows, Schema, steps_per_epoch, training_dataset
+from millstream.training_data import as_written
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -59,7 +60,7 @@ class Case:
         """What a round trains on."""
         weights = np.ones(len(self.rows))
         given = {"batch_size": BATCH, "epochs": self.epochs, "seed": 1, "weights": weights}
-        return training_dataset(self.rows, self.schema, **given)
+        return as_written(training_dataset(self.rows, self.schema, **given), augmented=False)
 
     def lap(self, dataset: tf.data.Dataset) -> Lap:
         """Train a round."""

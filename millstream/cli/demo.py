@@ -21,6 +21,7 @@ from millstream.cli.run import run_with_view
 from millstream.cli.signals import stop_on_signals
 from millstream.cli.terminal import console
 from millstream.config import Config, load_config
+from millstream.curve import draw_curve
 from millstream.errors import UsageError
 from millstream.local import Addresses, announced, ensure_topics, open_registry
 from millstream.round_store import RoundStore
@@ -93,10 +94,9 @@ def show(directory: Path, config: Config) -> None:
     rounds = summaries(store)
     console.print(rounds_table(rounds, ("auc", "accuracy")))
     console.print(totals(rounds))
-    latest = store.latest()
-    if latest is not None and (latest.path / "prequential.png").exists():
-        shutil.copyfile(latest.path / "prequential.png", directory / "prequential.png")
-        console.print(f"prequential curve: {directory / 'prequential.png'} (also in MLflow)")
+    if rounds:
+        curve = draw_curve(store, directory / "prequential.png")
+        console.print(f"prequential curve: {curve} (also in MLflow)")
     console.print("\nA separate process pulls models:/flights@champion with plain MLflow:")
     with as_file(files("millstream.demo") / "consumer.py") as script:
         subprocess.run([sys.executable, "-P", str(script), open_registry(config)], check=True)
