@@ -28,7 +28,8 @@ __all__ = ["Promotion", "lateness", "promotions", "waits"]
 TOPIC = "flights"
 RATE = 5_000
 ROUND_S = 2
-PARTS = ("wait", "cut", "plan", "test", "train", "checkpoint", "export", "gate", "register")
+ROUND = ("wait", "broker", "decode", "cut", "plan", "test", "train", "checkpoint")
+PARTS = (*ROUND, "export", "gate", "register")
 
 
 @dataclass(frozen=True)
