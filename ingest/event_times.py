@@ -84,20 +84,29 @@ class TimeSampler:
 
     def add(self, batch: RecordBatch) -> None:
         """Take over the times of a batch."""
-        from ingest.identity_scan import at_most
-
-        topic, partition = batch.topic, batch.partition
-        within = at_most(sequence(self._seed, "time", topic, partition), batch.offsets, self._bar)
-        timed = batch.timestamps >= EARLIEST_MS
-        records = int(np.count_nonzero(timed))
-        chosen = np.flatnonzero(within & timed)
-        offsets = batch.offsets[chosen]
-        bits = hash64(self._seed, "time", (topic,), 0, partition, offsets)
+        # Twice as many as can stay are enough, but by a chance of one in millions.
+        enough = 2 * CAPACITY * PLACES // len(batch)
+        chosen, records = self._below(min(self._bar, enough), batch)
+        if len(chosen) < CAPACITY and enough < self._bar:
+            chosen, records = self._below(self._bar, batch)
+        topic, offsets = batch.topic, batch.offsets[chosen]
+        bits = hash64(self._seed, "time", (topic,), 0, batch.partition, offsets)
         found = (batch.timestamps[chosen], bits >> DROPPED)
         self._new.append(EventTimes(records, len(batch) - records, *found))
         self._waiting += 1 + len(chosen)
         if self._waiting > CAPACITY:
             self.read()
+
+    def _below(self, bar: int, batch: RecordBatch) -> tuple[NDArray[np.intp], int]:
+        """Which records have a time and a place up to a bar; how many have a time."""
+        from ingest.identity_scan import at_most
+
+        start = sequence(self._seed, "time", batch.topic, batch.partition)
+        chosen = np.flatnonzero(at_most(start, batch.offsets, bar))
+        if batch.timestamps.min() >= EARLIEST_MS:
+            return chosen, len(batch)
+        timed = batch.timestamps >= EARLIEST_MS
+        return chosen[timed[chosen]], int(np.count_nonzero(timed))
 
     def read(self) -> EventTimes:
         """The sample as it is now."""

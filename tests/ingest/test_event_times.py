@@ -100,3 +100,13 @@ def test_workers_agree_on_the_sample_of_all():
         return sampled(own).agreed(workers)
 
     assert all(same(found, whole) for found in run_workers(2, work))
+
+
+def test_of_a_large_batch_with_few_times_none_is_lost():
+    offsets = np.arange(60_000)
+    times = np.where(offsets % 20, -1, NOW + offsets)
+    whole = sampled([batch(0, offsets, times)])
+    pieces = [batch(0, part, times[part]) for part in np.split(offsets, 40)]
+    assert same(sampled(pieces), whole)
+    assert (whole.records, whole.without) == (3_000, 57_000)
+    assert len(whole.times) == 3_000
