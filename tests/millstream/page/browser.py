@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -67,7 +66,7 @@ def chromium() -> Iterator[Browser]:
     options = webdriver.ChromeOptions()
     options.binary_location = program
     quiet = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
-    for argument in [*quiet, *(["--no-sandbox"] if os.geteuid() == 0 else [])]:
+    for argument in [*quiet, "--no-sandbox"]:  # root and containers have none; the pages are ours
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(driver_program))
