@@ -13,12 +13,22 @@ from trainer import checkpoint
 from trainer.fit.callback_state import callback_state, keep_callback_state
 
 
-@pytest.fixture
-def trained() -> keras.Model:
+@pytest.fixture(scope="module")
+def round_of() -> tuple[keras.Model, list[np.ndarray]]:
+    """A model that was trained once for all tests, and its state then."""
     keras.utils.set_random_seed(7)
     model = make_model()
     dataset, steps = make_dataset(make_data(200), 1)
     trainer.Learner(model).train(dataset, steps)
+    return model, state(model)
+
+
+@pytest.fixture
+def trained(round_of: tuple[keras.Model, list[np.ndarray]]) -> keras.Model:
+    model, values = round_of
+    for variable, value in zip((*model.variables, *model.optimizer.variables), values, strict=True):
+        variable.assign(value)
+    keep_callback_state(model, "")
     return model
 
 
