@@ -1,18 +1,21 @@
 """Commands as processes that have the large libraries already: forked from one with them.
 
 A command spends most of its time on imports, and a test of kills starts dozens. Each is a
-process of its own all the same. `Project.start` starts one from nothing, as a user does.
+process of its own all the same. Other tests (`test_cli.py`, `test_readme.py`) start some from
+nothing, as a user does.
 """
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["call"]
+__all__ = ["Started"]
 
 PRELOADED = [
     "trainer",
@@ -44,26 +47,46 @@ PRELOADED = [
 ]
 
 
-def call(
-    arguments: Sequence[str],
-    directory: Path,
-    environment: Mapping[str, str],
-    output: Path,
-    timeout_s: float,
-) -> int | None:
-    """Run a command; its exit code as of `Popen`, or None if it had to be killed for its time."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    process = context.Process(target=main, args=(arguments, directory, environment, output))
-    process.start()
-    process.join(timeout_s)
-    late = process.is_alive()
-    if late:
-        process.kill()
-        process.join()
-    code = process.exitcode
-    process.close()
-    return None if late else code
+class Started:
+    """A command that runs; what `subprocess.Popen` says of it, in the same words."""
+
+    def __init__(
+        self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str]
+    ) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
+        self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115 - it lives as long as we do
+        given = (arguments, directory, environment, Path(self._output.name))
+        self._process = context.Process(target=main, args=given)
+        self._process.start()
+        atexit.register(self._process.kill)
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        if self._process.is_alive():
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Its exit code; None if it did not end in time."""
+        self._process.join(timeout)
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, None]:
+        """All that it printed; it is killed if it does not end in time."""
+        if self.wait(timeout) is None:
+            self.kill()
+            self.wait()
+        return Path(self._output.name).read_text(), None
 
 
 def main(

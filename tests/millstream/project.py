@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +14,7 @@ from kafka import KafkaConsumer
 from millstream.local import ensure_topics
 from millstream.publish_file import send_rows
 
-from . import preloaded
+from .preloaded import Started
 
 CONFIG = """
 [kafka]
@@ -101,22 +98,14 @@ class Project:
     def produce(self, rows: Iterable[bytes]) -> int:
         return send_rows(iter(rows), self.topic, {"bootstrap_servers": self.servers})
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "millstream", *arguments],
-            cwd=self.directory,
-            env={**os.environ, **self.environment, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def start(self, *arguments: str, **environment: str) -> Started:
+        whole = {**os.environ, **self.environment, **environment}
+        return Started(arguments, self.directory, whole)
 
     def command(self, *arguments: str, timeout: float = 120, **environment: str) -> Finished:
-        with tempfile.NamedTemporaryFile() as file:
-            output = Path(file.name)
-            whole = {**os.environ, **self.environment, **environment}
-            code = preloaded.call(arguments, self.directory, whole, output, timeout)
-            text = output.read_text()
+        started = self.start(*arguments, **environment)
+        code = started.wait(timeout)
+        text, _ = started.communicate(0)
         assert code is not None, f"{arguments} did not end in {timeout} s:\n{text}"
         return Finished(code, text)
 
