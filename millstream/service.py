@@ -97,6 +97,9 @@ def run_service(
         mirror: Mirror = Here()
         if place.workers.rank == 0:
             stack.enter_context(state_lock(config.state_dir))
+            if config.remote is not None:
+                board.update(note=f"bringing rounds from {config.remote}")
+                board.save()
             mirror = stack.enter_context(open_mirror(config))
             write_settings(config)
             board.save()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from pathlib import Path
 
 from millstream.remote.objects import ObjectStore
 
+from ..preloaded import CONTEXT
 from .rounds import mirrored
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["millstream.remote.opening", "s3fs", __name__])
 
 
 def open_and_save(address: str, state_dir: Path, fault: str, environment: dict[str, str]) -> int:

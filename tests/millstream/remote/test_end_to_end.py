@@ -32,6 +32,7 @@ def pod(directory: Path, servers: str, topic: str, address: str, uri: str) -> Pr
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_pod_goes_on_where_another_lost_its_disk(
     kafka, topic: str, tmp_path: Path, proxy: Proxy, objects: ObjectStore
 ) -> None:

@@ -50,7 +50,7 @@ def test_a_lost_folder_comes_back(google: Proxy, tmp_path: Path) -> None:
     objects = ObjectStore(ADDRESS)
     for number in range(2):
         add_round(tmp_path / "a", number, weights=b"w" * 100_000)
-    with mirrored(objects, tmp_path / "a", seconds=0.5) as mirror:
+    with mirrored(objects, tmp_path / "a", seconds=2.0) as mirror:
         mirror.save()
         assert mirror.why == ""
         with pytest.raises(BusyError, match="alive"), mirrored(objects, tmp_path / "b"):

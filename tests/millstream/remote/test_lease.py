@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+import time
 from pathlib import Path
 
 import pytest
@@ -27,12 +27,12 @@ def test_a_second_service_is_told_who_holds_the_address(
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     with (
-        holding(objects, tmp_path / "a", 0.4),
+        holding(objects, tmp_path / "a", 2.0),
         pytest.raises(BusyError, match=r"held by process \d+ of host .*alive; stop it"),
-        holding(objects, tmp_path / "b", 0.4),
+        holding(objects, tmp_path / "b", 2.0),
     ):
         pass
-    with holding(objects, tmp_path / "b", 0.4) as lease:  # the first one released it
+    with holding(objects, tmp_path / "b", 2.0) as lease:  # the first one released it
         lease.confirm()
 
 
@@ -52,14 +52,19 @@ def test_one_that_is_gone_is_taken_over_and_learns_it(objects: ObjectStore) -> N
 def test_of_some_that_take_over_at_once_one_has_it(objects: ObjectStore) -> None:
     lease_of(objects, "gone").take()
     had: list[Lease] = []
+    refused: list[int] = []
 
     def take(number: int) -> None:
-        lease = lease_of(objects, f"{number}")
-        with suppress(BusyError):
+        lease = lease_of(objects, f"{number}", seconds=2.0)
+        try:
             lease.take()
-            had.append(lease)
-            for _ in range(20):
-                lease.renew()
+        except BusyError:
+            refused.append(number)
+            return
+        had.append(lease)
+        until = time.monotonic() + 60
+        while len(refused) < 3 and time.monotonic() < until:
+            lease.renew()
 
     threads = [threading.Thread(target=take, args=(number,)) for number in range(4)]
     for thread in threads:
