@@ -24,7 +24,7 @@ from millstream.turn import Turn
 if TYPE_CHECKING:
     import tensorflow as tf
 
-__all__ = ["TrainingData", "as_written", "training_data"]
+__all__ = ["TrainingData", "training_data"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def alone(pipeline: Pipeline, turn: Turn, augment: Augmentations, seed: int) -> 
         augment=augment,
     )
     return TrainingData(
-        as_written(dataset, augmented=bool(augment.steps)),
+        dataset,
         steps_per_epoch(len(chosen.rows), settings.batch_size),
         (validation.features(schema), validation.labels(schema), validation.weights(schema)),
     )
@@ -99,7 +99,7 @@ def together(
     held = Roster.of(validation, np.ones(len(validation)), workers)
     weights = validation.weights(schema)
     return TrainingData(
-        as_written(dataset, augmented=bool(augment.steps)),
+        dataset,
         steps_per_epoch(len(roster), settings.batch_size),
         (
             validation.features(schema),
@@ -108,18 +108,3 @@ def together(
             held.of_own(held.share),
         ),
     )
-
-
-def as_written(dataset: tf.data.Dataset, *, augmented: bool) -> tf.data.Dataset:
-    """The same batches from a dataset that TensorFlow does not try to write anew in each round.
-
-    Args:
-        dataset: the batches.
-        augmented: whether threads are to be shared out among functions.
-    """
-    import tensorflow as tf
-
-    options = tf.data.Options()
-    options.autotune.enabled = augmented
-    options.experimental_optimization.apply_default_optimizations = False
-    return dataset.with_options(options)

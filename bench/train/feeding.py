@@ -17,7 +17,6 @@ import numpy as np
 
 from bench.ingest.schemas import large_schema
 from ingest import Rows, Schema, steps_per_epoch, training_dataset
-from millstream.training_data import as_written
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -60,7 +59,7 @@ class Case:
         """What a round trains on."""
         weights = np.ones(len(self.rows))
         given = {"batch_size": BATCH, "epochs": self.epochs, "seed": 1, "weights": weights}
-        return as_written(training_dataset(self.rows, self.schema, **given), augmented=False)
+        return training_dataset(self.rows, self.schema, **given)
 
     def lap(self, dataset: tf.data.Dataset) -> Lap:
         """Train a round."""
