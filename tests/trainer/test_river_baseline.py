@@ -94,10 +94,10 @@ FOREST = """
 import hashlib, random
 from river import forest
 drawn, model, found = random.Random(0), forest.ARFClassifier(seed=3), []
-for number in range(600):
+for number in range(300):
     row = {name: drawn.gauss(0, 1) for name in "abcd"} | {"kind": drawn.choice("pqrst")}
     found.append(sorted(model.predict_proba_one(row).items()))
-    model.learn_one(row, int((row["a"] > 0) == (number < 300)))
+    model.learn_one(row, int((row["a"] > 0) == (number < 150)))
 print(hashlib.sha256(repr(found).encode()).hexdigest())
 """
 
