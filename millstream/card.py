@@ -129,9 +129,9 @@ def files_section(facts: CardFacts) -> str:
     """What the run of the version holds."""
     return (
         "## Files\n\n"
-        "- `model/`: the MLflow model, which is pulled; in it `artifacts/model.tflite.gz`,"
+        "- `model/`: the MLflow model, which is pulled; in it `artifacts/model.tflite.gzip`,"
         " `artifacts/schema.json` and this card\n"
-        "- `float32/model.tflite.gz`: the uncompressed export\n"
+        "- `float32/model.tflite.gzip`: the uncompressed export\n"
         "- `plan.json`, `report.json`: the round, all of it\n"
         "- `rungs.json`: all rungs\n"
         "- `pareto.png`, `prequential.png`: pictures of them and of the rounds before, of the"

@@ -29,9 +29,10 @@ __all__ = [
 ]
 
 MODEL_FOLDER = "model"
-MODEL_FILE = "model.tflite.gz"
+# Not .gz: MLflow's S3 store would have clients unpack such a file on its way to them.
+MODEL_FILE = "model.tflite.gzip"
 SCHEMA_FILE = "schema.json"
-FLOAT32_FILE = "float32/model.tflite.gz"
+FLOAT32_FILE = "float32/model.tflite.gzip"
 KERAS_FILE = "keras/model.keras"
 CARD_FILE = "README.md"
 REQUIRED = ("mlflow", "pandas", "numpy", "ai-edge-litert")

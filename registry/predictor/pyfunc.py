@@ -17,7 +17,7 @@ __all__ = ["Predictor"]
 
 
 class Predictor(PythonModel):
-    """Predictions by `model.tflite.gz` and `schema.json` of the artifact. Safe to share by threads.
+    """Predictions by `model.tflite.gzip` and `schema.json` of the artifact, which threads may share.
 
     MLflow calls `load_context` before anything else.
     """

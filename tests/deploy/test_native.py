@@ -68,7 +68,7 @@ def test_every_service_does_what_it_is_there_for(seen, profiles):
     assert int(seen["registry"]["champion"]) >= 1
     assert seen["registry"]["model_bytes"] > 1000
     assert seen["direct"]["model_bytes"] > 1000
-    assert {".gz", ".keras"} <= set(seen["objects"])
+    assert {".gzip", ".keras"} <= set(seen["objects"])
     assert seen["page"] == {"/": 200, "/api/state": 200, "/metrics": 200}
     assert seen["prometheus"]["targets"] == {"trainer:8765": "up"}
     assert seen["prometheus"]["alerts"]

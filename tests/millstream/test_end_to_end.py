@@ -142,7 +142,7 @@ def test_a_version_has_a_card_and_a_model_for_keras(
     client = MlflowClient(f"sqlite:///{finished.state_dir / 'mlflow.db'}")
     path, packed = (
         Path(client.download_artifacts(version.run_id, name, str(tmp_path)))
-        for name in ("keras/model.keras", "float32/model.tflite.gz")
+        for name in ("keras/model.keras", "float32/model.tflite.gzip")
     )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert digest == version.tags["millstream.keras_sha256"]
@@ -294,7 +294,7 @@ def test_a_pulled_model_predicts_what_the_gate_measured(
     exported = LiteModel(registry.tflite(champion)).predict(lite_features(rows))
     np.testing.assert_array_equal(predictions, exported)
     client = MlflowClient(uri)
-    path = client.download_artifacts(champion.run_id, "float32/model.tflite.gz", str(tmp_path))
+    path = client.download_artifacts(champion.run_id, "float32/model.tflite.gzip", str(tmp_path))
     float32 = LiteModel(gzip.decompress(Path(path).read_bytes())).predict(lite_features(rows))
     apart = float(np.abs(predictions - float32).max())
     published = folder.published()

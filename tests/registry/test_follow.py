@@ -91,7 +91,7 @@ def test_a_damaged_version_is_told_once_and_not_used(
 ) -> None:
     registry, folder = three
     run = registry.version(2).run_id
-    (path,) = (p for p in folder.rglob("artifacts/model.tflite.gz") if run in p.parts)
+    (path,) = (p for p in folder.rglob("artifacts/model.tflite.gzip") if run in p.parts)
     content = path.read_bytes()
     champion(registry, 1)
     caplog.set_level(logging.INFO, "millstream")

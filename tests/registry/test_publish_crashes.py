@@ -55,7 +55,7 @@ def test_kill_9_between_any_two_steps(
         ]
         assert state["previous"] == versions[:-1]
         files = {"report.json", "model/MLmodel", "model/README.md", "keras/model.keras"}
-        assert files | {"model/artifacts/model.tflite.gz"} <= set(state["files"])
+        assert files | {"model/artifacts/model.tflite.gzip"} <= set(state["files"])
         assert state["inputs"] == [{"records": {"0": [[20, 30]]}}]
     for result in told["results"]:
         assert result["ends"] == [signal.SIGKILL] * len(result["deaths"]), result["deaths"]

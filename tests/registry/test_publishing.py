@@ -63,7 +63,7 @@ def test_the_run_holds_everything(
     assert run.data.tags["millstream.round"] == "1"
     folder = Path(client.download_artifacts(version.run_id, "", str(tmp_path)))
     assert json.loads((folder / "plots" / "curve.json").read_text()) == {"epochs": 3}
-    packed = (folder / "float32" / "model.tflite.gz").read_bytes()
+    packed = (folder / "float32" / "model.tflite.gzip").read_bytes()
     assert gzip.decompress(packed) == samples["mlp"].tflite
     assert (folder / "model" / "MLmodel").is_file()
     assert str(tmp_path / "artifacts") in run.info.artifact_uri
@@ -174,7 +174,7 @@ def test_tampered_bytes_are_noticed(
     flights: ModelRegistry, publication, samples: dict[str, Sample], tmp_path: Path
 ) -> None:
     flights.publish(publication())
-    (stored,) = (tmp_path / "artifacts").rglob("model/artifacts/model.tflite.gz")
+    (stored,) = (tmp_path / "artifacts").rglob("model/artifacts/model.tflite.gzip")
     stored.write_bytes(gzip.compress(samples["cnn"].tflite))
     with pytest.raises(StoreError, match="not the one that was published"):
         flights.tflite(1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import mimetypes
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from registry import ModelRegistry, PullError
+from registry.package import FLOAT32_FILE, MODEL_FILE
 from registry.pull import read_pulled
 
 
@@ -44,7 +46,7 @@ def truncated(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
 
-MODEL, SCHEMA = "model/artifacts/model.tflite.gz", "model/artifacts/schema.json"
+MODEL, SCHEMA = "model/artifacts/model.tflite.gzip", "model/artifacts/schema.json"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_what_is_damaged_in_the_store_is_told_and_not_written(
     assert read_pulled(out) == registry.version(2)
 
 
-@pytest.mark.parametrize("name", ["model.tflite", "schema.json", "artifacts/model.tflite.gz"])
+@pytest.mark.parametrize("name", ["model.tflite", "schema.json", "artifacts/model.tflite.gzip"])
 def test_a_pulled_folder_that_has_changed_is_told(shelf, tmp_path: Path, name: str) -> None:
     shelf[0].pull("flights/1", tmp_path / "out")
     path = tmp_path / "out" / name
@@ -102,3 +104,8 @@ def test_versions_from_before_the_schema_had_a_digest_are_pulled(shelf, tmp_path
     del told["tags"]["millstream.schema_sha256"]
     path.write_text(json.dumps(told))
     assert read_pulled(tmp_path / "out").version == 1
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, FLOAT32_FILE])
+def test_no_store_takes_a_packed_model_for_one_to_unpack(name: str) -> None:
+    assert mimetypes.guess_type(name)[1] is None

@@ -50,7 +50,7 @@ def registry(direct: bool = False) -> dict[str, Any]:
         source = f"models:/flights/{version['version']}"
         mlflow.artifacts.download_artifacts(source, dst_path=folder)
         files = sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*"))
-        model = gzip.decompress(next(Path(folder).rglob("*.tflite.gz")).read_bytes())
+        model = gzip.decompress(next(Path(folder).rglob("*.tflite.gzip")).read_bytes())
     return {"champion": version["version"], "files": files, "model_bytes": len(model)}
 
 
