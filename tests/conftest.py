@@ -15,20 +15,20 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 # Files that take minutes begin first, so that no worker ends long after the other.
 LONGEST = (
-    "test_kill.py",
-    "test_workers.py",
-    "test_examples.py",
-    "test_readme.py",
-    "test_kill_workers.py",
-    "test_formats_end_to_end.py",
-    "test_kafka_matrix.py",
+    "millstream/test_kill.py",
+    "millstream/test_workers.py",
+    "examples/test_examples.py",
+    "millstream/test_readme.py",
+    "millstream/test_kill_workers.py",
+    "millstream/test_formats_end_to_end.py",
+    "ingest/test_kafka_matrix.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, the others as they were."""
     rank = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
+    items.sort(key=lambda item: rank.get("/".join(item.path.parts[-2:]), len(LONGEST)))
 
 
 @pytest.fixture(scope="session")

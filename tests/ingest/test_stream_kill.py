@@ -1,7 +1,6 @@
 """Killed at random instants and started again: each record once, as far as states were saved."""
 
 import json
-import multiprocessing
 import random
 import signal
 import time
@@ -11,13 +10,10 @@ import pytest
 from tests.ingest.broker import produce
 from tests.ingest.stream_child import main, open_dataset
 from tests.ingest.stream_samples import value
+from tests.millstream.preloaded import forking
 
 COUNT = 12_000
 KILLS = 6
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    ["tensorflow", "numba", "ingest.stream.tf_dataset", main.__module__]
-)
 
 
 @pytest.mark.slow
@@ -54,7 +50,7 @@ def test_kills_at_random_instants(kafka, topic, tmp_path, shuffle):
 
 
 def start(topic, servers, folder, shuffle):
-    process = PROCESSES.Process(target=main, args=(topic, servers, folder, shuffle))
+    process = forking().Process(target=main, args=(topic, servers, folder, shuffle))
     process.start()
     return process
 

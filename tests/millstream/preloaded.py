@@ -13,9 +13,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-__all__ = ["Started"]
+__all__ = ["Started", "forking"]
 
 PRELOADED = [
     "trainer",
@@ -29,9 +30,11 @@ PRELOADED = [
     "ingest.kafka.seam",
     "ingest.kafka.source",
     "ingest.rows_file",
+    "ingest.stream.tf_dataset",
     "matplotlib.backends.backend_agg",
     "millstream.cli.run",
     "millstream.cli.workers",
+    "millstream.remote.opening",
     "millstream.replay",
     "millstream.service",
     "mlflow.pyfunc",
@@ -42,9 +45,17 @@ PRELOADED = [
     "pyarrow.pandas_compat",
     "registry.predictor",
     "rich.logging",
+    "s3fs",
     "sqlalchemy.dialects.sqlite",
     "tests.millstream.warm",  # the last, as it tells the collector to leave the others alone
 ]
+
+
+def forking() -> ForkServerContext:
+    """Where all tests fork from: a process has one such server, which whoever is first begins."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
 
 
 class Started:
@@ -53,11 +64,9 @@ class Started:
     def __init__(
         self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str]
     ) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)
         self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115 - it lives as long as we do
         given = (arguments, directory, environment, Path(self._output.name))
-        self._process = context.Process(target=main, args=given)
+        self._process = forking().Process(target=main, args=given)
         self._process.start()
         atexit.register(self._process.kill)
         self.pid = self._process.pid

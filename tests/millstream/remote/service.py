@@ -7,13 +7,13 @@ from pathlib import Path
 
 from millstream.remote.objects import ObjectStore
 
-from ..preloaded import CONTEXT
+from ..preloaded import forking
 from .rounds import mirrored
 
 
 def open_and_save(address: str, state_dir: Path, fault: str, environment: dict[str, str]) -> int:
     """Restore, then save, in another process that dies at a fault point; its exit code."""
-    process = CONTEXT.Process(target=work, args=(address, state_dir, fault, environment))
+    process = forking().Process(target=work, args=(address, state_dir, fault, environment))
     process.start()
     process.join(60)
     assert process.exitcode is not None, f"{fault}: did not end"
