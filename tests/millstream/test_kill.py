@@ -21,46 +21,38 @@ from registry import ModelRegistry
 
 from .project import Project, create_topic, make_project, make_rows, normalize, read_all
 
-POINTS = [
-    "1.polling",
-    "2.before",
-    "2.after",
-    "3.before",
-    "3.after",
-    "4.before",
-    "4.epoch:2",
-    "4.after",
-    "5.before",
-    "5.weights",
-    "5.statistics",
-    "5.segments",
-    "5.history",
-    "5.report",
-    "5.after",
-    "6.before",
-    "6.after",
-    "7.before",
-    "7.after",
-]
+# Where something was written since the point before. `make test-long` also kills at the others,
+# between the end of a step and the beginning of the next.
+POINTS = (
+    *("1.polling", "2.before", "2.after", "3.after", "4.epoch:2", "4.after"),
+    *("5.weights", "5.statistics", "5.segments", "5.history", "5.report", "5.after"),
+    *("6.after", "7.after"),
+)
+BETWEEN = ("3.before", "4.before", "5.before", "6.before", "7.before")
 RANDOM_KILLS = 2
 PER_RUN = 900
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_kills_at_every_step_lose_nothing(kafka, topic: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "points", [POINTS, pytest.param(BETWEEN, marks=pytest.mark.long)], ids=["written", "between"]
+)
+def test_kills_at_every_step_lose_nothing(
+    kafka, points: tuple[str, ...], topic: str, tmp_path: Path
+) -> None:
     project = make_project(tmp_path / "p", kafka.bootstrap_servers, topic)
     normalize(project, "a", "b")
     remember(project)
     create_topic(kafka.bootstrap_servers, topic)
     sent = project.produce(mixed_rows(seed=0))
     chance = random.Random(5)
-    for run, point in enumerate(POINTS, start=1):
+    for run, point in enumerate(points, start=1):
         killed = project.command("run", "--stop-when-idle", "2", MILLSTREAM_FAULT=point)
         assert killed.code == -signal.SIGKILL, f"{point}: {killed.output}"
         sent += project.produce(mixed_rows(seed=run))
     for run in range(RANDOM_KILLS):
-        kill_after(project, chance.uniform(5.0, 12.0))
+        kill_after(project, chance.uniform(0.5, 6.0))
         sent += project.produce(mixed_rows(seed=100 + run))
     finished = project.command("run", "--stop-when-idle", "2")
     assert finished.code == 0, finished.output
