@@ -4,6 +4,7 @@ Codec, transactions, compaction, time of the producer or of the broker, and part
 added while the topic is read: each topic has a partition for each codec, and gets one more.
 """
 
+import itertools
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_is_left")]
 
 CODECS = (None, "gzip", "snappy", "lz4", "zstd")
 LEVELS = ("read_committed", "read_uncommitted")
+WRITERS = ("plain", "committed", "aborted")
+TIMES = ("CreateTime", "LogAppendTime")
 ROUNDS, PER_ROUND = 4, 12
 FILLER = b"filler"
 
@@ -165,9 +168,16 @@ def read_while_partitions_are_added(servers, topic, writer):
         source.close()
 
 
-@pytest.mark.parametrize("times", ["CreateTime", "LogAppendTime"])
-@pytest.mark.parametrize("compacted", [False, True], ids=["kept", "compacted"])
-@pytest.mark.parametrize("writer", ["plain", "committed", "aborted"])
+def cells():
+    """All of them; any two settings meet in those that are not only of `make test-long`."""
+    kinds = itertools.product(range(3), (False, True), range(2))
+    for writer, compacted, times in kinds:
+        names = WRITERS[writer], "compacted" if compacted else "kept", TIMES[times]
+        marks = pytest.mark.long if (writer + compacted + times) % 2 else ()
+        yield pytest.param(names[0], compacted, names[2], id="-".join(names), marks=marks)
+
+
+@pytest.mark.parametrize(("writer", "compacted", "times"), list(cells()))
 def test_matrix(broker, counts, topic, writer, compacted, times):
     servers = broker.bootstrap_servers
     settings = {"message_timestamp_type": times, "segment_bytes": 1_048_576}

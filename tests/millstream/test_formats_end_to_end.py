@@ -28,9 +28,13 @@ from registry import LiteModel
 from ..ingest.registry_server import registry_server
 from .formats import AVRO, columns_of, describe_event, make_formats, make_records
 
+# Every format once; `make test-long` also runs those that differ by the frame around a value alone.
 NAMES = (
-    *("json", "json-confluent", "avro", "avro-confluent"),
-    *("protobuf", "protobuf-confluent", "example", "struct"),
+    *("json-confluent", "avro-confluent", "protobuf", "example", "struct"),
+    *(
+        pytest.param(name, marks=pytest.mark.long)
+        for name in ("json", "avro", "protobuf-confluent")
+    ),
 )
 ROWS = 400
 CONFIG = """

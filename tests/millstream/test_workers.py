@@ -112,13 +112,16 @@ def weights(folder: RoundFolder) -> list[np.ndarray]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_run_stops_with_two_workers_and_goes_on_with_one_then_three(
-    kafka, topic: str, tmp_path: Path
+@pytest.mark.parametrize(
+    "numbers", [(2, 3), pytest.param((2, 1, 3), marks=pytest.mark.long)], ids=["2-3", "2-1-3"]
+)
+def test_a_run_stops_with_two_workers_and_goes_on_with_others(
+    kafka, numbers: tuple[int, ...], topic: str, tmp_path: Path
 ) -> None:
     servers = kafka.bootstrap_servers
     create_topic(servers, topic)
     together = project(tmp_path / "together", servers, topic, "bitwise")
-    for stage, workers in enumerate((2, 1, 3)):
+    for stage, workers in enumerate(numbers):
         send(servers, topic, stage)
         report = run(together, workers).report()
         assert report["history"]["recalled"] > 0 or stage == 0
@@ -129,6 +132,7 @@ def test_a_run_stops_with_two_workers_and_goes_on_with_one_then_three(
 
 
 @pytest.mark.slow
+@pytest.mark.long  # in short: tests/trainer/test_elastic_workers.py
 @pytest.mark.timeout(300)
 def test_two_workers_differ_from_one_by_rounding_only(kafka, topic: str, tmp_path: Path) -> None:
     servers = kafka.bootstrap_servers
