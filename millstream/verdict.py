@@ -35,16 +35,16 @@ BOUNDS: Mapping[str, Mapping[str, str]] = {
 }
 """The parts of a round by what they are bound by, each with the setting that changes it."""
 ADVICE: Mapping[str, str] = {
-    "wait": "nothing is in the way; fewer {setting} make fresher models",
+    "wait": "nothing is in the way; a smaller {setting} makes fresher models",
     "broker": "a larger {setting}, a nearer broker or more partitions would help",
-    "decode": "more --workers, or fewer {setting}, past which only candidates are decoded",
+    "decode": "more --workers would help, or a smaller {setting}, past which few are decoded",
     "cut": "a smaller {setting} would help",
     "input": "fewer or cheaper {setting}, or more --workers, would help",
     "prepare": "a smaller {setting} would help",
     "step": "fewer {setting}, or more --workers, would help",
     "validation": "fewer {setting} would help",
     "test": "fewer {setting} would help",
-    "compile": "the model is traced once for each form of its batches; larger {setting} spread it",
+    "compile": "a model is traced once for each form of its batches; a larger {setting} spreads it",
     "other": "fewer {setting}, or cheaper callbacks, would help",
     "export": "fewer {setting} would help",
     "gate": "fewer {setting} would help",
