@@ -135,7 +135,7 @@ def test_publish_decode_idle_and_broker(kafka, topic: str, tmp_path: Path) -> No
         ask(project.state_dir)
         assert verdict()["bound"] == "decode-bound"
         assert sum(board.snapshot().dead_letters.values()) == BAD
-        long = 2 * busy_seconds(project, 2)
+        long = 3 * busy_seconds(project, 2)
         send(project, board, make_rows(300, seed=4))
         time.sleep(long)
         ask(project.state_dir)
