@@ -23,7 +23,8 @@ PUBLIC = {
     "ingest": """
         TEST TRAIN VALIDATION Allocation AvroDecoder BadRatioExceeded BadRecord Balanced BottomK
         CorruptBatchError Counts DeadLetterError DeadLetters Decoded Decoder ExampleDecoder
-        EventTimes Field Gap GroupCommitter IngestError Intake IntakeSeconds IntakeTotals JsonDecoder
+        EventTimes Field Gap GroupCommitter IngestError Intake IntakeSeconds IntakeTotals
+        JsonDecoder
         KafkaDeadLetters KafkaSource MissingOffsets NoDeadLetters OffsetRange PackedDecoder
         Position PositionError ProtobufDecoder RawDecoder Recent RecordBatch RecordBatchError
         RegistrySettings Rows RowsError SampleSettings Sampler SamplerError SamplerState
