@@ -16,7 +16,6 @@ from .service import open_and_save
 
 SAVE = {
     "save.file:9": 1,
-    "save.files:2": 1,
     "save.after:2": 2,
 }
 """Point, and how many of three rounds are in the store then."""
@@ -43,15 +42,12 @@ def test_killed_while_it_saves(
     check_no_leftovers(objects, tmp_path / "c")
 
 
-@pytest.mark.parametrize("fault", ["restore.file:4", "restore.file:10"])
-def test_killed_while_it_restores(
-    objects: ObjectStore, proxy: Proxy, tmp_path: Path, fault: str
-) -> None:
+def test_killed_while_it_restores(objects: ObjectStore, proxy: Proxy, tmp_path: Path) -> None:
     for number in range(3):
         add_round(tmp_path / "a", number)
     with mirrored(objects, tmp_path / "a") as mirror:
         mirror.save()
-    code = open_and_save(objects.address, tmp_path / "b", fault, proxy.environment)
+    code = open_and_save(objects.address, tmp_path / "b", "restore.file:10", proxy.environment)
     assert code == -signal.SIGKILL
     assert len(rounds_of(tmp_path / "b")) < 3
     assert open_and_save(objects.address, tmp_path / "b", "", proxy.environment) == 0
