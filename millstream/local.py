@@ -1,7 +1,8 @@
 """Which broker and which registry to use: the configured ones, or local ones that are started.
 
 `millstream up` keeps both running and leaves their addresses in `up.json` of the state folder;
-other commands attach to them while its process lives.
+other commands attach to them while its process lives. Several pipelines may share them: see
+`pipelines_stack`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ingest.redaction import public_uri
 from millstream.config import Config
 from millstream.durable import make_folder, read_as, write_json
 from millstream.errors import StackError
+from millstream.pipelines_stack import stack_folder
 from millstream.processes import is_alive
 from millstream.stack.kafka import EmbeddedKafka
 from millstream.stack.mlflow import prepare_store
@@ -88,18 +90,20 @@ def open_broker(config: Config) -> Iterator[str]:
         ingest.SourceError: a topic cannot be created on it.
     """
     configured = config.kafka.bootstrap_servers
-    running = find_addresses(config.state_dir)
     if configured is not None:
         yield configured
-    elif running is not None:
+        return
+    folder = stack_folder(config.state_dir)
+    running = find_addresses(folder)
+    if running is not None:
         ensure_topics({"bootstrap_servers": running.bootstrap_servers}, config.kafka.topics)
         yield running.bootstrap_servers
     else:
-        with EmbeddedKafka(config.state_dir / "kafka") as broker:
+        with EmbeddedKafka(folder / "kafka") as broker:
             servers = broker.bootstrap_servers
             ensure_topics({"bootstrap_servers": servers}, config.kafka.topics)
             page = public_uri(config.registry.tracking_uri or "")
-            with announced(config.state_dir, Addresses(os.getpid(), servers, page)):
+            with announced(folder, Addresses(os.getpid(), servers, page)):
                 yield servers
 
 
@@ -111,11 +115,12 @@ def require_broker(config: Config) -> str:
     """
     if config.kafka.bootstrap_servers is not None:
         return config.kafka.bootstrap_servers
-    running = find_addresses(config.state_dir)
+    folder = stack_folder(config.state_dir)
+    running = find_addresses(folder)
     if running is None:
         raise StackError(
             "no broker: kafka.bootstrap_servers is not set and no `millstream up` or `run` runs"
-            f" on {config.state_dir}; start `millstream up` in another terminal"
+            f" on {folder}; start `millstream up` in another terminal"
         )
     return running.bootstrap_servers
 
@@ -124,8 +129,9 @@ def open_registry(config: Config) -> str:
     """The tracking URI to use; a local SQLite store is prepared if none is configured."""
     if config.registry.tracking_uri is not None:
         return config.registry.tracking_uri
-    make_folder(config.state_dir)
-    return prepare_store(config.state_dir)
+    folder = stack_folder(config.state_dir)
+    make_folder(folder)
+    return prepare_store(folder)
 
 
 @contextmanager

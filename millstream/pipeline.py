@@ -19,6 +19,7 @@ from millstream.fitting import make_callbacks, make_model
 from millstream.gate import make_gate
 from millstream.kept_champion import Champions, KeptChampion
 from millstream.past import Past
+from millstream.pipelines_stack import stack_folder
 from millstream.prequential_river import RiverBeside
 from millstream.reach import Reach
 from millstream.recipe import fingerprint, make_recipe, round_seed
@@ -222,11 +223,11 @@ def keep_recipe(pipeline: Pipeline) -> None:
 
 
 def make_registry(config: Config, tracking_uri: str) -> registry.ModelRegistry:
-    """The model registry; a local one keeps its artifacts in the state folder."""
+    """The model registry; a local one keeps its artifacts beside its store."""
     local = config.registry.tracking_uri is None
     return registry.ModelRegistry(
         name=config.registry.name,
         tracking_uri=tracking_uri,
-        artifact_root=config.state_dir / "mlartifacts" if local else None,
+        artifact_root=stack_folder(config.state_dir) / "mlartifacts" if local else None,
         experiment=config.registry.experiment or config.registry.name,
     )

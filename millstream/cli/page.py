@@ -13,13 +13,13 @@ from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.terminal import console
 
 if TYPE_CHECKING:
-    from millstream.config import Config
+    from millstream.page.server import Paged
 
 __all__ = ["page", "page_beside", "pause", "resume"]
 
 
 @contextmanager
-def page_beside(config: Config, config_file: Path) -> Iterator[None]:
+def page_beside(config: Paged, config_file: Path) -> Iterator[None]:
     """Serve the page while the body runs, and say where; nothing where it is not enabled."""
     from millstream.page.server import serving_page
 
@@ -41,14 +41,14 @@ def page(
 ) -> None:
     """Serve the live page of state folders, also of services that have ended, until Ctrl-C."""
     from millstream.cli.signals import stop_on_signals
-    from millstream.config import load_config
     from millstream.durable import make_folder
     from millstream.page.listening import address_of, listen
     from millstream.page.serve import serve
     from millstream.page.token import FILE
+    from millstream.pipelines import page_of
 
     files = config or [DEFAULT_CONFIG]
-    settings = load_config(files[0])
+    settings, _ = page_of(files)
     make_folder(settings.state_dir)
     wanted = settings.page.port if port is None else port
     with stop_on_signals(), listen(host or settings.page.host, wanted) as listener:

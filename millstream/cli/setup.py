@@ -41,29 +41,30 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from millstream.config import load_config
     from millstream.errors import StackError
     from millstream.local import Addresses, announced, ensure_topics, open_registry
+    from millstream.pipelines_stack import stack_folder
     from millstream.stack.kafka import EmbeddedKafka
     from millstream.stack.mlflow import MlflowServer
 
     settings = load_config(config)
+    folder = stack_folder(settings.state_dir)
     kept: dict[str, EmbeddedKafka | MlflowServer] = {}
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
         servers = settings.kafka.bootstrap_servers
         if servers is None:
             console.print("starting Kafka (the first time downloads about 50 MB) ...")
-            broker = stack.enter_context(EmbeddedKafka(settings.state_dir / "kafka"))
+            broker = stack.enter_context(EmbeddedKafka(folder / "kafka"))
             kept["Kafka"] = broker
             servers = broker.bootstrap_servers
             ensure_topics({"bootstrap_servers": servers}, settings.kafka.topics)
         url = settings.registry.tracking_uri
         if url is None:
             console.print("starting MLflow ...")
-            artifacts = settings.state_dir / "mlartifacts"
+            artifacts = folder / "mlartifacts"
             mlflow = stack.enter_context(MlflowServer(open_registry(settings), artifacts))
             kept["MLflow"], url = mlflow, mlflow.url
         url = public_uri(url)
-        addresses = Addresses(os.getpid(), servers, url)
-        stack.enter_context(announced(settings.state_dir, addresses))
+        stack.enter_context(announced(folder, Addresses(os.getpid(), servers, url)))
         console.print(f"Kafka   {servers}\nMLflow  {url}", markup=False)
         stack.enter_context(page_beside(settings, config))
         console.print("Ctrl-C ends them.")

@@ -43,9 +43,17 @@ def find_live(state_dir: Path) -> LiveState:
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="A line for each pipeline of the file.")
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """One look: what the service does now, its partitions, its bottleneck, and its last rounds."""
+    if every:
+        from millstream.cli.status_all import status_of_all
+
+        status_of_all(config, as_json)
+        return
     settings = load_config(config)
     if not as_json:
         console.print(look(settings))

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import uvicorn
 
-from millstream.config import load_config
 from millstream.page.app import make_app
 from millstream.page.metrics import metrics_routes
 from millstream.page.token import find_token
+from millstream.pipelines import page_of
 
 __all__ = ["main", "serve"]
 
@@ -30,18 +30,19 @@ def serve(listener: socket.socket, config_files: Sequence[Path]) -> None:
 
     Args:
         listener: a bound socket.
-        config_files: one of each pipeline; `[page]` of the first one counts, and its token.
+        config_files: one of each pipeline, of which `[page]` and the token of the first one count;
+            or one of several pipelines.
 
     Raises:
         ConfigError: a file is missing or wrong, or the token cannot be kept.
     """
-    configs = [load_config(file) for file in config_files]
-    folders = [config.state_dir for config in configs]
+    owner, shown = page_of(config_files)
+    folders = [config.state_dir for _, config in shown]
     app = make_app(
         folders,
-        configs=[file.absolute() for file in config_files],
-        token=find_token(configs[0].state_dir),
-        hosts=configs[0].page.allowed_hosts,
+        configs=[file for file, _ in shown],
+        token=find_token(owner.state_dir),
+        hosts=owner.page.allowed_hosts,
         routes=metrics_routes(folders),
         ending=lambda: server.should_exit,
     )

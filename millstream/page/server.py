@@ -11,16 +11,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from millstream.config import Config
+from millstream.config_page import PageConfig
 from millstream.durable import make_folder, read_as, write_json
 from millstream.errors import MillstreamError
 from millstream.page.listening import address_of, listen
 from millstream.processes import is_alive
 from millstream.stack.server_process import ServerProcess
 
-__all__ = ["PageAddress", "find_page", "serving_page"]
+__all__ = ["PageAddress", "Paged", "find_page", "serving_page", "shown_elsewhere"]
 
 log = logging.getLogger("millstream")
 
@@ -39,6 +40,20 @@ class PageAddress:
     url: str
 
 
+class Paged(Protocol):
+    """Whose page it is: a pipeline, or several."""
+
+    @property
+    def page(self) -> PageConfig:
+        """Where it is served."""
+        ...
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder of its token and its address."""
+        ...
+
+
 def find_page(state_dir: Path) -> str | None:
     """The address of the page that a live process keeps for a state folder, or None."""
     found = read_as(state_dir / FILE, PageAddress)
@@ -55,14 +70,14 @@ def find_page(state_dir: Path) -> str | None:
 
 
 @contextmanager
-def serving_page(config: Config, config_files: Sequence[Path]) -> Iterator[str]:
+def serving_page(config: Paged, config_files: Sequence[Path]) -> Iterator[str]:
     """Serve the page while the body runs; yields the line that tells where.
 
     It is a convenience: where it cannot be served, the line says why, and the body runs without.
 
     Args:
         config: whose `[page]` counts.
-        config_files: one of each pipeline, its own first.
+        config_files: one of each pipeline, its own first; or one of several pipelines.
     """
     if not config.page.enabled:
         yield ""
@@ -84,6 +99,20 @@ def serving_page(config: Config, config_files: Sequence[Path]) -> Iterator[str]:
             yield f"page    {url}" + (f" (port {config.page.port} is taken)" if taken else "")
         finally:
             (config.state_dir / FILE).unlink(missing_ok=True)
+
+
+@contextmanager
+def shown_elsewhere(state_dirs: Sequence[Path], url: str) -> Iterator[None]:
+    """Tell services that a page shows them while the body runs, so that they serve none."""
+    files = [state_dir / FILE for state_dir in state_dirs]
+    for file in files:
+        make_folder(file.parent)
+        write_json(file, asdict(PageAddress(os.getpid(), url)), durable=False)
+    try:
+        yield
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
 
 
 @contextmanager
