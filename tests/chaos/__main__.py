@@ -5,6 +5,12 @@
 A producer sends records all the time. After the last kill the service reads the rest; then the
 ranges of the rounds must tile the topic, each round must have one version, each bad record one dead
 letter, and some rounds, drawn at random, must replay bit for bit.
+
+    python -m tests.chaos --troubles
+    python -m tests.chaos --troubles disk-full clock-jumps --shorter 0.2
+
+Other troubles than kills, each with what the service said and whether it went on: MLflow down for
+two minutes, the broker for half a minute, a full disk, jumps of the clock, a worker killed.
 """
 
 from __future__ import annotations
@@ -20,6 +26,8 @@ from millstream.round_store import RoundStore
 from millstream.stack.kafka import EmbeddedKafka
 from tests.chaos.producer import Producer
 from tests.chaos.stream import Stream
+from tests.chaos.troubled import run_troubles
+from tests.chaos.troubles import TROUBLES
 from tests.chaos.victims import VICTIMS
 from tests.millstream.project import create_topic, make_project
 from tests.millstream.test_kill import check_one_version_a_round, check_ranges_tile
@@ -30,12 +38,27 @@ REPLAYS = 5
 
 def main() -> None:
     """Run as the command line says, and print what was done and found."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--longest", type=float, default=12.0, help="seconds between two kills")
+    parser.add_argument("--troubles", nargs="*", choices=sorted(TROUBLES), metavar="NAME")
+    parser.add_argument(
+        "--shorter", type=float, default=1.0, help="of troubles: times their length"
+    )
     options = parser.parse_args()
+    if options.troubles is not None:
+        names = options.troubles or list(TROUBLES)
+        print(json.dumps(run_troubles(names, options.workers, options.shorter)))
+        return
+    kill(options)
+
+
+def kill(options: argparse.Namespace) -> None:
+    """Kill at random instants, then check."""
     chance = random.Random(options.seed)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, EmbeddedKafka(Path(folder) / "kafka") as broker:

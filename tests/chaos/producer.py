@@ -43,6 +43,12 @@ class Producer:
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Send no more, and wait until the broker has all; again is fine."""
+        if self._ended.is_set():
+            return
         self._ended.set()
         self._thread.join()
         self._made.flush(timeout=120)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -31,6 +32,7 @@ class Stream:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "millstream", "run", "--workers", str(self.workers), *options],
             cwd=self.project.directory,
+            env={**os.environ, **self.project.environment},
             stdout=subprocess.DEVNULL,
             stderr=(self.project.directory / "service.log").open("ab"),
         )
@@ -43,9 +45,19 @@ class Stream:
         assert code is None, f"the service ended by itself with {code}:\n{self.said()}"
         return self._process.pid
 
+    @property
+    def code(self) -> int | None:
+        """How the service ended; None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
+
     def said(self) -> str:
         """The last that the service has said."""
-        return (self.project.directory / "service.log").read_text()[-4000:]
+        return self.all_said()[-4000:]
+
+    def all_said(self) -> str:
+        """All that the service has said, in all its lives."""
+        return (self.project.directory / "service.log").read_text()
 
     def worker_pid(self, rank: int) -> int | None:
         """Of a worker, if it runs now."""
@@ -59,13 +71,24 @@ class Stream:
         self._process.wait()
         self.start()
 
-    def finish(self) -> None:
-        """Stop, then read all that is left."""
+    def stop(self) -> None:
+        """Stop the service as a person does."""
         assert self._process is not None
         self._process.terminate()
         self._process.wait(300)
+
+    def finish(self) -> None:
+        """Stop, then read all that is left."""
+        self.stop()
         self.start("--stop-when-idle", "3")
-        assert self._process.wait(900) == 0
+        assert self._process is not None
+        assert self._process.wait(900) == 0, self.said()
+
+    def end(self) -> None:
+        """Kill the service if it still runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def check_dead_letters(self, store: RoundStore, numbers: list[int], bad: int) -> None:
         """Each bad record is in the dead-letter topic, once."""
