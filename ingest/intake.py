@@ -35,8 +35,8 @@ class Intake:
     Guarantee: `cut` is atomic: each record is in exactly one of the windows that it returns, and
     each window begins where the one before ended. Dead letters of a window are delivered before
     it is returned. Whatever fails in the thread is raised by `check` and `cut`, and `close` is
-    quiet about it; after a failure no window is cut any more. Only `cut` and `close` may wait, for
-    the broker too; all else answers at once with what the last step came to.
+    quiet about it; after a failure no window is cut any more. Only `cut`, `limit` and `close`
+    may wait, for the broker too; all else answers at once with what the last step came to.
 
     Args:
         source: read by the intake's thread alone from `start` on.
@@ -143,6 +143,13 @@ class Intake:
             with self._noting_failure(), self._watching():
                 return self._builder.holdout()
 
+    def limit(self, max_records: int, backlog_windows: int | None) -> None:
+        """Change how many records a window has, also that of the one that is being read."""
+        with self._lock:
+            self._max_records, self._backlog_windows = max_records, backlog_windows
+            self._most = None
+            self._progress = self._now()
+
     def cut(self) -> Window:
         """The window up to now; the next one begins at its end.
 
@@ -227,7 +234,7 @@ class Intake:
             windows = self._backlog_windows
             share = at.records_to(end) // windows if windows else 0
             self._most = max(self._max_records, share)
-        return self._most - self._builder.counts.seen
+        return max(0, self._most - self._builder.counts.seen)
 
     @contextmanager
     def _noting_failure(self) -> Iterator[None]:

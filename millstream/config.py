@@ -16,6 +16,7 @@ from pydantic import (
     AfterValidator,
     Field,
     JsonValue,
+    PrivateAttr,
     ValidationError,
     ValidationInfo,
     field_serializer,
@@ -138,6 +139,7 @@ class Config(Section):
     page: PageConfig = PageConfig()
     service: ServiceConfig = ServiceConfig()
     directory: Path = Field(default=Path(), exclude=True)
+    _file: Path | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _metric_fits_task(self) -> Config:
@@ -194,6 +196,17 @@ class Config(Section):
         return (self.directory / folder).absolute()
 
     @property
+    def file(self) -> Path | None:
+        """The file that these settings were read from; None if they come from none."""
+        return self._file
+
+    def of_file(self, file: Path | None) -> Config:
+        """These settings, as read from that file."""
+        settings = self.model_copy()
+        settings._file = None if file is None else file.absolute()
+        return settings
+
+    @property
     def remote(self) -> str | None:
         """The address in an object store that the state is kept at; None for a mere folder."""
         return self.service.state_dir if is_remote(self.service.state_dir) else None
@@ -239,7 +252,7 @@ def load_config(path: Path) -> Config:
         config = Config.model_validate({**raw, "directory": path.parent.absolute()})
     except ValidationError as error:
         raise ConfigError(explain(error, Config, source=path.name)) from error
-    return config
+    return config.of_file(path)
 
 
 def _parse(path: Path) -> dict[str, Any]:

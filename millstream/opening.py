@@ -23,7 +23,7 @@ from millstream.workers.failed_round import FailedRound, find_failed, read_faile
 from millstream.workers.signals import Others
 from millstream.workers.together import check_same, own_part, owns, whole_position
 
-__all__ = ["Running", "Untrained", "open_parts", "tell_missing"]
+__all__ = ["Running", "Untrained", "open_parts", "record_limits", "tell_missing"]
 
 # Unless the configuration says how many, a round takes at most so many times what begins one, or
 # such a part of what waits: few rounds for any backlog, and a stream of any rate is kept up with.
@@ -140,9 +140,8 @@ def make_intake(
     config: Config, source: KafkaSource, builder: WindowBuilder, workers: int
 ) -> Intake:
     """Ingest as the configuration says; a round takes a bounded part of a backlog."""
-    kafka, trigger = config.kafka, config.trigger
-    usual = PART * (trigger.records or config.sample.window)
-    most = max(1, (trigger.max_records or usual) // workers)
+    kafka = config.kafka
+    most, windows = record_limits(config, workers)
     return Intake(
         source,
         builder,
@@ -150,8 +149,16 @@ def make_intake(
         bad_ratio_min_records=kafka.bad_ratio_min_records,
         backlog_records=kafka.backlog_records if kafka.check == "auto" else None,
         max_records=most,
-        backlog_windows=None if trigger.max_records else PART,
+        backlog_windows=windows,
     )
+
+
+def record_limits(config: Config, workers: int) -> tuple[int, int | None]:
+    """How many records a window of one worker has, and the part of a backlog that may be more."""
+    trigger = config.trigger
+    usual = PART * (trigger.records or config.sample.window)
+    most = max(1, (trigger.max_records or usual) // workers)
+    return most, None if trigger.max_records else PART
 
 
 def check_state(pipeline: Pipeline, latest: RoundFolder) -> None:

@@ -1,4 +1,4 @@
-"""A request for a round, by hand: a file in the state folder that the running service answers."""
+"""Requests by hand: files in the state folder that the running service answers."""
 
 from __future__ import annotations
 
@@ -8,36 +8,40 @@ from pathlib import Path
 
 from millstream.durable import make_folder, write_json
 
-__all__ = ["Requests", "ask"]
+__all__ = ["RELOAD", "ROUND", "Requests", "ask"]
 
-NAME = "trigger.json"
+ROUND = "trigger.json"
+"""For a round at once."""
+RELOAD = "reload.json"
+"""To read the settings again."""
 
 
-def ask(state_dir: Path) -> None:
-    """Ask the service of a state folder for a round; asked twice before it began, it is one."""
+def ask(state_dir: Path, what: str = ROUND) -> None:
+    """Ask the service of a state folder; asked twice before it answered, it is one request."""
     make_folder(state_dir)
-    write_json(state_dir / NAME, {"id": uuid.uuid4().hex, "requested_ms": int(time.time() * 1000)})
+    write_json(state_dir / what, {"id": uuid.uuid4().hex, "requested_ms": int(time.time() * 1000)})
     # Whoever asks need not be whom the service runs as; a request that it cannot read is none.
-    (state_dir / NAME).chmod(0o644)
+    (state_dir / what).chmod(0o644)
 
 
 class Requests:
     """The request that a service sees.
 
-    One stays until a round has answered it: until there is a record, and through a restart. If the
-    service is killed between the end of the round and the removal of the file, a second round
-    answers it again.
+    One for a round stays until a round has answered it: until there is a record, and through a
+    restart. If the service is killed between the end of the round and the removal of the file, a
+    second round answers it again.
 
     Args:
         state_dir: the service's.
+        what: is asked for.
     """
 
-    def __init__(self, state_dir: Path) -> None:
-        self._file = state_dir / NAME
+    def __init__(self, state_dir: Path, what: str = ROUND) -> None:
+        self._file = state_dir / what
         self._seen: bytes | None = None
 
     def is_open(self) -> bool:
-        """Whether somebody asks for a round."""
+        """Whether somebody asks."""
         try:
             self._seen = self._file.read_bytes()
         except OSError:
@@ -45,7 +49,7 @@ class Requests:
         return self._seen is not None
 
     def answer(self) -> None:
-        """A round that began after `is_open` was asked last is over; what came since stays."""
+        """What was asked when `is_open` was looked at last is done; what came since stays."""
         before = self._seen
         if before is not None and self.is_open() and self._seen == before:
             self._file.unlink(missing_ok=True)

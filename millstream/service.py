@@ -26,6 +26,7 @@ from millstream.page.settings_file import write_settings
 from millstream.pause import is_paused
 from millstream.pipeline import open_pipeline
 from millstream.pruning import prune
+from millstream.reloading import is_reload_asked, reload_settings
 from millstream.remote.mirror import Here, Mirror
 from millstream.remote.opening import open_mirror
 from millstream.round import finish_round, run_round
@@ -117,7 +118,7 @@ def run_service(
             board.update(phase="running", step=1, note="")
             with every(FRESH_S, partial(keep_fresh, running), "millstream-board"):
                 loop(running, options, on_round)
-                tell_waiting(pipeline, stop)
+                tell_waiting(running.pipeline, stop)
             keep_fresh(running)
         part_together(place)
 
@@ -163,6 +164,10 @@ def loop(
         now = agree(running, outlook.waiting(latest))
         if now.stop:
             break
+        if now.reload and reload_settings(running):
+            trigger = make_trigger(running.pipeline.config.trigger)
+            outlook = Outlook(running.pipeline, running.intake)
+            continue
         silence.check(now.lag, now.now)
         is_idle = idle.reached(now.records, now.lag, now.now)
         if (reason := reason_for_round(trigger, now, is_idle)) is None:
@@ -186,7 +191,7 @@ def agree(running: Running, waiting: Waiting) -> Signals:
     is_held = is_paused(pipeline.config.state_dir) or pipeline.mirror.is_full
     paused = pipeline.is_chief and is_held
     own = signals_of(running.intake, waiting, stop=running.stop.is_set(), paused=paused)
-    own = replace(own, partitions=running.flow.news())
+    own = replace(own, partitions=running.flow.news(), reload=is_reload_asked(pipeline))
     now = agree_on_signals(own, pipeline.workers)
     running.others.learn(own, now)
     running.spent = (running.spent[0] if running.spent else now.seconds, now.seconds)

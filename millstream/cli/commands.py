@@ -14,6 +14,7 @@ from millstream.cli import (
     models,
     page,
     preview,
+    reload,
     replay,
     run,
     setup,
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command("top")(status.top)
     app.command("page")(page.page)
     app.command("trigger")(trigger.trigger)
+    app.command("reload")(reload.reload)
     app.command("pause")(page.pause)
     app.command("resume")(page.resume)
     app.command("versions")(versions.versions)

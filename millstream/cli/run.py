@@ -15,7 +15,7 @@ from rich.live import Live
 from millstream.board import Board
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.page import page_beside
-from millstream.cli.signals import stop_on_signals
+from millstream.cli.signals import signals_of_service
 from millstream.cli.terminal import console, logging_of_service
 from millstream.cli.view import live_view, round_line
 from millstream.cli.workers import run_as_worker, supervise_workers
@@ -66,7 +66,7 @@ def run(
     elif workers > 1 or worker_count() > 1:
         supervise_workers(settings, options, config, workers)
     else:
-        with stop_on_signals() as stop, page_beside(settings, config):
+        with signals_of_service(settings.state_dir) as stop, page_beside(settings, config):
             run_with_view(settings, options, stop)
 
 

@@ -13,7 +13,7 @@ import typer
 
 from millstream.board import Board
 from millstream.cli.page import page_beside
-from millstream.cli.signals import stop_on_signals
+from millstream.cli.signals import ignore_hangup, signals_of_service, stop_on_signals
 from millstream.cli.terminal import logging_of_service
 from millstream.config import Config
 from millstream.durable import make_folder
@@ -59,7 +59,7 @@ def supervise_workers(config: Config, options: RunOptions, config_file: Path, wo
             environments=(lambda _: [{}]) if elsewhere else local_environments,
             first_rank=own_rank() if elsewhere else 0,
         )
-        stop = stack.enter_context(stop_on_signals())
+        stop = stack.enter_context(signals_of_service(config.state_dir))
         stack.enter_context(logging_of_service(config))
         if not elsewhere:
             open_registry(config)
@@ -120,6 +120,7 @@ def run_as_worker(config: Config, options: RunOptions, supervisor: int) -> None:
 
     rank, folder = own_rank(), config.state_dir / "workers"
     make_folder(folder)
+    ignore_hangup()
     with (
         beating(beat_of(config, rank), folder / f"{rank}.log", supervisor),
         stop_on_signals() as stop,

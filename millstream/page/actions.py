@@ -1,4 +1,4 @@
-"""What a viewer with the token may do: begin a round, pause, resume, roll back.
+"""What a viewer with the token may do: begin a round, pause, resume, reload, roll back.
 
 Each is what a command does as well: a file for the service, or `millstream rollback` itself.
 """
@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from millstream.durable import write_json
 from millstream.errors import MillstreamError
 from millstream.page.queries import answer
-from millstream.page.state_folder import ROLLED_BACK, StateFolder
+from millstream.page.state_folder import StateFolder
 from millstream.page.token import is_token
 from millstream.page.watch import Watch
 from millstream.pause import pause, resume
-from millstream.request import ask
+from millstream.request import RELOAD, ask
 
 __all__ = ["Actions", "Asked"]
 
@@ -74,6 +72,7 @@ class Actions:
             "trigger": self._trigger,
             "pause": self._pause,
             "resume": self._resume,
+            "reload": self._reload,
             "rollback": self._roll_back,
         }
         return [
@@ -124,15 +123,18 @@ class Actions:
     def _folder(self, asked: Asked) -> StateFolder:
         return self._watch.pipelines[asked.pipeline]
 
+    def _running(self, asked: Asked, would: str) -> dict[str, Any]:
+        """The state of a pipeline whose service runs, as somebody has to do what is asked."""
+        state = self._watch.states()[asked.pipeline]
+        if state["level"] in {"idle", "bad"}:
+            raise RefusedActionError(409, f"no service is running here, so nobody would {would}")
+        return state
+
     async def _check(self, _: Asked) -> str:
         return "the token is right"
 
     async def _trigger(self, asked: Asked) -> str:
-        state = self._watch.states()[asked.pipeline]
-        if state["level"] in {"idle", "bad"}:
-            raise RefusedActionError(
-                409, "no service is running here, so nobody would begin a round"
-            )
+        state = self._running(asked, "begin a round")
         await asyncio.to_thread(ask, self._folder(asked).path)
         if state["paused"]:
             return "asked for a round; it begins once the service is resumed"
@@ -148,6 +150,11 @@ class Actions:
         await asyncio.to_thread(resume, self._folder(asked).path)
         return "resumed: the next round begins when its trigger says so"
 
+    async def _reload(self, asked: Asked) -> str:
+        self._running(asked, "read its settings again")
+        await asyncio.to_thread(ask, self._folder(asked).path, RELOAD)
+        return "asked to read the settings again, before the next round; what came of it is below"
+
     async def _roll_back(self, asked: Asked) -> str:
         if asked.version is None:
             raise RefusedActionError(400, "expected the version to roll back to")
@@ -155,14 +162,11 @@ class Actions:
             raise RefusedActionError(
                 409, "the page knows no configuration; use `millstream rollback`"
             )
-        config, folder = self._configs[asked.pipeline], self._folder(asked).path
+        config = self._configs[asked.pipeline]
         reason = asked.reason.strip() or "by hand, from the page"
         arguments = ["--config", str(config), "--to", str(asked.version), f"--reason={reason}"]
         async with self._one_at_a_time:
-            told = await _command("rollback", *arguments)
-        noted = {"version": asked.version, "at_ms": int(time.time() * 1000), "reason": reason}
-        await asyncio.to_thread(write_json, folder / ROLLED_BACK, noted)
-        return told
+            return await _command("rollback", *arguments)
 
 
 async def _command(*arguments: str) -> str:

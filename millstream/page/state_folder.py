@@ -15,7 +15,10 @@ from millstream.board import LiveState
 from millstream.page.told_round import tell_detail, tell_round
 from millstream.page.words import tell_state
 from millstream.pause import find_pause
+from millstream.reload_journal import FILE as RELOADS
+from millstream.reload_journal import last_reload
 from millstream.request import Requests
+from millstream.rolled_back import FILE as ROLLED_BACK
 from millstream.round_folder import RoundFolder
 
 __all__ = ["MOST_ROUNDS", "Look", "StateFolder"]
@@ -26,7 +29,6 @@ SCAN_EVERY_S = 5.0
 SAMPLE_MS = 1000
 MOST_SAMPLES = 900
 MOST_EPOCHS = 200
-ROLLED_BACK = "rolled-back.json"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class StateFolder:
     _curve: tuple[int, tuple[dict[str, Any], ...]] = (0, ())
     _open: set[int] = field(default_factory=set)
     _status: tuple[int, dict[str, Any] | None] = (0, None)
+    _reload: tuple[int, dict[str, Any] | None] = (0, None)
     _scanned: tuple[int, float] = (0, 0.0)
 
     def look(self) -> Look:
@@ -76,6 +79,7 @@ class StateFolder:
             "paused": None if pause is None else asdict(pause),
             "asked": Requests(self.path).is_open(),
             "settings_ms": _changed(self.path / "config.json") // 1_000_000,
+            "reload": self._last_reload(),
             "rolled_back": self._rolled_back(),
             "curve_round": self._curve[0],
             "curve": list(self._curve[1]),
@@ -107,6 +111,13 @@ class StateFolder:
         if changed != self._status[0]:
             self._status = changed, _read(path)
         return self._status[1]
+
+    def _last_reload(self) -> dict[str, Any] | None:
+        changed = _changed(self.path / RELOADS)
+        if changed != self._reload[0]:
+            told = last_reload(self.path)
+            self._reload = changed, None if told is None else asdict(told)
+        return self._reload[1]
 
     def _new_rounds(self) -> list[dict[str, Any]]:
         changed, now = _changed(self.path / "rounds"), time.monotonic()

@@ -29,6 +29,7 @@ class Signals:
         lag: records in the topics that were not read yet; None when unknown.
         stop: whether the service is to end.
         paused: whether no round may begin; the first worker looks for all.
+        reload: whether the settings are to be read again; the first worker looks for all.
         now: seconds of a clock that never jumps. All go by the first worker's, as what one finds
             due all must.
         kinds: of the records that were dead-lettered, by reason.
@@ -45,6 +46,7 @@ class Signals:
     stop: bool
     paused: bool
     now: float
+    reload: bool = False
     kinds: Mapping[str, int] = field(default_factory=dict)
     seconds: IntakeSeconds = field(default_factory=IntakeSeconds)
     partitions: Mapping[str, PartitionState] = field(default_factory=dict)

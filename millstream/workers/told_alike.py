@@ -9,7 +9,7 @@ from millstream.config import Config
 from millstream.recipe import fingerprint, make_recipe
 from millstream.workers.together import check_same
 
-__all__ = ["check_told_alike"]
+__all__ = ["check_told_alike", "settings_digest"]
 
 # Addresses and folders may have other names on other machines, and secrets are not to be told.
 ELSEWHERE = {
@@ -39,7 +39,12 @@ def check_told_alike(config: Config, options: str, workers: Workers) -> None:
     import trainer
 
     recipe = make_recipe(config, trainer.source_digest(config.train.model, config.directory))
-    told = config.model_dump_json(exclude=ELSEWHERE) + fingerprint(recipe) + options
-    told += str(config.remote)
+    told = settings_digest(config) + fingerprint(recipe) + options
     digest = hashlib.sha256(told.encode()).hexdigest()
     check_same("configuration, model file and options", digest, workers)
+
+
+def settings_digest(config: Config) -> str:
+    """SHA-256 (hex) of the settings that are to be the same on all workers."""
+    told = config.model_dump_json(exclude=ELSEWHERE) + str(config.remote)
+    return hashlib.sha256(told.encode()).hexdigest()

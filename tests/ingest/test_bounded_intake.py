@@ -134,3 +134,25 @@ def test_records_that_come_later_are_bounded_too():
     finally:
         intake.close()
     assert sizes == [333] * 13 + [171]
+
+
+def test_the_limit_can_change_while_a_window_is_read():
+    """A window that has too many already is full, one that was full goes on; no record is lost."""
+    intake = Intake(MemorySource(records()), builder(), max_records=1_000)
+    intake.start()
+    try:
+        until(intake.is_full)
+        intake.limit(1_500, None)
+        until(lambda: intake.is_full() and intake.pending()[0] == 1_500)
+        intake.limit(700, None)
+        until(intake.is_full)
+        windows = [intake.cut()]
+        until(intake.is_full)
+        windows.append(intake.cut())
+        intake.limit(700, 2)  # half of what waits, if that is more
+        until(intake.is_full)
+        windows.append(intake.cut())
+    finally:
+        intake.close()
+    assert [window.counts.seen for window in windows] == [1_500, 700, 1_150]
+    assert all(one.end == other.start for one, other in itertools.pairwise(windows))

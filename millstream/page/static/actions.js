@@ -1,6 +1,7 @@
 // What a viewer with the token may do. The token stays in this tab, and goes out in a header only.
 
 import { byId, el, put, say } from "./text.js";
+import { reloaded } from "./settings.js";
 
 const KEY = "millstream.token";
 const dialog = byId("actions"), told = byId("told");
@@ -55,6 +56,7 @@ export function offer(state, rounds, champion) {
   say(byId("pause-note"), paused
     ? `Paused${state.paused.who ? ` by ${state.paused.who}` : ""}. Rounds begin again by their triggers.`
     : "No round begins until it is resumed, also through restarts; one in progress ends as always, and records are read on.");
+  say(byId("reload-note"), reloaded(state.reload).join(" "));
   say(byId("token-note"), `It is in ${state.folder}/page.token, on the machine that serves this page.`);
   const versions = rounds.filter((r) => r.version && r.version !== champion).toReversed().slice(0, 100);
   const select = byId("version"), key = versions.map((r) => r.version).join();
@@ -81,6 +83,7 @@ export function startActions() {
   });
   byId("do-trigger").addEventListener("click", (event) => act(event.currentTarget, "trigger"));
   byId("do-pause").addEventListener("click", (event) => act(event.currentTarget, paused ? "resume" : "pause"));
+  byId("do-reload").addEventListener("click", (event) => act(event.currentTarget, "reload"));
   byId("do-rollback").addEventListener("submit", (event) => {
     event.preventDefault();
     const button = event.target.querySelector("button");

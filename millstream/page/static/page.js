@@ -5,7 +5,7 @@ import { follow, get } from "./feed.js";
 import { championOf, setRecent, showFigures, showFlow, showHead, showPartitions, showRound } from "./now.js";
 import { metricsOf, showDelay, showLost, showObstacle, showQuality, showVersions } from "./rounds.js";
 import { showRungs } from "./rungs.js";
-import { showSettings } from "./settings.js";
+import { noteReload, showSettings } from "./settings.js";
 import { offer, startActions } from "./actions.js";
 
 const LOWER = new Set(["log_loss", "rmse", "mae"]);
@@ -25,6 +25,7 @@ function showState() {
   showFlow(state);
   showPartitions(state);
   offer(state, every, championOf(state, every));
+  noteReload(config, state.reload);
   say(byId("foot"), [state.live.kafka && `Kafka ${state.live.kafka}`, state.live.registry && `MLflow ${state.live.registry}`, `state in ${state.folder}`].filter(Boolean).join(" · "));
 }
 

@@ -4,7 +4,7 @@ import { byId, clock, el, empty, moment, put } from "./text.js";
 
 const ORDER = ["kafka", "format", "schema", "sample", "history", "augment", "train", "trigger", "drift", "prequential", "gate", "compress", "registry", "service", "page"];
 const place = ([name]) => (ORDER.indexOf(name) + 1 || 99);
-let all = false;
+let all = false, last = null;
 
 const plain = (value) => {
   if (value === null) return "none";
@@ -15,6 +15,25 @@ const plain = (value) => {
   }
   return String(value);
 };
+
+/** What came of the last reload, in sentences. */
+export function reloaded(reload) {
+  if (!reload) return [];
+  const at = moment(reload.at_ms);
+  if (reload.refused) return [`Not reloaded ${at}, all stays as it was: ${reload.refused}.`];
+  const changed = Object.entries(reload.applied).map(([name, [from, to]]) => `${name} ${plain(from)} → ${plain(to)}`);
+  return [
+    changed.length ? `Reloaded ${at}: ${changed.join("; ")}.` : `Read again ${at}: nothing that reloads has changed.`,
+    reload.held.length ? `Needs a restart, stays as it was: ${reload.held.join(", ")}.` : "",
+  ].filter(Boolean);
+}
+
+/** Draw the settings again if another reload is the last one. */
+export function noteReload(config, reload) {
+  if (JSON.stringify(reload) === JSON.stringify(last)) return;
+  last = reload;
+  if (config) showSettings(config);
+}
 
 export function showSettings(config) {
   if (!config) {
@@ -39,7 +58,7 @@ export function showSettings(config) {
     showSettings(config);
     byId("settings").querySelector("button").focus();
   });
-  put(byId("settings"), el("p", { class: "note" }, `As the service that started ${moment(config.written_ms)} has it (millstream ${config.millstream}). Secrets are not kept here.`), el("div", { class: "settings" }, sections.filter(Boolean)), toggle);
+  put(byId("settings"), el("p", { class: "note" }, `In force since ${moment(config.written_ms)} (millstream ${config.millstream}). Secrets are not kept here.`), reloaded(last).map((text) => el("p", { class: "note" }, text)), el("div", { class: "settings" }, sections.filter(Boolean)), toggle);
 }
 
 function field_of(spec) {

@@ -13,7 +13,7 @@ from millstream.page.files import STATIC
 from millstream.page.guard import is_known
 from millstream.page.token import FILE, find_token
 from millstream.pause import is_paused
-from millstream.request import Requests
+from millstream.request import RELOAD, Requests
 
 from . import state
 from .server import TOKEN, Page, served
@@ -65,6 +65,7 @@ def test_nothing_is_answered_under_a_foreign_name_or_to_a_foreign_page(
         {"Host": f"evil.example:{page.port}"},
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": f"http://127.0.0.1:{page.port + 1}"},
     ):
         answer = page.ask(path, **headers)
@@ -134,6 +135,7 @@ def test_an_action_is_refused_without_its_token_or_from_elsewhere(
         (b'{"pipeline": 1}', 404),
         (b'{"version": "1"}', 400),
         (b'{"more": 1}', 400),
+        (rb'{"version": 1, "reason": "\u0000"}', 400),
         (b" " * 20_000, 413),
     ],
 )
@@ -160,6 +162,8 @@ def test_with_the_token_it_is_done(page: Page, folder: Path) -> None:
     assert is_paused(folder)
     assert page.act("resume").status == 200
     assert not is_paused(folder)
+    assert "read the settings again" in page.act("reload").value["told"]
+    assert Requests(folder, RELOAD).is_open()
     assert page.act("rollback", {}).status == 400
     refused = page.act("rollback", {"version": 1})
     assert (refused.status, "configuration" in refused.value["error"]) == (409, True)
@@ -174,12 +178,14 @@ def test_a_page_without_a_token_only_reads(tmp_path: Path) -> None:
         assert page.ask("/api/rounds?before=x").status == 400
 
 
-def test_where_no_service_runs_no_round_is_asked_for(tmp_path: Path) -> None:
+def test_where_no_service_runs_nothing_is_asked_of_it(tmp_path: Path) -> None:
     state.status(tmp_path, phase="stopped")
     with served([tmp_path]) as page:
-        answer = page.act("trigger")
-        assert (answer.status, "no service" in answer.value["error"]) == (409, True)
+        for action in ("trigger", "reload"):
+            answer = page.act(action)
+            assert (answer.status, "no service" in answer.value["error"]) == (409, True)
     assert not Requests(tmp_path).is_open()
+    assert not Requests(tmp_path, RELOAD).is_open()
 
 
 def test_the_token_is_for_its_owner_alone_and_stays(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -40,6 +41,7 @@ def a_dead_process() -> int:
         ({"phase": "stopped", "round": 0}, "idle", "before its first round"),
         ({"phase": "failed:", "note": "no broker"}, "bad", "no broker"),
         ({"updated_ms": NOW - 25_000}, "warn", "no word for 25 s"),
+        ({"updated_ms": NOW + 3_600_000}, "warn", "no word for 3600 s"),
     ],
 )
 def test_the_state_in_words(changes: dict[str, object], level: str, words: str) -> None:
@@ -167,6 +169,43 @@ def test_a_roll_back_is_told_until_something_is_published_after_it(tmp_path: Pat
     assert folder.look().state["rolled_back"] is None
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("status.json", '{"pid": null}'),
+        ("status.json", '{"round": "x", "phase": "running"}'),
+        ("rolled-back.json", '{"version": 1, "at_ms": "now"}'),
+    ],
+)
+def test_a_file_of_a_form_that_is_not_known_counts_as_none(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    told = StateFolder(tmp_path).look().state
+    assert (told["title"], told["rolled_back"]) == ("Not started", None)
+
+
+def test_a_round_of_a_form_that_is_not_known_is_told_as_such(tmp_path: Path) -> None:
+    store = state.rounds(tmp_path, 1)
+    folder = store.folder(1).path
+    (folder / "published.json").write_text(json.dumps({**state.publication(1), "rungs": "x"}))
+    [told] = StateFolder(tmp_path).look().rounds
+    assert told["error"]
+
+
+def test_rounds_that_wait_are_told_once_however_many_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("millstream.page.state_folder.MOST_ROUNDS", 2)
+    store = state.rounds(tmp_path, 1, published=False)
+    folder = StateFolder(tmp_path)
+    for number in (2, 3, 4):
+        folder.look()
+        state.write_round(store, number, state.TOPIC, published=False)
+    assert [told["round"] for told in folder.look().rounds] == [4]
+    assert folder.look().rounds == []
+
+
 def test_a_folder_that_goes_away_does_not_hurt(tmp_path: Path) -> None:
     state.status(tmp_path / "s")
     state.rounds(tmp_path / "s", 1)
@@ -174,3 +213,12 @@ def test_a_folder_that_goes_away_does_not_hurt(tmp_path: Path) -> None:
     folder.look()
     shutil.rmtree(tmp_path / "s")
     assert folder.look().state["title"] == "Not started"
+
+
+def test_the_last_reload_is_told(tmp_path: Path) -> None:
+    state.status(tmp_path)
+    folder = StateFolder(tmp_path)
+    assert folder.look().state["reload"] is None
+    told = {"at_ms": NOW, "applied": {"trigger.records": (500, 300)}, "held": (), "refused": ""}
+    (tmp_path / "reloads.jsonl").write_text(f"not json\n{json.dumps(told)}\n")
+    assert folder.look().state["reload"] == told
