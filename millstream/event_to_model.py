@@ -55,7 +55,7 @@ def event_to_model(folder: RoundFolder, promoted_at: datetime) -> dict[str, Any]
     for number in range(folder.number - 1, max(0, folder.number - MOST_ROUNDS), -1):
         before = folder.path.with_name(f"{number:06d}")
         earlier = RoundFolder(before)
-        if (earlier.published() or {}).get("promoted"):
+        if not before.is_dir() or (earlier.published() or {}).get("promoted"):
             break
         first, reports = number, [earlier.report(), *reports]
     told = [report["event_times"] for report in reports if has_learned(report)]

@@ -65,7 +65,8 @@ class ServiceCollector(Collector):
 
     def _name(self, folder: Path, model: str) -> None:
         """Name a folder by its model, once it is known; no two have one name."""
-        wanted = model or self._names.get(folder) or folder.name
+        project = folder.parent.name if folder.name.startswith(".") else folder.name
+        wanted = model or self._names.get(folder) or project
         others = {name for other, name in self._names.items() if other != folder}
         self._names[folder] = f"{wanted} ({folder})" if wanted in others else wanted
 

@@ -23,12 +23,11 @@ def samples_of_live(live: LiveState, now_s: float, *, paused: bool) -> Iterator[
         now_s: wall clock, seconds since the epoch.
         paused: whether no round may begin.
     """
-    age = max(0.0, now_s - live.updated_ms / 1000)
+    age = abs(now_s - live.updated_ms / 1000)  # a time to come: a clock was set, nobody writes
     up = live.phase == "running" and age <= SILENT_S and is_alive(live.pid)
     numbers = {
         "up": float(up),
         "paused": float(paused),
-        "status_age_seconds": age,
         "round_number": live.round,
         "round_step": live.step,
         "round_epochs": live.epoch,
@@ -38,6 +37,8 @@ def samples_of_live(live: LiveState, now_s: float, *, paused: bool) -> Iterator[
     }
     for name, value in numbers.items():
         yield f"millstream_{name}", (), float(value)
+    if live.updated_ms:
+        yield "millstream_status_age_seconds", (), age
     if live.champion is not None:
         yield "millstream_champion_version", (), float(live.champion)
     for name, state in live.partitions.items() if up else ():

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
+from ingest.formats.value_checks import BadKind
 from millstream.metrics_names import Sample
 from millstream.round_totals import Totals
 from millstream.verdict import BOUNDS, parts_of
 
 __all__ = ["samples_of_rounds"]
 
+REASONS: tuple[str, ...] = get_args(BadKind)
 QUANTILES = {"0.5": "p50_s", "0.95": "p95_s"}
 FORMS = {"float32": "float32_bytes", "flatbuffer": "bytes", "shipped": "gzip_bytes"}
 
@@ -54,7 +56,8 @@ def counters_of(totals: Totals) -> Iterator[Sample]:
     }
     for name, value in sums.items():
         yield f"millstream_{name}", (), float(value)
-    for reason, count in sorted(totals.kinds.items()):
+    # From 0 on, as nobody sees a counter rise that was not there before.
+    for reason, count in sorted({**dict.fromkeys(REASONS, 0), **totals.kinds}.items()):
         yield "millstream_dead_letters_total", (reason,), float(count)
     for step, seconds in sorted(totals.seconds.items()):
         yield "millstream_seconds_total", (step,), seconds

@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,10 @@ class RoundTotals:
         A damaged round is counted as such and left out; a folder that cannot be reached now waits
         for the next call. One that was removed and made anew begins from nothing.
         """
-        last = max(self._numbers(), default=0)
+        try:
+            last = max(self._numbers(), default=0)
+        except OSError:
+            return self._totals
         if last < self._next - 1:
             self._begin()
         with suppress(OSError):
@@ -129,10 +132,12 @@ class RoundTotals:
 
     def _taken(self, number: int, add: Callable[[RoundFolder], bool]) -> bool:
         """Whether a round was added, or is damaged, which time will not mend."""
+        before = self._totals
+        self._totals = replace(before, kinds=Counter(before.kinds), seconds=Counter(before.seconds))
         try:
             return add(RoundFolder(self._rounds / f"{number:06d}"))
-        except (RoundStoreError, KeyError, TypeError):
-            self._totals.damaged += 1
+        except (RoundStoreError, AttributeError, KeyError, TypeError, ValueError):
+            self._totals = replace(before, damaged=before.damaged + 1)
             return True
 
     def _add_round(self, folder: RoundFolder) -> bool:
@@ -153,8 +158,5 @@ class RoundTotals:
         return True
 
     def _numbers(self) -> list[int]:
-        try:
-            names = os.listdir(self._rounds)  # noqa: PTH208, names are all it takes
-        except OSError:
-            return []
+        names = os.listdir(self._rounds)  # noqa: PTH208, names are all it takes
         return [int(name) for name in names if name.isdecimal()]

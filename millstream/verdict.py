@@ -93,7 +93,8 @@ def find_bottleneck(
         published: what became of its model, of which `seconds` are.
         lag: records that were not read yet; None when unknown.
     """
-    parts = parts_of(report, published)
+    known = {name for names in BOUNDS.values() for name in names}
+    parts = {name: s for name, s in parts_of(report, published).items() if name in known}
     total = sum(parts.values())
     if total <= 0.0:
         return None
@@ -110,7 +111,8 @@ def find_bottleneck(
     inside = [(name, seconds) for name, seconds in inside if seconds >= LEAST_TOLD * most]
     if len(inside) > 1:
         told += f" ({', '.join(f'{name} {seconds:.1f}' for name, seconds in inside)})"
-    waiting = f"; {lag:,} records are not read yet" if lag else ""
+    # Who waited for records was not kept from them: those came while the round was made.
+    waiting = f"; {lag:,} records are not read yet" if lag and bound != "trigger-idle" else ""
     return Bottleneck(bound, f"{told}{waiting}; {ADVICE[largest].format(setting=setting)}", setting)
 
 

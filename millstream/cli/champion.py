@@ -25,6 +25,9 @@ def rollback(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Make another version the champion, whatever the gate said of it."""
+    from millstream.config import load_config
+    from millstream.rolled_back import note_roll_back
+
     registry = find_registry(name, tracking_uri, config)
     before = registry.champion()
     now = registry.rollback(to, reason)
@@ -33,6 +36,8 @@ def rollback(
     else:
         was = "none" if before is None else f"version {before.version}"
         told = f"version {now.version} is the champion now; before it was {was}"
+        if name is None and tracking_uri is None:  # the model of the configuration
+            note_roll_back(load_config(config).state_dir, now.version, reason)
     console.print(f"{registry.name}: {told}", markup=False)
 
 

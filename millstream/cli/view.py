@@ -73,7 +73,7 @@ def _phase(state: LiveState) -> str:
     if state.phase != "running":
         return f"{state.phase} {state.note}".strip()
     paused = f" · {state.note}" if state.note.startswith("paused") else ""
-    return f"step {state.step} of 7: {STEPS[state.step]}{paused}"
+    return f"step {state.step} of 7: {STEPS.get(state.step, '')}{paused}"
 
 
 def _rounds(rounds: list[RoundSummary], metric: str) -> Table:

@@ -41,7 +41,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 
     pipeline: Annotated[int, msgspec.Meta(ge=0)] = 0
     version: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*\Z")] = ""
 
 
 class RefusedActionError(Exception):

@@ -45,7 +45,8 @@ class Events:
             told = frame("hello", {"boot": watch.boot, "states": watch.states()})
             while not (gone.done() or watch.ended):
                 await send({"type": "http.response.body", "body": told, "more_body": True})
-                await watch.change(HEARTBEAT_S)
+                if watch.version == seen and not watch.ended:  # else it changed while we sent
+                    await watch.change(HEARTBEAT_S)
                 told, seen = watch.since(seen) or PING, watch.version
             await send({"type": "http.response.body", "body": told + frame("bye", {})})
         finally:

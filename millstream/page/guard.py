@@ -82,9 +82,17 @@ def refusal(headers: Headers, hosts: Collection[str]) -> str | None:
             " its address, or add the name to page.allowed_hosts"
         )
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != given[0].lower():
+    if origin is not None and not is_same(origin, given[0]):
         return "the page answers no requests from other pages"
     return None
+
+
+def is_same(origin: str, host: str) -> bool:
+    """Whether an Origin header is of the page at a Host header."""
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:  # brackets that are no address
+        return False
 
 
 def is_known(host: str, hosts: Collection[str]) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from millstream.errors import MillstreamError
 from millstream.page.state_folder import MOST_ROUNDS, StateFolder
+from millstream.page.told_round import UNREADABLE
 from millstream.page.watch import Watch
 from millstream.plain import finite
 
@@ -64,7 +65,7 @@ class Queries:
         folder, number = self._folder(request), request.path_params["number"]
         try:
             told = await asyncio.to_thread(folder.detail, number)
-        except (MillstreamError, OSError, KeyError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             return answer({"error": str(error)}, 500)
         if told is None:
             return answer({"error": f"there is no round {number}"}, 404)
@@ -82,9 +83,10 @@ class Queries:
         return self._watch.pipelines[index]
 
 
-def answer(value: Any, status: int = 200) -> JSONResponse:
-    """JSON for programs."""
-    return JSONResponse(finite(value), status)
+def answer(value: Any, status: int = 200) -> Response:
+    """JSON for programs; in ASCII, as files may hold text that UTF-8 cannot."""
+    content = json.dumps(finite(value), separators=(",", ":"))
+    return Response(content, status, media_type="application/json")
 
 
 def _number(request: Request, name: str) -> int | None:
@@ -97,6 +99,8 @@ def _number(request: Request, name: str) -> int | None:
 
 
 def _name(folder: StateFolder) -> str:
-    settings = (folder.settings() or {}).get("settings", {})
-    name = settings.get("registry", {}).get("name")
+    try:
+        name = (folder.settings() or {})["settings"]["registry"]["name"]
+    except (KeyError, TypeError):
+        name = None
     return str(name or folder.path.parent.name)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from millstream.board import LiveState
+from millstream.durable import read_as
 from millstream.page.told_round import tell_detail, tell_round
 from millstream.page.words import tell_state
 from millstream.pause import find_pause
@@ -109,7 +110,8 @@ class StateFolder:
         path = self.path / "status.json"
         changed = _changed(path)
         if changed != self._status[0]:
-            self._status = changed, _read(path)
+            live = read_as(path, LiveState)
+            self._status = changed, None if live is None else asdict(live)
         return self._status[1]
 
     def _last_reload(self) -> dict[str, Any] | None:
@@ -138,6 +140,7 @@ class StateFolder:
             found.append(told)
         for number in sorted(self.rounds)[:-MOST_ROUNDS]:
             del self.rounds[number]
+            self._open.discard(number)  # or it would be told again with every look
         return found
 
     def _sample(self, live: Mapping[str, Any]) -> None:
@@ -162,7 +165,8 @@ class StateFolder:
         if told is None:
             return None
         published = [r.get("published_ms", 0) for r in self.rounds.values() if r.get("version")]
-        return told if told.get("at_ms", 0) > max(published, default=0) else None
+        at = told.get("at_ms")
+        return told if isinstance(at, int) and at > max(published, default=0) else None
 
     def _numbers(self) -> list[int]:
         try:

@@ -10,8 +10,10 @@ from millstream.plan import Plan
 from millstream.round_folder import RoundFolder
 from millstream.verdict import parts_of
 
-__all__ = ["tell_detail", "tell_round"]
+__all__ = ["UNREADABLE", "tell_detail", "tell_round"]
 
+UNREADABLE = (MillstreamError, OSError, AttributeError, KeyError, TypeError, ValueError)
+"""What reading a round comes to whose files are damaged, or of a form that is not known."""
 MOST_GAPS = 20
 WHO = ("learner", "champion", "river", "majority_class", "mean", "no_change")
 VERSION = (
@@ -33,7 +35,7 @@ def tell_round(folder: RoundFolder) -> dict[str, Any]:
             **tell_published(folder, published),
             "seconds": parts_of(report, published or {}),
         }
-    except (MillstreamError, OSError, KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         return {"round": folder.number, "error": f"{error}" or type(error).__name__}
 
 

@@ -93,13 +93,18 @@ class Watch:
         return b"".join([*states, *(text for at, text in self._rounds if at > version)])
 
     async def _keep_looking(self) -> None:
+        fault = ""
         while not self.ended:
             await asyncio.sleep(LOOK_EVERY_S)
             last = self._ending()
             try:
                 await self._look()
-            except Exception:  # a fault of one look must not blind the page
-                log.exception("the state folders could not be looked at")
+            except Exception as error:  # a fault of one look must not blind the page
+                if repr(error) != fault:  # nor fill the disk, four times a second
+                    log.exception("the state folders could not be looked at")
+                fault = repr(error)
+            else:
+                fault = ""
             if last:
                 self.ended = True
                 self._wake()

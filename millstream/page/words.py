@@ -61,7 +61,8 @@ def tell_state(live: Mapping[str, Any] | None, pause: Pause | None, now_ms: int)
     if phase in ENDED:
         after = f"after round {live['round']}" if live.get("round") else "before its first round"
         return Words("idle", "Stopped", f"{after}; `millstream run` goes on from there")
-    pid, silent_ms = int(live.get("pid", 0)), now_ms - int(live.get("updated_ms", 0))
+    # A time that is still to come is as strange as one long ago: a clock was set, nobody writes.
+    pid, silent_ms = int(live.get("pid", 0)), abs(now_ms - int(live.get("updated_ms", 0)))
     if silent_ms > GONE_MS and not is_alive(pid):
         return Words(
             "bad",

@@ -92,6 +92,10 @@ tests:
         values: '0x600'
       - series: 'millstream_up{model="good"}'
         values: '1x600'
+      - series: 'millstream_up{model="gone"}'
+        values: '1x20'
+      - series: 'millstream_rounds_total{model="gone"}'
+        values: '5x600'
       - series: 'millstream_lag_records{model="good",topic="t",partition="0"}'
         values: '20000-10x600'
       - series: 'millstream_refusals_in_a_row{model="good"}'
@@ -109,6 +113,8 @@ tests:
         exp_samples:
           - labels: '{alertname="MillstreamDown", model="bad"}'
             value: 1
+          - labels: '{alertname="MillstreamDown", model="gone"}'
+            value: 1
           - labels: '{alertname="MillstreamLagGrows", model="bad"}'
             value: 1
           - labels: '{alertname="MillstreamGateRefuses", model="bad"}'
@@ -119,5 +125,10 @@ tests:
         eval_time: 400m
         exp_samples:
           - labels: '{alertname="MillstreamNoVersion", model="bad"}'
+            value: 1
+      - expr: count by (model) (ALERTS{alertname="MillstreamNeverPromoted",alertstate="firing"})
+        eval_time: 400m
+        exp_samples:
+          - labels: '{model="gone"}'
             value: 1
 """

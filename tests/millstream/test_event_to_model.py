@@ -38,6 +38,12 @@ def make_round(
     return found
 
 
+def test_rounds_that_are_not_here_count_as_promoted(tmp_path: Path) -> None:
+    found = event_to_model(make_round(tmp_path, 300, [20.0] * 50, promoted=True), NOW)
+    assert found is not None
+    assert found["rounds"] == [300, 300]
+
+
 def test_records_of_refused_rounds_come_with_the_next_promoted_version(tmp_path: Path) -> None:
     make_round(tmp_path, 1, [9_000.0] * 50, promoted=True)
     make_round(tmp_path, 2, [400.0] * 50, promoted=False)

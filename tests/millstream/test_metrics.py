@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -115,14 +117,38 @@ def test_a_round_is_read_once_and_published_when_it_is(folder: Path) -> None:
 
 def test_a_damaged_round_is_counted_and_left_out(folder: Path) -> None:
     (folder / "rounds" / "000003" / "report.json").write_text("{}")
+    published = folder / "rounds" / "000005" / "published.json"
+    published.write_text(json.dumps({**publication(5), "seconds": {"gate": "x"}}))
     found = series(scrape(folder))
-    assert (at(found, "rounds_total"), at(found, "damaged_rounds")) == (11.0, 1.0)
+    assert (at(found, "rounds_total"), at(found, "damaged_rounds")) == (11.0, 2.0)
+    assert at(found, "versions_promoted_total") == 9.0
 
 
 def test_a_folder_that_is_not_there_is_not_up(tmp_path: Path) -> None:
     found = series(scrape(tmp_path / "fraud"))
     assert at(found, "up") == 0.0
     assert at(found, "rounds_total") == 0.0
+
+
+def test_a_folder_that_cannot_be_reached_for_a_moment_resets_nothing(folder: Path) -> None:
+    totals = RoundTotals(folder)
+    assert totals.read().rounds == 12
+    away = folder.with_name("away")
+    folder.rename(away)
+    assert totals.read().rounds == 12
+    away.rename(folder)
+    assert totals.read().rounds == 12
+
+
+def test_reasons_are_counted_from_0_on(tmp_path: Path) -> None:
+    found = series(scrape(tmp_path / "fraud"))
+    assert at(found, "dead_letters_total", reason="not_json") == 0.0
+
+
+def test_a_state_that_nobody_writes_any_more_is_not_up(folder: Path) -> None:
+    for away_ms in (-3_600_000, 3_600_000):  # the clock was set back after the last word
+        status(folder, model="fraud", updated_ms=int(time.time() * 1000) + away_ms)
+        assert at(series(scrape(folder)), "up") == 0.0
 
 
 def test_two_services_of_one_name_are_told_apart(tmp_path: Path) -> None:

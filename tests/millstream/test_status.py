@@ -55,6 +55,13 @@ def shown(project: Project, *arguments: str) -> str:
     return ended.output
 
 
+def test_an_old_state_is_not_shown_as_alive_though_the_process_is_there(project: Project) -> None:
+    write_status(project.state_dir, updated_ms=int(time.time() * 1000) - 60_000)
+    text = shown(project)
+    assert "silent: no word for 60 s" in text
+    assert "step" not in text
+
+
 def test_one_look_tells_partitions_bottleneck_latency_and_reasons(project: Project) -> None:
     text = shown(project)
     assert "step 4 of 7" in text

@@ -62,6 +62,17 @@ def test_a_round_without_measurements_has_no_verdict() -> None:
     assert find_bottleneck({"training": {}}, {}) is None
 
 
+def test_parts_that_are_not_known_are_nobodys_bottleneck() -> None:
+    assert find_bottleneck({"seconds": {"other_part": 3.0}, "training": {}}, {}) is None
+
+
+def test_who_waited_for_records_is_not_told_that_many_wait() -> None:
+    found = find_bottleneck({"seconds": {"wait": 9.0}, "training": {}}, {}, lag=5)
+    assert found is not None
+    assert found.bound == "trigger-idle"
+    assert "not read yet" not in found.sentence
+
+
 def test_every_part_has_advice_and_every_setting_exists() -> None:
     assert {part for parts in BOUNDS.values() for part in parts} == set(ADVICE)
     assert set(BOUNDS) == set(DOING)

@@ -41,6 +41,15 @@ def test_a_viewer_is_told_states_and_rounds_and_the_end(tmp_path: Path) -> None:
         assert viewer.events[-1] == ("bye", {})
 
 
+def test_text_that_utf_8_cannot_hold_and_settings_of_another_form_are_shown(tmp_path: Path) -> None:
+    first, second = tmp_path / "one" / "s", tmp_path / "two" / "s"
+    state.settings(first, "\ud800")
+    second.mkdir(parents=True)
+    (second / "config.json").write_text('{"settings": 1}')
+    with served([first, second]) as page:
+        assert page.ask("/api/state").value["names"] == ["\ud800", "two"]
+
+
 def test_several_folders_share_a_page(tmp_path: Path) -> None:
     first, second = tmp_path / "one" / ".millstream", tmp_path / "two" / ".millstream"
     state.rounds(first, 1)
