@@ -12,7 +12,7 @@ ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long test-slim test-deploy test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train bench-compress examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos
+.PHONY: help install demo test test-long test-slim test-deploy test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train bench-compress examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos soak troubles
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -101,6 +101,13 @@ $(TFIO_AUDIO): pyproject.toml constraints-tfio.txt | $(STAMP)
 
 chaos: $(STAMP)  ## kill service, workers and broker at 100 random instants (half an hour); ARGS="--kills 20"
 	$(VENV)/bin/python -m tests.chaos $(ARGS)
+
+# Root, for a small disk of its own, and Debian's libfaketime; without them two troubles are skipped.
+troubles: $(STAMP)  ## MLflow away for two minutes, the broker for half a minute, a full disk, a clock that jumps, a worker killed
+	$(VENV)/bin/python -m tests.chaos --troubles $(ARGS)
+
+soak: $(STAMP)  ## 20 minutes of records, kills and restarts: does anything grow, do all counters add up; ARGS=--hour for one
+	$(VENV)/bin/python -m tests.soak $(ARGS)
 
 lint: $(STAMP)  ## check style and types
 	$(VENV)/bin/ruff check .
