@@ -21,7 +21,9 @@ from millstream.cli.view import live_view, round_line
 from millstream.cli.workers import run_as_worker, supervise_workers
 from millstream.config import Config, load_config
 from millstream.durable import make_folder
+from millstream.errors import UsageError
 from millstream.native_log import native_log
+from millstream.pipelines import is_pipelines_file
 from millstream.round_store import RoundFolder
 from millstream.summary import RoundSummary
 from millstream.workers.environment import supervisor_of, worker_count
@@ -33,6 +35,18 @@ if TYPE_CHECKING:
 __all__ = ["run", "run_with_view"]
 
 log = logging.getLogger("millstream")
+
+WorkersOption = Annotated[
+    int,
+    typer.Option(
+        help="Processes on this machine that train together; those of several machines are"
+        " told by TF_CONFIG, or by the variables of an indexed Kubernetes Job.",
+        min=1,
+    ),
+]
+EveryOption = Annotated[
+    bool, typer.Option("--all", help="Run all pipelines of the file, each as a process.")
+]
 
 
 def run(
@@ -46,21 +60,23 @@ def run(
     last_round: Annotated[
         int | None, typer.Option(help="End after the round of this number.", hidden=True)
     ] = None,
-    workers: Annotated[
-        int,
-        typer.Option(
-            help="Processes on this machine that train together; those of several machines are"
-            " told by TF_CONFIG, or by the variables of an indexed Kubernetes Job.",
-            min=1,
-        ),
-    ] = 1,
+    workers: WorkersOption = 1,
+    every: EveryOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Keep the model trained: ingest, train, compress, register, until Ctrl-C."""
     from millstream.service import RunOptions
 
     os.environ.update(indexed_job())
-    settings, options = load_config(config), RunOptions(stop_when_idle, rounds, last_round)
+    options = RunOptions(stop_when_idle, rounds, last_round)
+    if every:
+        from millstream.cli.run_all import run_all
+
+        run_all(config, options, workers)
+        return
+    if is_pipelines_file(config):
+        raise UsageError(f"{config}: it has several pipelines; run them with --all")
+    settings = load_config(config)
     if (supervisor := supervisor_of()) is not None:
         run_as_worker(settings, options, supervisor)
     elif workers > 1 or worker_count() > 1:
