@@ -1,11 +1,11 @@
 """A model exported round after round: new weights in the bytes of an earlier export.
 
 A conversion takes about half a second, and what comes of it differs from the one before in nothing
-but the weights. So a later export puts them where a conversion would have put them, under three
-conditions: the model's function, traced anew, is what it was, constants included; an earlier
-conversion has shown where each of the weights that changed goes, as all its bytes came out right;
-and none of them has values that a converter makes something else of, such as zeros alone. Else the
-model is converted again.
+but the weights. So a later export puts them where a conversion would have put them, under four
+conditions: the model's function, traced anew, is what it was, constants included; the weights that
+changed meet the rows as they are; an earlier conversion has shown where each of them goes, as all
+its bytes came out right; and none of them has values that a converter makes something else of, such
+as zeros alone. Else the model is converted again.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from registry.export import answers, check_predictions, export_float32, named_inputs
 from registry.flatbuffer import read
 from registry.recurrent import plain_loops
+from registry.weight_paths import met_as_they_are
 
 if TYPE_CHECKING:
     import keras
@@ -32,6 +33,7 @@ __all__ = ["export_again"]
 TRIES = 3  # conversions that prove nothing, after which a model is always converted
 DATA = 4  # place of a buffer's bytes in LiteRT's schema
 MOST_AXES = 5
+SPECIAL = 12  # halves, thirds, quarters and sixths as single numbers are special to converters
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +44,9 @@ class Traced:
         text: digest of its graph and of every captured value that is no weight.
         weights: values of the variables that it reads, in the order of the graph.
         digests: of these values.
-        plain: whether they are told from all others, and none of a kind of which converters make
-            something else: they fold zeros and ones away, and keep equal constants once.
+        plain: whether they are told from all others, meet the rows as they are, and are none of a
+            kind of which converters make something else: they fold zeros and ones away, and keep
+            equal constants once.
     """
 
     text: str
@@ -155,7 +158,7 @@ def trace(model: keras.Model, inputs: Mapping[str, Any]) -> Traced | None:
         return None
     handles = {id(variable.handle): variable for variable in graph.variables}
     text = hashlib.sha256(graph.as_graph_def().SerializeToString(deterministic=True))
-    weights = []
+    weights, names = [], []
     for captured, placeholder in graph.captures:
         text.update(f"{placeholder.name} {captured.dtype} {captured.shape};".encode())
         if captured.dtype not in (tf.resource, tf.variant):
@@ -163,22 +166,24 @@ def trace(model: keras.Model, inputs: Mapping[str, Any]) -> Traced | None:
         elif (variable := handles.get(id(captured))) is not None:
             text.update(f"{variable.dtype} {variable.shape};".encode())
             weights.append(variable.numpy())
+            names.append(placeholder.name)
         else:
             return None
     digests = tuple(digest_of(values) for values in weights)
+    met = met_as_they_are(graph, frozenset(placeholder.name for _, placeholder in graph.captures))
     plain = tuple(
-        is_plain(values) and digests.count(digest) == 1
-        for values, digest in zip(weights, digests, strict=True)
+        name in met and is_plain(values) and digests.count(digest) == 1
+        for name, values, digest in zip(names, weights, digests, strict=True)
     )
     return Traced(text.hexdigest(), tuple(weights), digests, plain)
 
 
 def is_plain(values: NDArray[Any]) -> bool:
     """Whether values are of no special kind, such as zeros alone."""
-    if values.dtype.kind != "f" or values.size == 0:
+    if values.dtype.kind != "f" or values.size == 0 or not np.isfinite(values).all():
         return False
     if values.size == 1:
-        return not float(values.reshape(-1)[0]).is_integer()
+        return not float(values.reshape(-1)[0] * SPECIAL).is_integer()
     return bool(values.min() != values.max())
 
 
@@ -197,15 +202,16 @@ def find_places(tflite: bytes, weights: Sequence[NDArray[Any]]) -> tuple[Place |
 
 
 def find_place(tflite: bytes, starts: Sequence[int], weight: NDArray[Any]) -> Place | None:
-    """Where a weight is, among buffers of its size."""
+    """Where a weight is, among buffers of its size; None if that, or how it lies, is in doubt."""
     if weight.ndim > MOST_AXES or not starts:
         return None
+    found: dict[tuple[int, ...], Place] = {}
     for axes in permutations(range(weight.ndim)):
         values = weight.transpose(axes).tobytes()
-        found = [start for start in starts if tflite[start : start + len(values)] == values]
-        if found:
-            return Place(found[0], axes) if len(found) == 1 else None
-    return None
+        order = tuple(axis for axis in axes if weight.shape[axis] > 1)
+        places = (Place(s, axes) for s in starts if tflite[s : s + len(values)] == values)
+        found.update({(place.start, *order): place for place in places})
+    return next(iter(found.values())) if len(found) == 1 else None
 
 
 def buffers(tflite: bytes) -> list[tuple[int, int]]:

@@ -97,6 +97,38 @@ def test_weights_that_are_folded_into_others_are_always_converted(conversions: l
     assert len(conversions) == 4
 
 
+class Positive(layers.Layer):  # type: ignore[misc]
+    """A layer with a function of its weights, which does nothing while all are positive."""
+
+    def build(self, shape: Any) -> None:
+        """One kernel."""
+        self.kernel = self.add_weight(shape=(shape[-1], 3), name="kernel")
+
+    def call(self, x: Any) -> Any:
+        """Rows times absolute values."""
+        return keras.ops.matmul(x, keras.ops.abs(self.kernel))
+
+
+def test_weights_of_which_something_is_made_are_always_converted(conversions: list[str]) -> None:
+    positive = Positive()
+    model = made(positive)
+    for least in (0.1, 0.1, -0.0002):  # the last is less than a comparison of predictions would see
+        learn(model)
+        positive.kernel.assign(np.linspace(least, DRAW.uniform(1, 2), 12).reshape(4, 3))
+        assert export_again(model) == export_float32(model)
+    assert len(conversions) == 3
+
+
+def test_a_place_that_is_in_doubt_is_none() -> None:
+    square = DRAW.normal(size=(3, 3)).astype(np.float32)
+    symmetric = square + square.T
+    assert registry.reexport.find_place(square.T.tobytes(), [0], square) is not None
+    assert registry.reexport.find_place(symmetric.tobytes(), [0], symmetric) is None
+    column = square[:, :1]
+    assert registry.reexport.find_place(column.tobytes(), [0], column) is not None
+    assert registry.reexport.find_place(column.tobytes() * 2, [0, column.nbytes], column) is None
+
+
 class Scaled(layers.Layer):  # type: ignore[misc]
     """A function with a number in it that no variable holds."""
 
