@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -13,6 +14,8 @@ from millstream.durable import write_json
 from millstream.flow import PartitionState
 
 __all__ = ["STEPS", "Board", "LiveState"]
+
+log = logging.getLogger("millstream")
 
 STEPS = {
     0: "starting",
@@ -102,6 +105,7 @@ class Board:
         self._state = LiveState()
         self._file = status_file
         self._rate_from: tuple[float, int] = (time.monotonic(), 0)
+        self._is_silent = False
 
     def update(self, **changes: Any) -> None:
         """Replace some attributes of the live state."""
@@ -127,9 +131,18 @@ class Board:
             return self._state
 
     def save(self) -> None:
-        """Write the status file that `millstream status` reads; not durable on purpose."""
+        """Write the status file that `millstream status` reads; not durable on purpose.
+
+        Whoever looks may see old news: a file that cannot be written stops nothing, and is told.
+        """
         if self._file is None:
             return
         state = replace(self.snapshot(), updated_ms=int(time.time() * 1000))
         losses = {name: value for name, value in state.losses.items() if abs(value) < float("inf")}
-        write_json(self._file, asdict(replace(state, losses=losses)), durable=False)
+        try:
+            write_json(self._file, asdict(replace(state, losses=losses)), durable=False)
+            self._is_silent = False
+        except OSError as error:
+            if not self._is_silent:
+                log.warning("the status is not up to date: %s: %s", self._file, error.strerror)
+            self._is_silent = True

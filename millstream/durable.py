@@ -53,11 +53,15 @@ def _make_folder(folder: Path) -> None:
 def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Replace a file atomically; with `durable`, its content and name survive a power cut."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+    except OSError:
+        temporary.unlink(missing_ok=True)  # on a full disk its part is not to stay
+        raise
     temporary.replace(path)
     if durable:
         sync_folder(path.parent)

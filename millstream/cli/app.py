@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -47,11 +48,23 @@ def main() -> None:
             sys.exit(1 if code is None else code)
         if code is None:
             raise
-        for line in str(error).splitlines():
+        for line in in_words(error).splitlines():
             Console(stderr=True, highlight=False, soft_wrap=True).print(
                 f"[red]error:[/red] {escape(line)}"
             )
         sys.exit(code)
+
+
+def in_words(error: BaseException) -> str:
+    """What a person is told of an error."""
+    if not is_disk_full(error):
+        return str(error)
+    return f"the disk is full ({error}); make room and run it again: the rounds so far are whole"
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether a write failed for want of room: no fault of ours, wherever it happens."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def exit_code(error: BaseException) -> int | None:
@@ -62,6 +75,8 @@ def exit_code(error: BaseException) -> int | None:
 
     if isinstance(error, MillstreamError):
         return error.exit_code
+    if is_disk_full(error):
+        return 1
     if isinstance(error, BadRatioExceeded):
         return 3
     if isinstance(error, (AugmentError, SamplerError, SchemaError)):
