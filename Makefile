@@ -102,7 +102,7 @@ $(TFIO_AUDIO): pyproject.toml constraints-tfio.txt | $(STAMP)
 chaos: $(STAMP)  ## kill service, workers and broker at 100 random instants (half an hour); ARGS="--kills 20"
 	$(VENV)/bin/python -m tests.chaos $(ARGS)
 
-# Root, for a small disk of its own, and Debian's libfaketime; without them two troubles are skipped.
+# Root, for a small disk of its own, and a C compiler; without them two troubles are skipped.
 troubles: $(STAMP)  ## MLflow away for two minutes, the broker for half a minute, a full disk, a clock that jumps, a worker killed
 	$(VENV)/bin/python -m tests.chaos --troubles $(ARGS)
 

@@ -91,13 +91,13 @@ def victims_at(share: float) -> list[str]:
 def judge(trial: Trial, observer: Observer, totals: Totals) -> dict[str, object]:
     """Let the service read the rest, and look at everything; AssertionError if it is not well."""
     length, service = observer.now, trial.stream.pid
-    trial.finish()
-    ledger = trial.check_the_end()
-    check_metrics(metrics_of(trial.project.directory), ledger, trial.producer.sent)
     slopes, judged = per_hour(observer.looks, length), length / 2 >= JUDGED_S
     per_round = disk_per_round(observer.disk, length)
     for one in slopes:
         print(f"{one.part:18} level {one.level}  growth an hour {one.growth}", flush=True)
+    trial.finish()
+    ledger = trial.check_the_end()
+    check_metrics(metrics_of(trial.project.directory), ledger, trial.producer.sent)
     assert any(one.pid == service for one in slopes), "the service was not looked at"
     if judged:
         steep = too_steep(slopes)
