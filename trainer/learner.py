@@ -132,8 +132,9 @@ class Learner:
                 that needs one, `settings.unmonitored_epochs` are trained instead and nothing
                 stops early. Few rows are used as they are: their noise costs epochs only.
             settings: Epochs, early stopping and warm-up.
-            round_seed: Seeds Python and NumPy; and TensorFlow if there are callbacks, which may
-                draw, or the model makes draws that are not from its own variables.
+            round_seed: Seeds Python and NumPy; and TensorFlow in the first round of a process, and
+                if there are callbacks, which may draw, or the model makes draws that are not from
+                its own variables.
             on_epoch: Called with the number of finished epochs and Keras's logs.
             should_stop: Asked after at most 16 batches.
 
@@ -175,7 +176,7 @@ class Learner:
         watch: Watch,
         clock: PartClock,
     ) -> int:
-        quiet = self._make_callbacks is no_callbacks
+        quiet = self._make_callbacks is no_callbacks and self._functions.are_looked_at
         (seed_python if quiet else seed_everything)(self._seed, round_seed)  # callbacks may draw
         stopping = early_stopping(settings)
         own = RoundCallbacks(self._make_callbacks(), callback_state(self.model))

@@ -110,6 +110,7 @@ class ElasticLearner:
         self._local = Learner(self.model, seed)
         self._agreement = Agreement(communicator)
         self._machine: Machine | None = None
+        self._is_checked = False
 
     def predict(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return predictions for rows of this worker; see `Learner.predict`."""
@@ -141,7 +142,8 @@ class ElasticLearner:
                 partition's in an order that does not depend on the worker. Whether there is
                 anything to judge by is a matter of all workers' rows.
             settings: Epochs, early stopping and warm-up, the same on all workers.
-            round_seed: Seeds Python and NumPy, and TensorFlow if there are callbacks.
+            round_seed: Seeds Python and NumPy; and TensorFlow in the first round of a process, so
+                that draws from its seeds are found, and if there are callbacks.
             on_epoch: Called with the number of finished epochs and Keras's logs, of all workers.
             should_stop: Asked after at most 16 batches; if one worker says so, all stop.
 
@@ -168,7 +170,7 @@ class ElasticLearner:
             return skipped("there is no row to train on")
         work, monitored = self._work(dataset, steps_per_epoch, validation, settings, clock)
         task = Assignment(work.batches, steps_per_epoch, work.epochs, None, monitored)
-        quiet = self._make_callbacks is no_callbacks
+        quiet = self._make_callbacks is no_callbacks and self._is_checked
         (seed_python if quiet else seed_everything)(self._seed, round_seed)
         fit = self._traced(work, should_stop)
         watch = Watch(steps_per_epoch, settings.monitor, monitored, on_epoch, lambda: fit.stopped)
@@ -225,6 +227,7 @@ class ElasticLearner:
         fit = Fit(self._made(work.batches.element_spec), work, should_stop)
         with work.clock.part("compile"):
             check_graph(self.model, self._strategy, fit.trace())
+        self._is_checked = True
         return fit
 
     def _run(self, fit: Fit, watch: Watch, settings: TrainSettings, monitored: bool) -> int:

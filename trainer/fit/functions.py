@@ -64,6 +64,11 @@ class Functions:
         """Whether the test function is still to be traced."""
         return self._test is None
 
+    @property
+    def are_looked_at(self) -> bool:
+        """Whether it is known if the model draws from global seeds; to see it, they must be set."""
+        return self._draws_globally is not None
+
     @contextmanager
     def lent(self, loan: Loan) -> Iterator[None]:
         """Make the model ready for one `fit`.
