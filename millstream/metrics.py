@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
@@ -20,6 +21,7 @@ from millstream.metrics_live import samples_of_live
 from millstream.metrics_names import METERS, Meter, Sample
 from millstream.metrics_rounds import samples_of_rounds
 from millstream.pause import is_paused
+from millstream.rolled_back import champion_by_hand
 from millstream.round_totals import RoundTotals
 
 __all__ = ["ServiceCollector"]
@@ -59,6 +61,7 @@ class ServiceCollector(Collector):
 
     def _samples(self, folder: Path) -> Iterator[Sample]:
         live = read_as(folder / "status.json", LiveState) or LiveState(phase="", pid=0)
+        live = replace(live, champion=champion_by_hand(folder) or live.champion)
         self._name(folder, live.model)
         yield from samples_of_live(live, time.time(), paused=is_paused(folder))
         yield from samples_of_rounds(self._totals[folder].read())

@@ -23,6 +23,7 @@ from millstream.errors import UsageError
 from millstream.metrics_live import SILENT_S
 from millstream.pause import is_paused
 from millstream.processes import is_alive
+from millstream.rolled_back import champion_by_hand
 from millstream.round_store import RoundStore
 from millstream.summary import recent_summaries, summaries
 
@@ -35,6 +36,7 @@ def find_live(state_dir: Path) -> LiveState:
     """What the status file says; of a service that is gone without a word, that."""
     live = read_as(state_dir / "status.json", LiveState)
     live = live or LiveState(phase="never run", pid=0)
+    live = replace(live, champion=champion_by_hand(state_dir) or live.champion)
     if live.phase not in ENDED and not is_alive(live.pid):
         return replace(live, phase="died:", note=f"process {live.pid} is gone; run it again")
     silent_s = abs(time.time() - live.updated_ms / 1000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,11 +17,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from millstream.cli.status import find_live
 from millstream.metrics import ServiceCollector
 from millstream.metrics_names import METERS
 from millstream.page.app import make_app
 from millstream.page.metrics import metrics_routes
 from millstream.pause import pause
+from millstream.rolled_back import note_roll_back
 from millstream.round_store import RoundStore
 from millstream.round_totals import RoundTotals
 
@@ -138,6 +141,15 @@ def test_a_folder_that_cannot_be_reached_for_a_moment_resets_nothing(folder: Pat
     assert totals.read().rounds == 12
     away.rename(folder)
     assert totals.read().rounds == 12
+
+
+def test_a_roll_back_by_hand_is_known_before_the_service_knows(folder: Path) -> None:
+    note_roll_back(folder, 3, "worse than it looked")
+    assert at(series(scrape(folder)), "champion_version") == 3.0
+    assert find_live(folder).champion == 3
+    later = time.time() + 60
+    os.utime(folder / "rounds" / "000012" / "published.json", (later, later))
+    assert at(series(scrape(folder)), "champion_version") == 12.0
 
 
 def test_reasons_are_counted_from_0_on(tmp_path: Path) -> None:
