@@ -4,14 +4,15 @@ Started by `Measurer` with the parent's process id as argument. Each line of its
 in JSON: a folder (`0.tflite`, `1.tflite`, ..., `rows.npz`), how many calls to time, and batch
 sizes. A fork of its own, which has measured nothing before, answers with a line: for each model
 `latency_ms` by batch size and `memory_bytes`; of a model that does not run there is neither. The
-answer of one that fails is null. Ends when its input does, or its parent is gone.
+answer of one that fails is null. Ends when its input does, or its parent is gone, with all that it
+has forked.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import select
+import signal
 import statistics
 import sys
 import time
@@ -147,20 +148,24 @@ def measured(folder: str, calls: int, batches: list[int]) -> str:
     return json.dumps(told)
 
 
+def end_with(parent: int) -> None:
+    """End this process and its forks, also one that hangs, soon after its parent is gone."""
+
+    def look(*_: object) -> None:
+        if os.getppid() != parent:
+            os.killpg(0, signal.SIGKILL)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, PARENT_CHECK_SECONDS, PARENT_CHECK_SECONDS)
+
+
 def main() -> None:
     """Answer requests until there are no more."""
-    parent = int(sys.argv[1])
-    while True:
-        ready, _, _ = select.select([sys.stdin], [], [], PARENT_CHECK_SECONDS)
-        if ready:
-            line = sys.stdin.readline()
-            if not line:
-                return
-            request = json.loads(line)
-            sys.stdout.write((in_fork(lambda: measured(**request)) or "null") + "\n")  # noqa: B023
-            sys.stdout.flush()
-        elif os.getppid() != parent:
-            return
+    end_with(int(sys.argv[1]))
+    for line in sys.stdin:
+        request = json.loads(line)
+        sys.stdout.write((in_fork(lambda: measured(**request)) or "null") + "\n")  # noqa: B023
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -61,11 +61,14 @@ class Measurer:
             try:
                 os.write(child.stdin.fileno(), json.dumps(request).encode() + b"\n")  # type: ignore[union-attr]
                 answer = json.loads(read_line(child.stdout.fileno(), deadline))  # type: ignore[union-attr]
-            except TimeoutError:
+            except TimeoutError:  # which is an OSError
                 self._end()
                 raise
             except (OSError, ValueError) as error:
                 raise MeasurerFailed(self._end()) from error
+            except BaseException:  # its answer would be taken for that to the next question
+                self._end()
+                raise
             if answer is None:
                 raise MeasurerFailed(self._end())
             return answer
@@ -88,6 +91,9 @@ class Measurer:
                 stderr=self._said,
                 start_new_session=True,
             )
+        if self._said is not None:  # what it said to earlier questions; one file for both of us
+            self._said.seek(0)
+            self._said.truncate()
         return self._child
 
     def _end(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -108,6 +109,66 @@ def test_what_a_measurement_forked_ends_with_it(tmp_path: Path) -> None:
     while state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z":
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and not only its exit code."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+HANGS = """
+import os, pathlib, sys, time
+import registry.measure.child as child
+
+def hang(told):
+    pathlib.Path(told + ".part").write_text(f"{os.getppid()} {os.getpid()}")
+    os.rename(told + ".part", told)
+    time.sleep(600)
+
+child.measured = hang
+child.main()
+"""
+
+
+def test_a_measurement_that_hangs_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    told = tmp_path / "pids"
+    command = [sys.executable, "-c", HANGS]
+    code = (
+        "from registry.measure.process import Measurer\n"
+        f"Measurer({command!r}).ask({{'told': {str(told)!r}}}, 600.0)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as parent:
+        until = time.monotonic() + 60
+        while not told.exists():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        parent.kill()
+    while any(is_running(int(pid)) for pid in told.read_text().split()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_an_answer_that_nobody_waited_for_is_not_the_next_one() -> None:
+    echoes = (
+        "import sys, time\nfor line in sys.stdin: time.sleep(1); print(line, end='', flush=True)"
+    )
+    measurer = Measurer([sys.executable, "-c", echoes])
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        with pytest.raises(KeyboardInterrupt):
+            measurer.ask({"number": 1}, 60.0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert measurer.ask({"number": 2}, 60.0) == {"number": 2}
+    measurer.close()
 
 
 def test_one_process_answers_all_and_another_takes_its_place(
