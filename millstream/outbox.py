@@ -48,13 +48,13 @@ def deliver(pipeline: Pipeline, most: int | None = None) -> None:
     waiting, known = rounds_that_wait(pipeline.store), pipeline.board.snapshot().waiting
     if pipeline.reach.is_due:
         for place, folder in enumerate(waiting[:most]):
-            is_kept = pipeline.mirror.holds(folder)
+            is_kept = pipeline.mirror.holds(folder) and pipeline.mirror.is_ours()
             if not (is_kept and taken(pipeline, folder, is_late=place < known)):
                 break
         if len(waiting) > 1:
             latest = waiting[-1]
             trainer.load(pipeline.learner.model, latest.weights)
-    give_up(pipeline, still_waiting(waiting))
+    give_up(pipeline, [f for f in still_waiting(waiting) if pipeline.mirror.holds(f)])
     waiting = still_waiting(waiting)
     if not waiting:
         track_rounds(pipeline)

@@ -52,10 +52,12 @@ def open_driver(scheme: str) -> Driver:
 
 def _open_s3() -> Driver:
     s3fs, botocore = importlib.import_module("s3fs"), importlib.import_module("botocore.exceptions")
+    parsers = importlib.import_module("botocore.parsers")
     aiohttp = importlib.import_module("aiohttp")
     files = s3fs.S3FileSystem(
         use_listings_cache=False,
         skip_instance_cache=True,
+        max_concurrency=1,  # else files of over 50 MB are in memory in ten parts of that, each
         config_kwargs={
             "connect_timeout": CONNECT_S,
             "read_timeout": ANSWER_S,
@@ -65,7 +67,13 @@ def _open_s3() -> Driver:
     files.retries = TRIES
     return Driver(
         files,
-        (OSError, botocore.BotoCoreError, botocore.ClientError, aiohttp.ClientError),
+        (
+            OSError,
+            botocore.BotoCoreError,
+            botocore.ClientError,
+            parsers.ResponseParserError,  # of what is no answer of S3: a proxy's page
+            aiohttp.ClientError,
+        ),
         (
             botocore.NoCredentialsError,
             botocore.PartialCredentialsError,

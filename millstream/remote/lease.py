@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import time
 import uuid
@@ -31,6 +32,7 @@ __all__ = ["Lease", "holding"]
 
 log = logging.getLogger("millstream")
 
+KEY = re.compile(r"lease/([0-9]{6,})\.json").fullmatch
 PER_LEASE = 4
 """How often a holder renews its lease within the time after which it is thought gone."""
 
@@ -103,7 +105,7 @@ class Lease:
             ObjectStoreError: the store is away.
         """
         self.check()
-        numbers = sorted(map(_number, self._objects.sizes("lease")))
+        numbers = self._numbers()
         if numbers and numbers[-1] > self._number:
             _, found = self._newest()
             self._lost = _who(found) if found else "another service"
@@ -154,7 +156,7 @@ class Lease:
 
     def _newest(self) -> tuple[int, Holder | None]:
         """The highest number, and what it says; 0 and None if there is none."""
-        numbers = sorted(map(_number, self._objects.sizes("lease")))
+        numbers = self._numbers()
         if not numbers:
             return 0, None
         content = self._objects.read(_key(numbers[-1]))
@@ -165,6 +167,10 @@ class Lease:
                 f"{self._objects.address}: expected a lease in {_key(numbers[-1])}, got: {error};"
                 " if no service uses this address, remove that object"
             ) from error
+
+    def _numbers(self) -> list[int]:
+        """Those of all leases that there are, sorted; other objects are none."""
+        return sorted(int(found[1]) for key in self._objects.sizes("lease") if (found := KEY(key)))
 
 
 @contextmanager
@@ -220,11 +226,6 @@ def check_creates(objects: ObjectStore, number: int) -> None:
 
 def _key(number: int) -> str:
     return f"lease/{number:06d}.json"
-
-
-def _number(key: str) -> int:
-    name = key.removeprefix("lease/").removesuffix(".json")
-    return int(name) if name.isdecimal() else 0
 
 
 def _who(holder: Holder) -> str:

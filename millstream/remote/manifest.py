@@ -24,17 +24,27 @@ import msgspec
 
 from millstream.errors import RoundStoreError
 from millstream.marker import check_digest
-from millstream.round_folder import RoundFolder
-from millstream.seal import file_digest, seal, unseal
+from millstream.round_folder import HEAVY, RoundFolder
+from millstream.seal import damaged, file_digest, seal, unseal
 
-__all__ = ["OUTCOME", "Manifest", "Saved", "manifest_key", "outcome_key", "round_of"]
+__all__ = [
+    "OUTCOME",
+    "Manifest",
+    "Saved",
+    "check_file",
+    "manifest_key",
+    "outcome_key",
+    "place_of",
+    "round_of",
+]
 
 FORMAT = 1
 OUTCOME = "published.json"
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
-PLACE = re.compile(rf"(?:rounds/[0-9]{{6,}}|history|recipes)/{NAME}")
+PLACE = re.compile(rf"(?:rounds/(?P<number>[0-9]{{6,}})|history|recipes)/(?P<name>{NAME})")
 KEY = re.compile(r"rounds/(?P<number>[0-9]{6,})/SAVED")
 DIGEST = re.compile(r"[0-9a-f]{64}")
+LATER = {OUTCOME, "SAVED"}  # objects of a round that its manifest does not name
 
 
 @dataclass(frozen=True)
@@ -65,13 +75,7 @@ class Manifest:
         Raises:
             RoundStoreError: a file is missing, or not as the round left it.
         """
-        known = folder.files() or {}
-        files = {}
-        for path in sorted(folder.path.iterdir()):
-            if path.name != OUTCOME and not path.name.startswith("."):
-                files[path] = file_digest(path)
-                if path.name != "DONE" and folder.files() is not None:
-                    check_digest(path, known.get(path.name), files[path])
+        files = _own_files(folder)
         recipe = state_dir / "recipes" / f"{folder.plan().recipe}.json"
         if recipe.exists():
             files[recipe] = file_digest(recipe)
@@ -80,7 +84,7 @@ class Manifest:
         return cls(
             folder.number,
             {
-                path.relative_to(state_dir).as_posix(): Saved(digest, path.stat().st_size)
+                path.relative_to(state_dir).as_posix(): Saved(digest, _size(path))
                 for path, digest in files.items()
             },
         )
@@ -104,10 +108,12 @@ class Manifest:
         except msgspec.ValidationError as error:
             raise RoundStoreError(f"{key}: expected a manifest, got: {error}") from error
         for place, saved in manifest.files.items():
-            if PLACE.fullmatch(place) is None or DIGEST.fullmatch(saved.sha256) is None:
+            if not _may_name(number, place, saved):
                 raise RoundStoreError(f"{key}: expected files of a state folder, got {place!r}")
         if manifest.round != number:
             raise RoundStoreError(f"{key}: expected round {number}, got {manifest.round}")
+        if not manifest.marker:
+            raise RoundStoreError(f"{key}: expected the file DONE among others, got none")
         return manifest
 
     def encode(self) -> bytes:
@@ -144,11 +150,75 @@ def round_of(key: str) -> int | None:
     return int(found["number"]) if found else None
 
 
+def place_of(key: str) -> str | None:
+    """The path in the state folder of the file that an object is; None for other objects."""
+    place, _, digest = key.rpartition(".")
+    is_file = PLACE.fullmatch(place) is not None and DIGEST.fullmatch(digest) is not None
+    return place if is_file else None
+
+
+def _may_name(number: int, place: str, saved: Saved) -> bool:
+    """Whether the manifest of a round may name such a file."""
+    found = PLACE.fullmatch(place)
+    if found is None or found["name"] in LATER or found["number"] not in (None, f"{number:06d}"):
+        return False
+    return DIGEST.fullmatch(saved.sha256) is not None and saved.bytes >= 0
+
+
+def _own_files(folder: RoundFolder) -> dict[Path, str]:
+    """The digests of the marker and of all files that it names.
+
+    Publication adds reports, and people what they like; neither is of the round.
+
+    Raises:
+        RoundStoreError: a file is missing, or not as the round left it.
+    """
+    known = folder.files()
+    if known is None:  # of format 1, whose markers name none
+        found = {
+            p.name for p in folder.path.iterdir() if p.is_file() and re.fullmatch(NAME, p.name)
+        }
+        return {folder.path / name: file_digest(folder.path / name) for name in found - LATER}
+    files = {folder.path / "DONE": file_digest(folder.path / "DONE")}
+    for name, digest in sorted(known.items()):
+        path = folder.path / name
+        if path.exists() or not (folder.pruned and name in HEAVY):
+            files[path] = _digest(path)
+            check_digest(path, digest, files[path])
+    return files
+
+
+def check_file(path: Path, digest: str) -> None:
+    """Check a file before it goes to the store, as nobody could have it from there otherwise.
+
+    Raises:
+        RoundStoreError: it is missing, or another one.
+    """
+    if (found := _digest(path)) != digest:
+        raise damaged(path, f"SHA-256 {digest[:12]}", found[:12])
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file that is to be there."""
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise damaged(path, "a file of the round", error.strerror or str(error)) from error
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file that is to be there."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise damaged(path, "a file of the round", error.strerror or str(error)) from error
+
+
 def _segments(folder: Path, of: RoundFolder) -> dict[Path, str]:
     """The digests of the segments that a round's history names."""
     found = {}
     for side in (of.history() or {}).values():
         for name in side["segments"]:
             path = folder / f"{name}.arrow"
-            found[path] = side.get("sha256", {}).get(name) or file_digest(path)
+            found[path] = side.get("sha256", {}).get(name) or _digest(path)
     return found

@@ -12,7 +12,14 @@ from typing import Protocol
 from millstream.errors import ObjectStoreError, RoundStoreError
 from millstream.fault import fault_point
 from millstream.remote.lease import Lease
-from millstream.remote.manifest import OUTCOME, Manifest, manifest_key, outcome_key
+from millstream.remote.manifest import (
+    OUTCOME,
+    Manifest,
+    check_file,
+    manifest_key,
+    outcome_key,
+    place_of,
+)
 from millstream.remote.objects import ObjectStore
 from millstream.remote.restore import list_state, restore
 from millstream.round_folder import HEAVY, RoundFolder
@@ -46,6 +53,13 @@ class Mirror(Protocol):
     def holds(self, folder: RoundFolder) -> bool:
         """Whether a round is where no loss of this machine's disk reaches it."""
 
+    def is_ours(self) -> bool:
+        """Ask whether this process may still publish; not while nobody knows.
+
+        Raises:
+            BusyError: another service has taken the address.
+        """
+
     def save(self) -> None:
         """Bring there what is missing, as far as the store takes it; it never fails for its sake.
 
@@ -67,6 +81,10 @@ class Here:
     def holds(self, folder: RoundFolder) -> bool:
         """Any round is."""
         return folder.done
+
+    def is_ours(self) -> bool:
+        """It always is, see `state_lock`."""
+        return True
 
     def save(self) -> None:
         """Nothing is missing."""
@@ -128,6 +146,17 @@ class StoreMirror:
         """As `Mirror.holds`."""
         return folder.number < self._saved
 
+    def is_ours(self) -> bool:
+        """As `Mirror.is_ours`: one that was stopped for long learns here what it has missed."""
+        if not self.is_due:
+            return False
+        try:
+            self._lease.confirm()
+        except ObjectStoreError as error:
+            self._failed(error)
+            return False
+        return True
+
     def save(self) -> None:
         """As `Mirror.save`: rounds in their order, each one's manifest last, then the outcomes."""
         self._lease.check()
@@ -188,11 +217,11 @@ class StoreMirror:
         fault_point("save.before")
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(self._upload_file, missing, missing.values()))
+        self._lease.confirm()  # an outcome replaces what is there
         if folder.is_published:  # as round 0 is, and those of a folder that had no store
             self._upload_outcome(folder)
         elif self._has_outcome(folder):  # of an attempt at this round that was cut short
             self._remove(outcome_key(folder.number))
-        self._lease.confirm()
         fault_point("save.files")
         content, key = manifest.encode(), manifest_key(folder.number)
         if not self._objects.create(key, content):
@@ -207,6 +236,7 @@ class StoreMirror:
 
     def _upload_file(self, place: str, key: str) -> None:
         path = self._state_dir / place
+        check_file(path, key.rpartition(".")[2])
         self._objects.upload(path, key)
         self._keys[key] = path.stat().st_size
         fault_point("save.file")
@@ -232,9 +262,8 @@ class StoreMirror:
         """Remove what attempts at a round left that were cut short; its manifest is there now."""
         number, named = f"{manifest.round:06d}", set(manifest.keys.values())
         own = (f"rounds/{number}/", f"history/{number}-")
-        stay = {manifest_key(manifest.round), outcome_key(manifest.round)}
         for key in [key for key in self._keys if key.startswith(own)]:
-            if key not in named | stay:
+            if key not in named and place_of(key) is not None:
                 self._remove(key)
 
     def _remove(self, key: str) -> None:
@@ -256,9 +285,9 @@ class StoreMirror:
 
 def _is_gone(key: str, needed: set[str], pruned: set[str]) -> bool:
     """Whether an object was pruned here: a heavy one of a round, or a segment that none needs."""
-    place, _, digest = key.rpartition(".")
+    if (place := place_of(key)) is None:
+        return False  # not of this state: another one's below it, or what somebody put there
     if place.startswith("history/"):
         return place not in needed
     parts = place.split("/")
-    is_file = len(parts) == 3 and len(digest) == 64
-    return is_file and parts[1] in pruned and parts[2] in HEAVY
+    return parts[0] == "rounds" and parts[1] in pruned and parts[2] in HEAVY

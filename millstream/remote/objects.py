@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ingest.redaction import public_uri
 from millstream.errors import ObjectStoreError
 from millstream.remote.driver import Driver, open_driver
 
@@ -90,7 +91,7 @@ class ObjectStore:
             told = str(error).strip().splitlines()[:1]
             raise ObjectStoreError(
                 f"{self.address}: cannot {what} {key or 'it'}:"
-                f" {told[0] if told else type(error).__name__}; {self._mend(error)}"
+                f" {public_uri(told[0]) if told else type(error).__name__}; {self._mend(error)}"
             ) from error
 
     def _mend(self, error: Exception) -> str:

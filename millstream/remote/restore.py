@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from millstream.durable import make_folder, sync_folder
+from millstream.durable import make_folder, sync_folder, write_bytes
 from millstream.errors import RoundStoreError
 from millstream.fault import fault_point
 from millstream.remote.manifest import (
@@ -213,6 +213,11 @@ class Bringing:
                     f"{self._objects.address}: {manifest_key(manifest.round)} names {key}, which is"
                     " not there; restore it, or use another prefix"
                 )
+            if (found := self._keys.get(key, expected := manifest.files[place].bytes)) != expected:
+                raise RoundStoreError(
+                    f"{self._objects.address}: {manifest_key(manifest.round)} names {key}, which"
+                    f" has {found} bytes, not {expected}; restore it, or use another prefix"
+                )
 
     def _is_there(self, place: str, saved: Saved) -> bool:
         """Whether a file is to be fetched: the store has it, and the folder has not."""
@@ -246,9 +251,7 @@ class Bringing:
 
     def _fetch_outcome(self, folder: RoundFolder) -> None:
         path = folder.path / OUTCOME
-        temporary = path.with_name(f".{OUTCOME}.{os.getpid()}.tmp")
-        self._objects.download(outcome_key(folder.number), temporary)
-        temporary.replace(path)
+        write_bytes(path, self._objects.read(outcome_key(folder.number)))
         try:
             folder.published()
         except RoundStoreError as error:
@@ -256,4 +259,3 @@ class Bringing:
             raise RoundStoreError(
                 f"{self._objects.address}/{outcome_key(folder.number)}: {error}"
             ) from error
-        sync_folder(folder.path)

@@ -17,6 +17,8 @@ from millstream.stack.ports import choose_ports
 
 CUT, LOST = 0, -1
 """Instead of a status: the line is cut; the request is done, but its answer does not arrive."""
+PAGE = b""
+"""What a proxy answers with, beside a status."""
 HOPS = {"connection", "keep-alive", "transfer-encoding", "host"}
 
 
@@ -89,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.ask(body, is_lost=True)
         else:
-            self.reply(status, {}, b"")
+            self.reply(status, {}, PAGE)
 
     def ask(self, body: bytes, *, is_lost: bool = False) -> None:
         line = http.client.HTTPConnection("127.0.0.1", self.proxy.port, timeout=60)

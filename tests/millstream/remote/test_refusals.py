@@ -68,8 +68,8 @@ def manifest_that_names(place: str) -> bytes:
 
 
 HARMS = (
-    ("000001/weights", b"w", r"expected SHA-256 \w{12}, got \w{12}; restore the object"),
-    ("000001-train", b"w", r"history/000001-train.arrow.*expected SHA-256"),
+    ("000001/weights", b"weights X", r"expected SHA-256 \w{12}, got \w{12}; restore the object"),
+    ("000001-train", b"000001-traiX", r"history/000001-train.arrow.*expected SHA-256"),
     ("000001/published", b"{", r"s3://.*published.json: .*expected a readable JSON object"),
     ("000001/SAVED", b"{}", r"SAVED: expected what has the seal"),
     ("000001/SAVED", seal({"format": 9}), r"SAVED: expected format 1, got 9"),
