@@ -15,7 +15,7 @@ from millstream.opening import Running, record_limits
 from millstream.page.settings_file import write_settings
 from millstream.pipeline import Pipeline, keep_recipe
 from millstream.reload import Reload, read_again, recipe_with
-from millstream.reload_journal import note_reload
+from millstream.reload_journal import FILE, note_reload
 from millstream.request import RELOAD, Requests
 from millstream.triggers import make_trigger
 from millstream.workers.told_alike import settings_digest
@@ -45,7 +45,7 @@ def reload_settings(running: Running) -> bool:
     if reload.applied:
         apply(running, reload.config)
     if pipeline.is_chief:
-        tell(pipeline, reload)
+        tell(running.pipeline, reload)
         requests.answer()
     return bool(reload.applied)
 
@@ -97,17 +97,21 @@ def apply(running: Running, config: Config) -> None:
         running.intake.limit(*record_limits(config, pipeline.workers.size))
     if config.service.log_level != before.config.service.log_level:
         log.setLevel(config.service.log_level.upper())
-    if pipeline.is_chief:
+    if pipeline.is_chief and pipeline.recipe != before.recipe:
         keep_recipe(pipeline)
-        write_settings(config)
 
 
 def tell(pipeline: Pipeline, reload: Reload) -> None:
-    """In the log, on the board, and in the journal."""
+    """In the log, on the board, on the page and in the journal."""
     lines = reload.tell()
     level = logging.WARNING if reload.refused or reload.held else logging.INFO
     for line in lines:
         log.log(level, "%s", line)
     pipeline.board.update(note="; ".join(lines))
-    if reload.applied or reload.held or reload.refused:
-        note_reload(pipeline.config.state_dir, reload)
+    try:
+        if reload.applied:
+            write_settings(reload.config)
+        if reload.applied or reload.held or reload.refused:
+            note_reload(pipeline.config.state_dir, reload)
+    except OSError as error:  # what is in force does not depend on it
+        log.warning("the reload is not in %s: %s", FILE, error)

@@ -1,4 +1,4 @@
-"""A running service that reads its settings again: sizes of rounds, a broken file, one held."""
+"""A running service that reads its settings again: sizes of rounds, a ratio, a broken file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+from millstream.recipe import differences
 from millstream.reload_journal import FILE
 from millstream.request import RELOAD, Requests
 from millstream.round_store import RoundStore
@@ -30,7 +31,8 @@ def test_a_service_changes_between_rounds(kafka: EmbeddedKafka, tmp_path: Path) 
     project = make_project(tmp_path, kafka.bootstrap_servers, "reloads", epochs=1)
     file, state_dir = project.directory / "millstream.toml", project.state_dir
     store = RoundStore(state_dir / "rounds")
-    first = file.read_text()
+    first = file.read_text().replace("[train]", "[history]\nrows = 400\nratio = 0.5\n[train]")
+    file.write_text(first)
     service = project.start("run")
 
     def train(rows: int, number: int) -> int:
@@ -73,18 +75,27 @@ def test_a_service_changes_between_rounds(kafka: EmbeddedKafka, tmp_path: Path) 
         assert "not valid TOML" in told["refused"]
         until(lambda: "not reloaded" in live()["note"], "the note")
         train(300, 3)
-        # A change that needs a restart, and beside it one that does not.
-        third = second.replace("records = 300", "records = 200").replace("= 64", "= 32")
-        told = reload(third, 3)
-        assert told["applied"] == {"trigger.records": [300, 200]}
+        # A change that needs a restart, and beside it some that do not.
+        third = second.replace("records = 300", "records = 200").replace("ratio = 0.5", "ratio = 1")
+        told = reload(third.replace("batch_size = 64", "batch_size = 32"), 3)
+        assert told["applied"] == {"trigger.records": [300, 200], "history.ratio": [0.5, 1.0]}
         assert told["held"] == ["train.batch_size"]
         train(200, 4)
-        recipes = {store.folder(number).plan().recipe for number in (1, 2, 3, 4)}
-        assert len(recipes) == 1, "something that decides weights has changed"
+        plans = [store.folder(number).plan() for number in (1, 2, 3, 4)]
+        kept = [
+            json.loads((state_dir / f"recipes/{plan.recipe}.json").read_text()) for plan in plans
+        ]
+        assert kept[0] == kept[1] == kept[2]
+        assert differences(kept[2], kept[3]) == ["history.ratio: 0.5 -> 1.0"]
+        trained = [store.folder(plan.round).report()["counts"]["train"] for plan in plans]
+        assert plans[3].history_rows == trained[3]
         service.send_signal(signal.SIGTERM)
         assert service.wait(60) == 0
     finally:
         service.kill()
+    file.write_text(third)  # what was held was never in force
+    replayed = project.command("replay", "4")
+    assert replayed.code == 0, replayed.output
     output, _ = service.communicate(10)
     assert "train.batch_size: needs a restart" in output
     assert "not valid TOML" in output
