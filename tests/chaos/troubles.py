@@ -87,7 +87,7 @@ def disk_full(trial: Trial, lengths: Lengths) -> dict[str, object]:
 
 
 def clock_jumps(trial: Trial, lengths: Lengths) -> dict[str, object]:
-    """The wall clock goes a day forth, two back, and is right again, while the service runs."""
+    """The wall clock is ahead, then a day behind, then right again, while the service runs."""
     given = trial.project.directory / "clock"
     given.write_bytes(bytes(8))
     library = built_clock(trial.project.directory)
