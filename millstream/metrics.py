@@ -68,7 +68,7 @@ class ServiceCollector(Collector):
 
     def _name(self, folder: Path, model: str) -> None:
         """Name a folder by its model, once it is known; no two have one name."""
-        project = folder.parent.name if folder.name.startswith(".") else folder.name
+        project = folder.absolute().parent.name if folder.name.startswith(".") else folder.name
         wanted = model or self._names.get(folder) or project
         others = {name for other, name in self._names.items() if other != folder}
         self._names[folder] = f"{wanted} ({folder})" if wanted in others else wanted

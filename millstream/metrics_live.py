@@ -9,8 +9,10 @@ from millstream.flow import PartitionState
 from millstream.metrics_names import Sample
 from millstream.processes import is_alive
 
-__all__ = ["samples_of_live"]
+__all__ = ["GONE_S", "SILENT_S", "samples_of_live"]
 
+GONE_S = 2.0
+"""So long it counts as running though nobody sees its process: of another container, say."""
 SILENT_S = 10.0
 """A running service writes its state four times a second."""
 
@@ -24,7 +26,8 @@ def samples_of_live(live: LiveState, now_s: float, *, paused: bool) -> Iterator[
         paused: whether no round may begin.
     """
     age = abs(now_s - live.updated_ms / 1000)  # a time to come: a clock was set, nobody writes
-    up = live.phase == "running" and age <= SILENT_S and is_alive(live.pid)
+    heard = age <= GONE_S or (age <= SILENT_S and is_alive(live.pid))
+    up = live.phase == "running" and heard
     numbers = {
         "up": float(up),
         "paused": float(paused),

@@ -20,7 +20,7 @@ from millstream.cli.view import SHOWN, live_view
 from millstream.config import Config, load_config
 from millstream.durable import read_as
 from millstream.errors import UsageError
-from millstream.metrics_live import SILENT_S
+from millstream.metrics_live import GONE_S, SILENT_S
 from millstream.pause import is_paused
 from millstream.processes import is_alive
 from millstream.rolled_back import champion_by_hand
@@ -37,9 +37,9 @@ def find_live(state_dir: Path) -> LiveState:
     live = read_as(state_dir / "status.json", LiveState)
     live = live or LiveState(phase="never run", pid=0)
     live = replace(live, champion=champion_by_hand(state_dir) or live.champion)
-    if live.phase not in ENDED and not is_alive(live.pid):
-        return replace(live, phase="died:", note=f"process {live.pid} is gone; run it again")
     silent_s = abs(time.time() - live.updated_ms / 1000)
+    if live.phase not in ENDED and silent_s > GONE_S and not is_alive(live.pid):
+        return replace(live, phase="died:", note=f"process {live.pid} is gone; run it again")
     if live.phase == "running" and silent_s > SILENT_S:  # of that id there may be another process
         note = f"no word for {silent_s:,.0f} s; process {live.pid} exists"
         return replace(live, phase="silent:", note=note)

@@ -157,6 +157,16 @@ def test_reasons_are_counted_from_0_on(tmp_path: Path) -> None:
     assert at(found, "dead_letters_total", reason="not_json") == 0.0
 
 
+def test_a_service_of_another_container_is_up_while_it_writes(folder: Path) -> None:
+    gone = 2**22 + 1  # more than a process can be
+    status(folder, model="fraud", pid=gone)
+    assert at(series(scrape(folder)), "up") == 1.0
+    assert find_live(folder).phase == "running"
+    status(folder, model="fraud", pid=gone, updated_ms=int(time.time() * 1000) - 3_000)
+    assert at(series(scrape(folder)), "up") == 0.0
+    assert find_live(folder).phase == "died:"
+
+
 def test_a_state_that_nobody_writes_any_more_is_not_up(folder: Path) -> None:
     for away_ms in (-3_600_000, 3_600_000):  # the clock was set back after the last word
         status(folder, model="fraud", updated_ms=int(time.time() * 1000) + away_ms)
