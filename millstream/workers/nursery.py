@@ -1,8 +1,10 @@
 """The process that worker processes come from: it has the libraries, and forks each worker.
 
 TensorFlow takes seconds to import. Workers that begin together, or again, are forked from one
-process that has done so and nothing else: it starts neither TensorFlow's runtime nor a thread, as
-neither outlives a fork. It ends with the process that began it, and its workers end with it.
+process that has done so and nothing else: it starts neither TensorFlow's runtime nor a thread of
+Python, as neither outlives a fork. Libraries' own threads, such as OpenBLAS's and those that
+allocators tidy up with, are idle then; a fork makes the first anew and does without the others. It
+ends with the process that began it, and its workers end with it.
 """
 
 from __future__ import annotations
@@ -146,6 +148,7 @@ def fork_workers(
     die_with_parent(parent)
     # Whoever is at the other end of the line says when to end.
     handlers = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as for the workers: it means another process
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.collect()

@@ -78,13 +78,30 @@ print(json.dumps([code_of(worker) for worker in workers]))
     assert "ValueError: a fault" in (tmp_path / "2.log").read_text()
 
 
+THREADS = """
+import importlib, threading
+from millstream.workers.nursery import LIBRARIES
+for name in LIBRARIES:
+    importlib.import_module(name)
+from tensorflow.python.eager import context
+print(threading.active_count(), context.context()._initialized)
+"""
+
+
+def test_what_workers_are_forked_from_has_begun_nothing() -> None:
+    command = [sys.executable, "-c", THREADS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.split() == ["1", "False"]
+
+
 def test_signals_reach_workers_and_not_what_they_come_from(tmp_path: Path) -> None:
     codes = done(
         tmp_path,
         """
 workers = [begin(rank, "wait") for rank in (0, 1)]
-os.kill(begun.pid, signal.SIGINT)
-os.kill(begun.pid, signal.SIGTERM)
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    os.kill(begun.pid, number)
+os.kill(workers[1].pid, signal.SIGHUP)  # of a terminal that closes: the supervisor sees to it
 os.kill(workers[0].pid, signal.SIGTERM)
 ended = code_of(workers[0])
 again = begin(0, "say")
