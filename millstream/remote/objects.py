@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from millstream.errors import ObjectStoreError
 from millstream.remote.driver import Driver, open_driver
 
 __all__ = ["ObjectStore"]
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ObjectStore:
@@ -95,6 +98,8 @@ class ObjectStore:
             ) from error
 
     def _mend(self, error: Exception) -> str:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return "this machine's disk is full; make room for service.local_dir"
         if isinstance(error, self._driver.credentials):
             return self._driver.mend
         if isinstance(error, PermissionError):

@@ -83,6 +83,8 @@ def restore(objects: ObjectStore, keys: Mapping[str, int], state_dir: Path) -> i
         RoundStoreError: the two hold different states, or an object is missing or damaged.
         ObjectStoreError: the store is away.
     """
+    for left in state_dir.glob("history/.*.tmp"):
+        left.unlink()  # of a kill while segments came
     count = saved_rounds(objects, keys)
     local = RoundStore(state_dir / "rounds").complete()
     common = common_rounds(objects, local[:count])

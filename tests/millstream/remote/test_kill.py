@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from millstream.remote.objects import ObjectStore
+from millstream.remote.restore import list_state, restore
 
 from .rounds import add_round, files_of, mirrored, rounds_of
 from .server import Proxy
@@ -52,7 +53,9 @@ def test_killed_while_it_restores(objects: ObjectStore, proxy: Proxy, tmp_path: 
     assert len(rounds_of(tmp_path / "b")) < 3
     assert open_and_save(objects.address, tmp_path / "b", "", proxy.environment) == 0
     assert len(rounds_of(tmp_path / "b")) == 3
-    for path in (tmp_path / "b").rglob(".*.tmp"):
+    (tmp_path / "b" / "history" / ".000001-train.arrow.1.2.tmp").write_bytes(b"of a kill")
+    restore(objects, list_state(objects), tmp_path / "b")
+    for path in (tmp_path / "b" / "recipes").glob(".*.tmp"):
         path.unlink()  # what a kill leaves of a file has a name of its own
     assert files_of(tmp_path / "b") == files_of(tmp_path / "a")
 

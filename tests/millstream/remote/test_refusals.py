@@ -63,6 +63,12 @@ def test_a_start_says_why_the_store_refuses(
     assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in refusal(address, tmp_path)
 
 
+def test_a_full_disk_is_not_the_store(objects: ObjectStore) -> None:
+    objects.write("rounds/a", b"x")
+    with pytest.raises(ObjectStoreError, match=r"No space left on device; .* make room for"):
+        objects.download("rounds/a", Path("/dev/full"))
+
+
 def manifest_that_names(place: str) -> bytes:
     return Manifest(1, {place: Saved("0" * 64, 1)}).encode()
 
