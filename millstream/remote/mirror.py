@@ -219,7 +219,7 @@ class StoreMirror:
             list(pool.map(self._upload_file, missing, missing.values()))
         self._lease.confirm()  # an outcome replaces what is there
         if folder.is_published:  # as round 0 is, and those of a folder that had no store
-            self._upload_outcome(folder)
+            self._upload_outcome(folder, self._objects.write)
         elif self._has_outcome(folder):  # of an attempt at this round that was cut short
             self._remove(outcome_key(folder.number))
         fault_point("save.files")
@@ -247,12 +247,12 @@ class StoreMirror:
             if not folder.is_published:
                 break
             if not self._has_outcome(folder):
-                self._upload_outcome(folder)
+                self._upload_outcome(folder, self._objects.create)  # another's stays
             self._told = folder.number + 1
 
-    def _upload_outcome(self, folder: RoundFolder) -> None:
+    def _upload_outcome(self, folder: RoundFolder, write: Callable[[str, bytes], object]) -> None:
         key, content = outcome_key(folder.number), (folder.path / OUTCOME).read_bytes()
-        self._objects.write(key, content)
+        write(key, content)
         self._keys[key] = len(content)
 
     def _has_outcome(self, folder: RoundFolder) -> bool:
