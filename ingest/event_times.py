@@ -89,13 +89,19 @@ class TimeSampler:
         chosen, records = self._below(min(self._bar, enough), batch)
         if len(chosen) < CAPACITY and enough < self._bar:
             chosen, records = self._below(self._bar, batch)
-        topic, offsets = batch.topic, batch.offsets[chosen]
-        bits = hash64(self._seed, "time", (topic,), 0, batch.partition, offsets)
-        found = (batch.timestamps[chosen], bits >> DROPPED)
+        found = self._places(batch, chosen) if len(chosen) else ()  # small batches have none
         self._new.append(EventTimes(records, len(batch) - records, *found))
         self._waiting += 1 + len(chosen)
         if self._waiting > CAPACITY:
             self.read()
+
+    def _places(
+        self, batch: RecordBatch, chosen: NDArray[np.intp]
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """The times of some records, and their places."""
+        offsets = batch.offsets[chosen]
+        bits = hash64(self._seed, "time", (batch.topic,), 0, batch.partition, offsets)
+        return batch.timestamps[chosen], bits >> DROPPED
 
     def _below(self, bar: int, batch: RecordBatch) -> tuple[NDArray[np.intp], int]:
         """Which records have a time and a place up to a bar; how many have a time."""

@@ -13,7 +13,10 @@ SECRET = re.compile(r"password|secret|token|credential|api_?key|^auth$", re.IGNO
 # A password may hold any character, "/" and "@" too: all before the last @ is taken for it.
 USER = re.compile(r"(?<=http://)\S*@|(?<=https://)\S*@|(?<=//)(?:[^/\s@:]*:\S*|[^/\s]*)@")
 
-QUERY = re.compile(r"([?&][^=&\s]*(?:password|secret|token)[^=&\s]*=)[^&\s]+", re.IGNORECASE)
+QUERY = re.compile(
+    r"([?&](?:sig|[^=&\s]*(?:password|secret|token|signature|credential|key)[^=&\s]*)=)[^&\s]+",
+    re.IGNORECASE,
+)
 
 
 def is_secret(name: str) -> bool:

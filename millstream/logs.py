@@ -14,7 +14,7 @@ __all__ = ["JsonFormatter"]
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record of the log as a JSON object on one line.
+    """Formats a record of the log as a JSON object on one line, in ASCII, which any terminal has.
 
     Keys: `ts` (UTC, ISO 8601, milliseconds), `level`, `logger`, `message`, `round` (the one in
     progress; 0 before the first), and `exception` with its traceback where there is one. What looks
@@ -40,4 +40,4 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             told["exception"] = public_uri(self.formatException(record.exc_info))
-        return json.dumps(told, ensure_ascii=False)
+        return json.dumps(told)

@@ -42,6 +42,18 @@ def test_each_line_is_an_object_with_the_round(monkeypatch: pytest.MonkeyPatch) 
     assert old["logger"] == "py.warnings"
 
 
+def test_a_line_is_one_wherever_it_is_written_and_whatever_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd = "\u00e9 \u2028 \x85 \ud800"
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(written, "ascii", write_through=True))
+    with logging_to_terminal("info", "json", lambda: 7):
+        logging.getLogger("millstream").info(odd)
+    (line,) = written.getvalue().decode("ascii").splitlines()
+    assert json.loads(line)["message"] == odd
+
+
 def test_secrets_in_addresses_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def body() -> None:
         try:

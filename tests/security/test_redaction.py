@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
 from ingest.kafka.client import open_client
-from ingest.redaction import redacted
+from ingest.redaction import public_uri, redacted
 from millstream.config import load_config
 from millstream.pipeline import source_options
 from tests.millstream.test_config import GOOD
@@ -34,6 +34,13 @@ SHOWN = {
     "auth": "***",
     "nested": {"token": "***", "hosts": ["http://***@host", 1]},
 }
+
+
+def test_signed_addresses_are_shown_without_what_signs_them() -> None:
+    given = "https://host/x?sv=1&sig=abc%2F&X-Amz-Credential=me&api_key=k&page=2"
+    assert (
+        public_uri(given) == "https://host/x?sv=1&sig=***&X-Amz-Credential=***&api_key=***&page=2"
+    )
 
 
 def test_options_are_shown_without_secrets() -> None:
