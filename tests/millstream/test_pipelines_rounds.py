@@ -1,4 +1,4 @@
-"""Two pipelines in one command: one is killed and comes back, the other goes on, both publish."""
+"""Two pipelines, one command: a killed one comes back, the other goes on, both end with it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from millstream.config import load_config
 from millstream.local import open_registry
+from millstream.processes import is_alive
 from millstream.round_store import RoundStore
 from registry import ModelRegistry
 
@@ -91,3 +92,10 @@ def test_one_dies_and_comes_back_while_the_other_goes_on(kafka, topic: str, tmp_
     for name in ("one", "two"):
         assert len(ModelRegistry(name, uris.copy().pop()).versions()) == 2
     assert not any((each.state_dir / "page.json").exists() for each in projects)
+
+    before = [process_of(each) for each in projects]
+    service = Project(tmp_path, kafka.bootstrap_servers, topic).start("run", "--all")
+    until(lambda: all(process_of(each) not in before for each in projects))
+    running = [process_of(each) for each in projects]
+    service.kill()
+    until(lambda: not any(is_alive(pid) for pid in running))
