@@ -17,7 +17,7 @@ __all__ = ["Predictor"]
 
 
 class Predictor(PythonModel):
-    """Predictions by `model.tflite.gzip` and `schema.json` of the artifact, which threads may share.
+    """Predictions by `model.tflite.gzip` and `schema.json` of the artifact; threads may share it.
 
     MLflow calls `load_context` before anything else.
     """
