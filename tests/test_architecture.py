@@ -67,8 +67,8 @@ PUBLIC = {
         QuantizerCrashed QuantizerError QuantizerTimeout Reference RegistryError Rung RungError
         SkippedRung StoreError StoreRefused StoreUnavailable Subject VersionNotFound Weight
         check_rung default_quantizer export_again export_float32 ladder named_inputs KafkaData
-        KafkaRange KerasFile make_keras_file op_names tensor_dtypes weights Promotion Pruning ServiceRun
-        TrackedRound metric_name LoadedModel follow load
+        KafkaRange KerasFile make_keras_file op_names tensor_dtypes weights Promotion Pruning
+        ServiceRun TrackedRound metric_name LoadedModel follow load
     """,
     "millstream": """
         AvroDecoder BadRecord BottomK Config ConfigError Decoded Decoder EmbeddedKafka
