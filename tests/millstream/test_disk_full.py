@@ -43,6 +43,7 @@ def test_a_status_that_cannot_be_written_is_told_once_and_written_later(
 ) -> None:
     # A command that ran in this process before may have taken the log for itself.
     monkeypatch.setattr(logging.getLogger("millstream"), "propagate", True)
+    caplog.set_level("WARNING", logger="millstream")
     path = tmp_path / "status.json"
     board = Board(path)
     for number in (1, 2):
