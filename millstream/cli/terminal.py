@@ -44,6 +44,7 @@ def logging_to_terminal(
         round_of: tells the number of the round in progress, for JSON.
     """
     logger = logging.getLogger("millstream")
+    before = logger.level, logger.propagate
     logger.setLevel(level.upper())
     logger.propagate = False
     handler = make_handler(form, round_of)
@@ -61,6 +62,8 @@ def logging_to_terminal(
         logging.captureWarnings(False)
         for each in loggers:
             each.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
 def logging_of_service(config: Config, board: Board | None = None) -> AbstractContextManager[None]:

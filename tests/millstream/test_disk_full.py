@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 from pathlib import Path
 
@@ -39,11 +38,8 @@ def test_a_write_without_room_leaves_the_old_file_and_no_part(tmp_path: Path) ->
 
 @needs_full
 def test_a_status_that_cannot_be_written_is_told_once_and_written_later(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # A command that ran in this process before may have taken the log for itself.
-    monkeypatch.setattr(logging.getLogger("millstream"), "propagate", True)
-    caplog.set_level("WARNING", logger="millstream")
     path = tmp_path / "status.json"
     board = Board(path)
     for number in (1, 2):
