@@ -24,7 +24,6 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 from millstream.errors import WorkersError
 from millstream.workers.beat import die_with_parent
@@ -147,13 +146,13 @@ def fork_workers(
     other_end.close()
     die_with_parent(parent)
     # Whoever is at the other end of the line says when to end.
-    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as for the workers: it means another process
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    serve(line, partial(be_worker, line, handlers, os.getpid(), work))
+    serve(line, partial(be_worker, line, os.getpid(), work))
 
 
 def serve(line: Connection, be: Callable[[Asked], None]) -> None:
@@ -184,7 +183,6 @@ def tell(line: Connection, pid: int | None, code: int | None) -> None:
 
 def be_worker(
     line: Connection,
-    handlers: Mapping[signal.Signals, Any],
     parent: int,
     work: Callable[[int], None],
     asked: Asked,
@@ -192,8 +190,8 @@ def be_worker(
     """Take a worker's name, variables and output, and do its work."""
     line.close()
     die_with_parent(parent)
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    # One that came since the fork has waited until now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     set_name(f"worker {asked.rank}")
     if asked.output is not None:
         with Path(asked.output).open("ab") as file:

@@ -111,6 +111,20 @@ print(json.dumps([ended, code_of(again), workers[1].poll()]))
     assert codes == [-signal.SIGTERM, 0, None]
 
 
+def test_no_worker_is_too_young_for_a_signal(tmp_path: Path) -> None:
+    codes = done(
+        tmp_path,
+        """
+young = []
+for rank in range(20):
+    young.append(begin(rank, "wait"))
+    os.kill(young[-1].pid, signal.SIGTERM)
+print(json.dumps([code_of(worker) for worker in young]))
+""",
+    )
+    assert codes == [-signal.SIGTERM] * 20
+
+
 @pytest.mark.parametrize("killed", ["begun.pid", "os.getpid()"])
 def test_workers_end_with_what_they_come_from(tmp_path: Path, killed: str) -> None:
     process = run(
