@@ -50,13 +50,24 @@ def _make_folder(folder: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
-def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Replace a file atomically; with `durable`, its content and name survive a power cut."""
+def write_bytes(
+    path: Path, content: bytes, *, durable: bool = True, mode: int | None = None
+) -> None:
+    """Replace a file atomically; with `durable`, its content and name survive a power cut.
+
+    Args:
+        path: of the file.
+        content: all of it.
+        durable: whether to wait for the disk.
+        mode: rights that it has from the first on; None for those that the process gives.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             if durable:
                 os.fsync(file.fileno())
     except OSError:
@@ -67,10 +78,10 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
         sync_folder(path.parent)
 
 
-def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
-    """Replace a JSON file atomically; keys are sorted, non-finite numbers refused."""
+def write_json(path: Path, value: Any, *, durable: bool = True, mode: int | None = None) -> None:
+    """Replace a JSON file as `write_bytes`; keys are sorted, non-finite numbers refused."""
     text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False)
-    write_bytes(path, text.encode() + b"\n", durable=durable)
+    write_bytes(path, text.encode() + b"\n", durable=durable, mode=mode)
 
 
 def read_json(path: Path) -> Any:

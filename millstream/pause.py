@@ -31,9 +31,8 @@ def pause(state_dir: Path) -> None:
     if is_paused(state_dir):
         return
     make_folder(state_dir)
-    write_json(state_dir / NAME, asdict(Pause(int(time.time() * 1000), _user())))
     # Whoever asks need not be whom the service runs as.
-    (state_dir / NAME).chmod(0o644)
+    write_json(state_dir / NAME, asdict(Pause(int(time.time() * 1000), _user())), mode=0o644)
 
 
 def resume(state_dir: Path) -> None:

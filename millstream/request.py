@@ -19,9 +19,10 @@ RELOAD = "reload.json"
 def ask(state_dir: Path, what: str = ROUND) -> None:
     """Ask the service of a state folder; asked twice before it answered, it is one request."""
     make_folder(state_dir)
-    write_json(state_dir / what, {"id": uuid.uuid4().hex, "requested_ms": int(time.time() * 1000)})
-    # Whoever asks need not be whom the service runs as; a request that it cannot read is none.
-    (state_dir / what).chmod(0o644)
+    request = {"id": uuid.uuid4().hex, "requested_ms": int(time.time() * 1000)}
+    # Whoever asks need not be whom the service runs as; a request that it cannot read is none. It
+    # may be answered, and gone, as soon as it is there.
+    write_json(state_dir / what, request, mode=0o644)
 
 
 class Requests:

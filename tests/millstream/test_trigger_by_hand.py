@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -71,3 +72,22 @@ def test_a_round_answers_what_was_asked_before_it_and_no_more(tmp_path: Path) ->
     ask(tmp_path)  # while the round trains
     requests.answer()
     assert requests.is_open()
+
+
+def test_one_that_is_answered_at_once_is_no_fault(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def answer() -> None:
+        requests = Requests(tmp_path)
+        while not over.is_set():
+            requests.is_open()
+            requests.answer()
+
+    service = threading.Thread(target=answer)
+    service.start()
+    try:
+        for _ in range(300):
+            ask(tmp_path)
+    finally:
+        over.set()
+        service.join()
