@@ -133,9 +133,8 @@ def files_section(facts: CardFacts) -> str:
         " `artifacts/schema.json` and this card\n"
         "- `float32/model.tflite.gzip`: the uncompressed export\n"
         "- `plan.json`, `report.json`: the round, all of it\n"
-        "- `rungs.json`: all rungs\n"
-        "- `pareto.png`, `prequential.png`: pictures of them and of the rounds before, of the"
-        " first version of each minute\n"
+        "- `rungs.json`, `pareto.png`: all rungs\n"
+        "- `prequential.png`: the rounds before; the first version of each minute has it\n"
         f"- {tell_keras(facts)}"
     )
 

@@ -80,24 +80,22 @@ def make_files(
     pipeline: Pipeline, folder: RoundFolder, rungs: list[dict[str, Any]]
 ) -> dict[str, Path]:
     """Further artifacts of the version, by their names among them."""
-    path, drawn = folder.path, {}
-    if begins_minute(pipeline, folder):
-        drawn = {
-            "prequential.png": draw_curve(pipeline.store, path / "prequential.png"),
-            "pareto.png": draw_rungs(pipeline, folder, rungs),
-        }
-    return {
+    path = folder.path
+    files = {
         "plan.json": path / "plan.json",
         "report.json": path / "report.json",
         "rungs.json": report_rungs(pipeline, folder, rungs),
-        **drawn,
+        "pareto.png": draw_rungs(pipeline, folder, rungs),
     }
+    if begins_minute(pipeline, folder):
+        files["prequential.png"] = draw_curve(pipeline.store, path / "prequential.png")
+    return files
 
 
 def begins_minute(pipeline: Pipeline, folder: RoundFolder) -> bool:
-    """Whether a round is the first one of its minute, whose version has pictures.
+    """Whether a round is the first one of its minute, whose version has a picture of all rounds.
 
-    Rounds of seconds would spend a good part of their time on them.
+    Rounds of seconds would spend a good part of their time on what a later one shows, too.
     """
     plan = folder.plan()
     if not plan.parent:

@@ -94,6 +94,10 @@ def test_versions_are_registered_and_smaller(finished: Project, registry: ModelR
     assert all(item.shipped_bytes < item.float32_bytes for item in rounds)
     assert sum(item.records for item in rounds) == 1800
     assert [version.round for version in versions] == [item.number for item in rounds]
+    client = MlflowClient(f"sqlite:///{finished.state_dir / 'mlflow.db'}")
+    for version in versions:
+        names = {file.path for file in client.list_artifacts(version.run_id)}
+        assert {"plan.json", "report.json", "rungs.json", "pareto.png"} <= names
 
 
 def test_tags_tell_which_records_made_a_version(finished: Project, registry: ModelRegistry) -> None:

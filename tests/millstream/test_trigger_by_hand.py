@@ -75,13 +75,14 @@ def test_a_round_answers_what_was_asked_before_it_and_no_more(tmp_path: Path) ->
 
 
 def test_one_that_is_answered_at_once_is_no_fault(tmp_path: Path) -> None:
-    over = threading.Event()
+    over, answered = threading.Event(), []
 
     def answer() -> None:
         requests = Requests(tmp_path)
         while not over.is_set():
-            requests.is_open()
-            requests.answer()
+            if requests.is_open():
+                answered.append(True)
+                requests.answer()
 
     service = threading.Thread(target=answer)
     service.start()
@@ -91,3 +92,4 @@ def test_one_that_is_answered_at_once_is_no_fault(tmp_path: Path) -> None:
     finally:
         over.set()
         service.join()
+    assert answered
