@@ -8,7 +8,6 @@ that form, and are never printed.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -43,7 +42,7 @@ from millstream.config_prequential import PrequentialConfig, check_slices
 from millstream.config_sample import HistoryConfig, SampleConfig
 from millstream.config_schema import SchemaConfig
 from millstream.config_section import Count, Section, Share
-from millstream.config_text import expand, explain
+from millstream.config_text import expand, explain, read_toml
 from millstream.config_train import TrainConfig
 from millstream.config_trigger import TriggerConfig
 from millstream.errors import ConfigError
@@ -256,16 +255,7 @@ def load_config(path: Path) -> Config:
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"{path}: no such file; `millstream init DIR` writes one that runs as it is"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    raw = read_toml(path, "`millstream init DIR` writes one that runs as it is")
     if "directory" in raw:
         raise ConfigError(f'{path.name}: "directory": unknown section')
     return raw

@@ -1,10 +1,11 @@
-"""The text side of the configuration: references to secrets, and errors that name the mend."""
+"""The text side of the configuration: TOML, references to secrets, errors that name the mend."""
 
 from __future__ import annotations
 
 import difflib
 import os
 import re
+import tomllib
 import types
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,9 +16,29 @@ from pydantic import BaseModel, ValidationError
 from ingest.redaction import is_secret, public_uri
 from millstream.errors import ConfigError
 
-__all__ = ["expand", "explain"]
+__all__ = ["expand", "explain", "read_toml"]
 
 _REFERENCE = re.compile(r"\$\{(file:)?([^}]+)\}")
+
+
+def read_toml(path: Path, missing: str) -> dict[str, Any]:
+    """A TOML file as it stands.
+
+    Args:
+        path: of the file.
+        missing: what to say, and what to do, where there is none.
+
+    Raises:
+        ConfigError: it is missing, cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file; {missing}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def expand(value: Any, source: str, place: str = "") -> Any:

@@ -7,7 +7,6 @@ share where none is configured.
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pydantic import Field, ValidationError
 from millstream.config import Config, load_config
 from millstream.config_page import PageConfig
 from millstream.config_section import Section
-from millstream.config_text import expand, explain
+from millstream.config_text import expand, explain, read_toml
 from millstream.errors import ConfigError
 from millstream.pipelines_apart import faults_between
 
@@ -78,7 +77,7 @@ def load_pipelines(path: Path) -> Pipelines:
         ConfigError: the file, or one that it names, is missing or wrong, or two pipelines are in
             each other's way. One line per fault, each with place, expected, got and the mend.
     """
-    raw = expand(parse(path), source=path.name)
+    raw = expand(read(path), source=path.name)
     if "pipelines" not in raw:
         raise ConfigError(
             f'{path.name}: pipelines: expected [[pipelines]], each with config = "...", got none;'
@@ -136,7 +135,7 @@ def load_all(given: Sequence[str], folder: Path, source: str) -> dict[str, Confi
 def is_pipelines_file(path: Path) -> bool:
     """Whether a file is one of several pipelines; not if it cannot be read."""
     try:
-        return "pipelines" in parse(path)
+        return "pipelines" in read(path)
     except ConfigError:
         return False
 
@@ -157,19 +156,10 @@ def page_of(files: Sequence[Path]) -> tuple[Pipelines | Config, list[tuple[Path,
     return shown[0][1], shown
 
 
-def parse(path: Path) -> dict[str, Any]:
-    """A TOML file as it stands.
+def read(path: Path) -> dict[str, Any]:
+    """A file of several pipelines, or of one, as it stands.
 
     Raises:
-        ConfigError: it is missing, cannot be read, or is not TOML.
+        ConfigError: as `read_toml`.
     """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f'{path}: no such file; expected one with [[pipelines]] and config = "..." for each'
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    return read_toml(path, 'expected one with [[pipelines]] and config = "..." for each')

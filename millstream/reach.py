@@ -1,4 +1,4 @@
-"""Whether MLflow answers, as far as the service knows; it trains on without it."""
+"""Whether MLflow, or the object store, answers; the service trains on without it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 
+from millstream.errors import ObjectStoreError
 from registry import RegistryError, StoreUnavailable
 
 __all__ = ["Reach"]
@@ -25,10 +26,11 @@ class Reach:
 
     Args:
         clock: one that never jumps.
+        who: is asked.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, who: str = "MLflow") -> None:
+        self._clock, self._who = clock, who
         self._why = ""
         self._pause_s = 0.0
         self._next = 0.0
@@ -36,16 +38,16 @@ class Reach:
 
     @property
     def why(self) -> str:
-        """Why MLflow took nothing the last time, on one line; empty if it did."""
+        """Why it took nothing the last time, on one line; empty if it did."""
         return self._why
 
     @property
     def is_due(self) -> bool:
-        """Whether MLflow may be asked now: it answered, or was left alone for long enough."""
+        """Whether it may be asked now: it answered, or was left alone for long enough."""
         return not self._why or self._clock() >= self._next
 
-    def failed(self, error: RegistryError) -> None:
-        """MLflow did not answer, or did not take what it was given."""
+    def failed(self, error: RegistryError | ObjectStoreError) -> None:
+        """It did not answer, or did not take what it was given."""
         self._why = str(error).splitlines()[0]
         self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * self._pause_s))
         self._next = self._clock() + self._pause_s
@@ -53,12 +55,14 @@ class Reach:
         if reason in self._told:
             return
         self._told.add(reason)
-        level = logging.WARNING if isinstance(error, StoreUnavailable) else logging.ERROR
-        log.log(level, "%s; training goes on, and rounds wait until MLflow takes them", self._why)
+        is_away = isinstance(error, StoreUnavailable | ObjectStoreError)
+        level = logging.WARNING if is_away else logging.ERROR
+        text = "%s; training goes on, and rounds wait until %s takes them"
+        log.log(level, text, self._why, self._who)
 
     def answered(self) -> None:
-        """MLflow did what it was asked for."""
+        """It did what it was asked for."""
         if self._why:
-            log.info("MLflow answers again")
+            log.info("%s answers again", self._who)
         self._why, self._pause_s = "", 0.0
         self._told.clear()

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from millstream.errors import ObjectStoreError, RoundStoreError
 from millstream.fault import fault_point
+from millstream.reach import Reach
 from millstream.remote.lease import Lease
 from millstream.remote.manifest import (
     OUTCOME,
@@ -29,8 +30,6 @@ __all__ = ["Here", "Mirror", "StoreMirror"]
 
 log = logging.getLogger("millstream")
 
-FIRST_PAUSE_S = 2.0
-LONGEST_PAUSE_S = 60.0
 AT_ONCE = 4
 """Files that are on their way there at a time; each may be in memory."""
 
@@ -120,22 +119,21 @@ class StoreMirror:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._objects, self._lease, self._state_dir = objects, lease, state_dir
-        self._most, self._clock = most, clock
+        self._most, self._reach = most, Reach(clock, objects.address)
         self._store = RoundStore(state_dir / "rounds")
         self._keys = list_state(objects)
         self._saved = restore(objects, self._keys, state_dir)
         self._told = self._unsaved = 0  # rounds whose outcome the store has; rounds it lacks
-        self._why, self._pause_s, self._next = "", 0.0, 0.0
 
     @property
     def why(self) -> str:
         """As `Mirror.why`."""
-        return self._why
+        return self._reach.why
 
     @property
     def is_due(self) -> bool:
         """As `Mirror.is_due`: it answered, or was left alone for long enough."""
-        return not self._why or self._clock() >= self._next
+        return self._reach.is_due
 
     @property
     def is_full(self) -> bool:
@@ -153,7 +151,7 @@ class StoreMirror:
         try:
             self._lease.confirm()
         except ObjectStoreError as error:
-            self._failed(error)
+            self._reach.failed(error)
             return False
         return True
 
@@ -168,9 +166,9 @@ class StoreMirror:
                 self._upload(folder)
             self._upload_outcomes(rounds)
         except ObjectStoreError as error:
-            self._failed(error)
+            self._reach.failed(error)
         else:
-            self._answered()
+            self._reach.answered()
         self._unsaved, was_full = len(rounds) - self._saved, self.is_full
         if self.is_full and not was_full:
             log.warning(
@@ -181,7 +179,7 @@ class StoreMirror:
 
     def prune(self) -> None:
         """As `Mirror.prune`; a failure waits for the next round."""
-        if self._why:
+        if self.why:
             return
         rounds = self._store.complete()[: self._saved]
         whole = [folder for folder in rounds if not folder.pruned]
@@ -269,18 +267,6 @@ class StoreMirror:
     def _remove(self, key: str) -> None:
         self._objects.remove(key)
         del self._keys[key]
-
-    def _failed(self, error: ObjectStoreError) -> None:
-        if not self._why:
-            log.warning("%s; training goes on, and rounds wait to be published", error)
-        self._why = str(error).splitlines()[0]
-        self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * self._pause_s))
-        self._next = self._clock() + self._pause_s
-
-    def _answered(self) -> None:
-        if self._why:
-            log.info("%s answers again", self._objects.address)
-        self._why, self._pause_s = "", 0.0
 
 
 def _is_gone(key: str, needed: set[str], pruned: set[str]) -> bool:
