@@ -30,7 +30,7 @@ from millstream.stack.kafka import EmbeddedKafka
 from millstream.stack.mlflow import prepare_store
 from millstream.state_lock import state_lock
 from millstream.workers.environment import worker_count
-from millstream.workers.nursery import Nursery, nursery, set_name
+from millstream.workers.fork_server import ForkServer, fork_server, set_name
 
 if TYPE_CHECKING:
     from millstream.service import RunOptions
@@ -68,7 +68,7 @@ def run_all(file: Path, options: RunOptions, workers: int) -> None:
         lines = stack.enter_context(Lines(labels(top.members)))
         work = partial(be_pipeline, commands, names, lines)
         with hangups_ignored():
-            family = stack.enter_context(nursery(work))
+            forks = stack.enter_context(fork_server(work))
         folders = [member.config.state_dir for member in top.members]
         stop = stack.enter_context(signals_of_service(*folders))
         forms = {member.config.service.log_format for member in top.members}
@@ -78,7 +78,7 @@ def run_all(file: Path, options: RunOptions, workers: int) -> None:
         stack.enter_context(one_stack(top))
         stack.enter_context(one_page(top, file))
         code = keep(
-            [kept(member, family, number) for number, member in enumerate(top.members)], stop
+            [kept(member, forks, number) for number, member in enumerate(top.members)], stop
         )
     if code:
         raise typer.Exit(code)
@@ -101,12 +101,12 @@ def labels(members: Sequence[Member]) -> list[Label]:
     ]
 
 
-def kept(member: Member, family: Nursery, number: int) -> Kept:
+def kept(member: Member, forks: ForkServer, number: int) -> Kept:
     """A pipeline to keep running."""
     store = RoundStore(member.config.state_dir / "rounds")
     return Kept(
         member.name,
-        begin=partial(family.begin, number, {PIPELINE: str(number)}, None),
+        begin=partial(forks.begin, number, {PIPELINE: str(number)}, None),
         rounds=lambda: len(store.complete()),
     )
 

@@ -24,7 +24,7 @@ from millstream.round_store import RoundStore
 from millstream.state_lock import state_lock
 from millstream.workers.beat import beating
 from millstream.workers.environment import SUPERVISED, local_environments, own_rank, worker_count
-from millstream.workers.nursery import nursery
+from millstream.workers.fork_server import fork_server
 from millstream.workers.place import beat_of
 from millstream.workers.supervisor import Crew, supervise
 
@@ -52,7 +52,7 @@ def supervise_workers(config: Config, options: RunOptions, config_file: Path, wo
     work = partial(run_command, command_of(options, config_file, store))
     with ExitStack() as stack:
         crew = Crew(
-            begin=stack.enter_context(nursery(work)).begin,
+            begin=stack.enter_context(fork_server(work)).begin,
             count=1 if elsewhere else workers,
             folder=config.state_dir / "workers",
             rounds=lambda: len(store.complete()),

@@ -62,7 +62,7 @@ class Stream:
     def worker_pid(self, rank: int) -> int | None:
         """Of a worker, if it runs now."""
         name = f"worker {rank}"
-        found = [pid for nursery in children(self.pid) for pid in children(nursery, name)]
+        found = [pid for server in children(self.pid) for pid in children(server, name)]
         return found[0] if found else None
 
     def restart(self) -> None:

@@ -113,7 +113,7 @@ def part_of(is_service: bool, name: str, command: list[str]) -> str | None:
         if any(sign in each for each in command):
             return part
     # It is forked from the service, and has its command line.
-    return "nursery" if "millstream" in command and "run" in command else None
+    return "fork server" if "millstream" in command and "run" in command else None
 
 
 def size_of(folder: Path) -> int:

@@ -81,7 +81,7 @@ def test_size_of_a_folder(tmp_path: Path) -> None:
 def test_whose_process_it_is() -> None:
     run = ["python", "-m", "millstream", "run", "--workers", "2"]
     assert part_of(True, "python", run) == "service"
-    assert part_of(False, "python", run) == "nursery"
+    assert part_of(False, "python", run) == "fork server"
     assert part_of(False, "worker 1", run) == "worker 1"
     assert part_of(False, "python", ["python", "-m", "millstream.page.serve", "5"]) == "page"
     assert part_of(False, "python", ["python", "keeper.py", "3", "millstream.page.serve"]) is None

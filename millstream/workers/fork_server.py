@@ -28,7 +28,7 @@ from pathlib import Path
 from millstream.errors import WorkersError
 from millstream.workers.beat import die_with_parent
 
-__all__ = ["Nursery", "Worker", "nursery"]
+__all__ = ["ForkServer", "Worker", "fork_server"]
 
 LIBRARIES = (
     "trainer",
@@ -46,7 +46,7 @@ FORK = multiprocessing.get_context("fork")
 
 @dataclass(frozen=True)
 class Asked:
-    """A request for a worker: see `Nursery.begin`."""
+    """A request for a worker: see `ForkServer.begin`."""
 
     rank: int
     variables: dict[str, str]
@@ -69,7 +69,7 @@ class Worker:
         return self._poll(self.pid)
 
 
-class Nursery:
+class ForkServer:
     """The line to the process that forks workers."""
 
     def __init__(self, line: Connection, pid: int) -> None:
@@ -119,7 +119,7 @@ class Nursery:
 
 
 @contextmanager
-def nursery(work: Callable[[int], None]) -> Iterator[Nursery]:
+def fork_server(work: Callable[[int], None]) -> Iterator[ForkServer]:
     """A process to fork workers from while the body runs; those that still run end with it.
 
     To be entered before this process has a thread. The libraries are imported meanwhile.
@@ -133,7 +133,7 @@ def nursery(work: Callable[[int], None]) -> Iterator[Nursery]:
     process.start()
     theirs.close()
     try:
-        yield Nursery(ours, process.pid or -1)
+        yield ForkServer(ours, process.pid or -1)
     finally:
         ours.close()
         process.join()

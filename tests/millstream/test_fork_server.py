@@ -18,10 +18,10 @@ LOOKS_AFTER = """
 import json, os, signal, sys, time
 from pathlib import Path
 from millstream.errors import WorkersError
-from millstream.workers import nursery
+from millstream.workers import fork_server
 from millstream.workers.supervisor import code_of
 
-nursery.LIBRARIES = ("decimal",)
+fork_server.LIBRARIES = ("decimal",)
 folder = Path(sys.argv[1])
 
 
@@ -42,7 +42,7 @@ def work(parent):
 
 
 os.environ["SHARED"] = "of all"
-with nursery.nursery(work) as begun:
+with fork_server.fork_server(work) as begun:
     def begin(rank, act):
         return begun.begin(rank, {"ACT": act}, folder / f"{rank}.log")
 """
@@ -80,7 +80,7 @@ print(json.dumps([code_of(worker) for worker in workers]))
 
 THREADS = """
 import importlib, threading
-from millstream.workers.nursery import LIBRARIES
+from millstream.workers.fork_server import LIBRARIES
 for name in LIBRARIES:
     importlib.import_module(name)
 from tensorflow.python.eager import context
