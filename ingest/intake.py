@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ingest.bad_ratio import BadRatio
-from ingest.errors import SourceError
 from ingest.intake_facts import IntakeSeconds, IntakeTotals, Progress, Unpacks
+from ingest.lag_watch import LagWatch
 from ingest.position import Position
 from ingest.records import RecordBatch
 from ingest.rows import Rows
@@ -26,7 +26,6 @@ __all__ = ["Intake"]
 log = logging.getLogger("millstream.ingest")
 
 POLL_S = 0.2
-LAG_S = 1.0
 
 
 class Intake:
@@ -78,8 +77,7 @@ class Intake:
         self._before = IntakeTotals()
         self._first: float | None = None
         self._behind = False
-        self._end: Position | None = None
-        self._lag: int | None = None
+        self._ahead = LagWatch(source)
         self._read_to = builder.end
         self._seconds = IntakeSeconds()
         self._progress = self._now()
@@ -117,12 +115,15 @@ class Intake:
         return self._progress.position
 
     def lag(self) -> int | None:
-        """Records of the topics that are neither in a window nor pending, about a second ago."""
-        return self._lag
+        """Records of the topics that are neither in a window nor pending, about a second ago.
+
+        None when the broker has not told for some seconds.
+        """
+        return self._ahead.lag
 
     def end(self) -> Position | None:
         """Where the topics ended about a second ago; None while the broker does not tell."""
-        return self._end
+        return self._ahead.end
 
     def seconds(self) -> IntakeSeconds:
         """What the thread's time went into since the start."""
@@ -176,13 +177,11 @@ class Intake:
 
     def _run(self) -> None:
         with suppress(BaseException), self._noting_failure():
-            self._look_ahead()
-            looked = time.monotonic()
             while not self._ended.is_set() and self._failure is None:
+                if self._ahead.is_due():
+                    with self._timing("broker"):
+                        self._ahead.look(self._builder.end)
                 self._step()
-                if time.monotonic() - looked > LAG_S:
-                    self._look_ahead()
-                    looked = time.monotonic()
 
     def _step(self) -> None:
         if self.is_full():
@@ -196,16 +195,17 @@ class Intake:
             self._take_waiting()
 
     def _poll(self) -> list[RecordBatch]:
-        """What the source gives; the time is the broker's if it has told of more than was read."""
+        """What the source gives; the time is the broker's, unless it has told that all is read."""
         source = self._source
-        known = self._end is not None and self._read_to.records_to(self._end) > 0
+        end = self._ahead.end
+        all_read = end is not None and self._read_to.records_to(end) == 0
         before = source.unpacking_s if isinstance(source, Unpacks) else 0.0
         begun = time.perf_counter()
         batches = source.poll(POLL_S)
         passed = time.perf_counter() - begun
         unpacked = source.unpacking_s - before if isinstance(source, Unpacks) else 0.0
         told = self._seconds.plus("decode", unpacked)
-        self._seconds = told.plus("broker" if known else "idle", passed - unpacked)
+        self._seconds = told.plus("idle" if all_read else "broker", passed - unpacked)
         return batches
 
     @contextmanager
@@ -220,7 +220,7 @@ class Intake:
         with self._lock:
             try:
                 with self._noting_failure():
-                    at, end = self._builder.end, self._end or Position()
+                    at, end = self._builder.end, self._ahead.end or Position()
                     portion = self._waiting.take(at, end, self._room(at, end))
                     if portion or portion.position != at:
                         self._take(portion)
@@ -245,20 +245,10 @@ class Intake:
             self._failure = self._failure or error
             raise
 
-    def _look_ahead(self) -> None:
-        """Find out how many records are not read yet; nobody knows while the broker is silent."""
-        try:
-            self._end = self._source.end()
-            self._lag = self._builder.end.records_to(self._end)
-        except SourceError as error:
-            self._end = self._lag = None
-            log.warning("the lag is unknown: %s", error)
-
     def _is_behind(self, to: Position) -> bool:
         """Whether so much is left to read after `to` that only candidates are decoded."""
-        if self._backlog is None or self._end is None:
-            return False
-        return to.records_to(self._end) > self._backlog
+        end = self._ahead.end
+        return self._backlog is not None and end is not None and to.records_to(end) > self._backlog
 
     def _take(self, portion: Portion) -> None:
         to = portion.position
@@ -266,7 +256,7 @@ class Intake:
         if behind != self._behind:
             self._behind = behind
             what = "what could enter a sample" if behind else "everything again"
-            log.info("%d records to read: decoding %s", to.records_to(self._end or to), what)
+            log.info("%d records to read: decoding %s", to.records_to(self._ahead.end or to), what)
         with self._watching(), self._timing("decode"):
             self._builder.add_all(portion.batches, portion.gaps, check_all=not behind)
             self._builder.advance(to)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ingest import Intake, KafkaSource
+from ingest import Intake, KafkaSource, SourceError
 from ingest.intake_facts import Unpacks
 from millstream.local import ensure_topics
 from tests.ingest.broker import produce
@@ -38,6 +38,25 @@ def test_each_wait_is_counted_where_it_belongs():
         assert spent.idle >= 2 * WAIT_S  # all is read
         assert intake.end() is not None
         assert intake.position().records_to(intake.end()) == 0
+    finally:
+        intake.close()
+
+
+class SilentSource(SlowSource):
+    """Gives records, and does not say where they end: as a broker that throttles a client."""
+
+    def end(self):
+        time.sleep(WAIT_S)
+        raise SourceError("no answer from the broker")
+
+
+def test_who_waits_for_a_silent_broker_is_not_idle():
+    intake = Intake(SilentSource(records(100), most=50), builder())
+    intake.start()
+    try:
+        until(lambda: intake.totals().records == 200 and intake.seconds().broker >= 6 * WAIT_S)
+        assert intake.lag() is None  # which is not 0
+        assert intake.seconds().idle == 0.0
     finally:
         intake.close()
 
