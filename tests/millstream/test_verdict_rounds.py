@@ -169,4 +169,4 @@ def test_compute_and_input(kafka, topic: str, tmp_path: Path) -> None:
         send(project, board, make_rows(900, seed=2))
         ask(project.state_dir)
         found = verdict()
-        assert (found["bound"], found["setting"]) == ("input-bound", "augment.steps")
+        assert (found["bound"], found["setting"]) == ("input-bound", "augment.steps"), found
