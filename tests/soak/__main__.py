@@ -47,11 +47,12 @@ def main() -> None:
     parser.add_argument("--hour", action="store_true", help="60 minutes")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--looks", type=Path, help="a file for all that is seen, as JSON lines")
     options = parser.parse_args()
     length = 60 * (60.0 if options.hour else options.minutes)
     with tempfile.TemporaryDirectory() as folder:
         with open_trial(Path(folder), TOPIC, options.workers, SETTINGS, KEPT) as trial:
-            observer, totals = Observer(trial.project.state_dir), Totals()
+            observer, totals = Observer(trial.project.state_dir, options.looks), Totals()
             killed = run(trial, observer, totals, length, random.Random(options.seed))
             found = judge(trial, observer, totals)
         left = left_behind(Path(folder))

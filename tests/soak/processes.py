@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -55,11 +56,17 @@ class Observer:
             each was seen; the most that there were.
     """
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, keep: Path | None = None) -> None:
+        """Look at a state folder's service.
+
+        Args:
+            state_dir: whose size is looked at too.
+            keep: a file for all that is seen, a line of JSON for each look at each process.
+        """
         self.looks: list[Usage] = []
         self.disk: list[tuple[float, int, int]] = []
         self.zombies: dict[tuple[int, float], int] = {}
-        self._state_dir = state_dir
+        self._state_dir, self._keep = state_dir, keep
         self._begun = time.monotonic()
 
     @property
@@ -92,7 +99,11 @@ class Observer:
         with process.oneshot():
             rss, threads = process.memory_info().rss, process.num_threads()
         began, handles = process.create_time(), process.num_fds()
-        self.looks.append(Usage(part, process.pid, began, self.now, rss, handles, threads))
+        seen = Usage(part, process.pid, began, self.now, rss, handles, threads)
+        self.looks.append(seen)
+        if self._keep is not None:
+            with self._keep.open("a") as lines:
+                lines.write(json.dumps({**asdict(seen), "rounds": self.disk[-1][1]}) + "\n")
 
 
 def part_of(is_service: bool, name: str, command: list[str]) -> str | None:
