@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from mimetypes import guess_type
 
 import jsonschema
 import pytest
 
 from millstream.workers.environment import own_rank, worker_count
+from registry.package import FLOAT32_FILE, KERAS_FILE, MODEL_FILE
 from tests.deploy.compose_file import ENV_FILES, ROOT, SECRETS, load, read_env_file, services
 
 SCHEMAS = ROOT / "tests" / "deploy" / "schemas"
@@ -167,3 +169,10 @@ def test_workers_know_each_other(way, count):
     assert [own_rank(item) for item in told] == list(range(count))
     addresses = json.loads(told[0]["TF_CONFIG"])["cluster"]["worker"]
     assert addresses == [f"{name}:2222" for name in workers]
+
+
+def test_the_store_keeps_what_a_version_has_as_it_is():
+    """MLflow tells S3 of a file's encoding by its name; what has one, clients unpack."""
+    for name in (FLOAT32_FILE, KERAS_FILE, MODEL_FILE):
+        assert guess_type(name)[1] is None
+    assert "MLFLOW_S3_UPLOAD_EXTRA_ARGS" not in SERVICES["mlflow"]["environment"]
