@@ -42,7 +42,7 @@ from millstream.workers.together import from_chief, wait_for_all
 from millstream.workers.told_alike import check_told_alike
 
 if TYPE_CHECKING:
-    from trainer import Trigger, Waiting
+    from trainer import Trigger
 
 __all__ = ["RunOptions", "run_service"]
 
@@ -161,7 +161,7 @@ def loop(
         tell(running, latest, on_round)
     while last is None or latest.number < last:
         running.intake.check()
-        now = agree(running, outlook.waiting(latest))
+        now = agree(running, outlook, latest)
         if now.stop:
             break
         if now.reload and reload_settings(running):
@@ -184,13 +184,16 @@ def loop(
         tell(running, latest, on_round)
 
 
-def agree(running: Running, waiting: Waiting) -> Signals:
+def agree(running: Running, outlook: Outlook, latest: RoundFolder) -> Signals:
     """What all workers know and want together; all of them call it, and get the same."""
     pipeline = running.pipeline
+    # Asked first: what fills the window is among the records that are counted after it.
+    full = running.intake.is_full()
+    waiting = outlook.waiting(latest)
     # One looks for all, as what one finds paused all must.
     is_held = is_paused(pipeline.config.state_dir) or pipeline.mirror.is_full
     paused = pipeline.is_chief and is_held
-    own = signals_of(running.intake, waiting, stop=running.stop.is_set(), paused=paused)
+    own = signals_of(running.intake, waiting, full, stop=running.stop.is_set(), paused=paused)
     own = replace(own, partitions=running.flow.news(), reload=is_reload_asked(pipeline))
     now = agree_on_signals(own, pipeline.workers)
     running.others.learn(own, now)

@@ -69,12 +69,14 @@ class Signals:
         return cls(**{**value, **found})
 
 
-def signals_of(intake: Intake, waiting: trainer.Waiting, *, stop: bool, paused: bool) -> Signals:
-    """Those of this worker."""
+def signals_of(
+    intake: Intake, waiting: trainer.Waiting, full: bool, *, stop: bool, paused: bool
+) -> Signals:
+    """Those of this worker; `full` is what the intake told before `waiting` was counted."""
     totals = intake.totals()
     return Signals(
         waiting=waiting,
-        full=intake.is_full(),
+        full=full,
         records=totals.records,
         bad=totals.bad,
         unchecked=totals.unchecked,

@@ -23,7 +23,7 @@ from .project import Project, create_topic, make_project, make_rows
 
 DEADLINE_S = 500.0
 BAD = 50_000
-EPOCHS = 300
+EPOCHS = 100
 HELD_S = 30.0  # an answer that is held back counts when it has come, after some six seconds
 SMALL = "max_partition_fetch_bytes = 4096"  # else one answer has all records before the limit holds
 SLOW = """
@@ -164,8 +164,9 @@ def test_compute_and_input(kafka, topic: str, tmp_path: Path) -> None:
         send(project, board, make_rows(900, seed=1))
         ask(project.state_dir)
         assert verdict()["bound"] == "compute-bound"
-        pauses = EPOCHS * 500 // 64  # batches, of which two are prepared at a time
-        (project.directory / "slow").write_text(str(4 * busy_seconds(project, 1) / pauses))
+        # Two batches are prepared at a time, while a step goes on: five times its time is waited.
+        pauses = EPOCHS * 500 // 64
+        (project.directory / "slow").write_text(str(12 * busy_seconds(project, 1) / pauses))
         send(project, board, make_rows(900, seed=2))
         ask(project.state_dir)
         found = verdict()
