@@ -40,6 +40,7 @@ LIBRARIES = (
 )
 """What imports the most of what a worker needs."""
 PR_SET_NAME = 15
+STDERR = 2
 STOPS = (signal.SIGINT, signal.SIGTERM)
 FORK = multiprocessing.get_context("fork")
 
@@ -72,9 +73,10 @@ class Worker:
 class ForkServer:
     """The line to the process that forks workers."""
 
-    def __init__(self, line: Connection, pid: int) -> None:
+    def __init__(self, line: Connection, pid: int, native: Path | None) -> None:
         self.pid = pid
         self._line = line
+        self._seen = "" if native is None else f" (see {native})"
         self._codes: dict[int, int] = {}
         self._is_gone = False
 
@@ -96,7 +98,8 @@ class ForkServer:
                 pass
         except (EOFError, OSError) as error:
             raise WorkersError(
-                f"process {self.pid}, which workers are forked from, is gone; run it again"
+                f"process {self.pid}, which workers are forked from, is gone{self._seen};"
+                " run it again"
             ) from error
         return Worker(pid, self._code)
 
@@ -119,7 +122,7 @@ class ForkServer:
 
 
 @contextmanager
-def fork_server(work: Callable[[int], None]) -> Iterator[ForkServer]:
+def fork_server(work: Callable[[int], None], native: Path | None = None) -> Iterator[ForkServer]:
     """A process to fork workers from while the body runs; those that still run end with it.
 
     To be entered before this process has a thread. The libraries are imported meanwhile.
@@ -127,24 +130,33 @@ def fork_server(work: Callable[[int], None]) -> Iterator[ForkServer]:
     Args:
         work: what a worker does; it is given the process that it is to end with. An error or
             SystemExit ends it as it would end a program.
+        native: a file to append what the libraries print as they are imported; None leaves it
+            where ours goes.
     """
     ours, theirs = FORK.Pipe()
-    process = FORK.Process(target=fork_workers, args=(theirs, ours, os.getpid(), work))
+    process = FORK.Process(target=fork_workers, args=(theirs, ours, os.getpid(), work, native))
     process.start()
     theirs.close()
     try:
-        yield ForkServer(ours, process.pid or -1)
+        yield ForkServer(ours, process.pid or -1, native)
     finally:
         ours.close()
         process.join()
 
 
 def fork_workers(
-    line: Connection, other_end: Connection, parent: int, work: Callable[[int], None]
+    line: Connection,
+    other_end: Connection,
+    parent: int,
+    work: Callable[[int], None],
+    native: Path | None,
 ) -> None:
     """Import the libraries, then fork a worker for each request until there is no more line."""
     other_end.close()
     die_with_parent(parent)
+    terminal = os.dup(STDERR)
+    if native is not None:
+        append_to(native, STDERR)
     # Whoever is at the other end of the line says when to end.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as for the workers: it means another process
@@ -152,7 +164,7 @@ def fork_workers(
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    serve(line, partial(be_worker, line, os.getpid(), work))
+    serve(line, partial(be_worker, (line, terminal), os.getpid(), work))
 
 
 def serve(line: Connection, be: Callable[[Asked], None]) -> None:
@@ -182,23 +194,38 @@ def tell(line: Connection, pid: int | None, code: int | None) -> None:
 
 
 def be_worker(
-    line: Connection,
+    inherited: tuple[Connection, int],
     parent: int,
     work: Callable[[int], None],
     asked: Asked,
 ) -> None:
-    """Take a worker's name, variables and output, and do its work."""
+    """Take a worker's name, variables and output, and do its work.
+
+    Args:
+        inherited: the line to the supervisor, which is not ours, and where its errors go.
+        parent: the process that it was forked from.
+        work: what it does.
+        asked: the request.
+    """
+    line, terminal = inherited
     line.close()
+    os.dup2(terminal, STDERR)
+    os.close(terminal)
     die_with_parent(parent)
     # One that came since the fork has waited until now.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     set_name(f"worker {asked.rank}")
     if asked.output is not None:
-        with Path(asked.output).open("ab") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
+        append_to(Path(asked.output), 1, STDERR)
     os.environ.update(asked.variables)
     work(parent)
+
+
+def append_to(path: Path, *descriptors: int) -> None:
+    """Let what is written to some descriptors be appended to a file."""
+    with path.open("ab") as file:
+        for descriptor in descriptors:
+            os.dup2(file.fileno(), descriptor)
 
 
 def set_name(name: str) -> None:

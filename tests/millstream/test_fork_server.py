@@ -21,8 +21,10 @@ from millstream.errors import WorkersError
 from millstream.workers import fork_server
 from millstream.workers.supervisor import code_of
 
-fork_server.LIBRARIES = ("decimal",)
+fork_server.LIBRARIES = ("decimal", "loud")
 folder = Path(sys.argv[1])
+(folder / "loud.py").write_text("import os; os.write(2, b'of a library')")
+sys.path.append(str(folder))
 
 
 def work(parent):
@@ -42,9 +44,9 @@ def work(parent):
 
 
 os.environ["SHARED"] = "of all"
-with fork_server.fork_server(work) as begun:
-    def begin(rank, act):
-        return begun.begin(rank, {"ACT": act}, folder / f"{rank}.log")
+with fork_server.fork_server(work, folder / "native.log") as begun:
+    def begin(rank, act, own=True):
+        return begun.begin(rank, {"ACT": act}, folder / f"{rank}.log" if own else None)
 """
 
 
@@ -76,6 +78,21 @@ print(json.dumps([code_of(worker) for worker in workers]))
     assert codes == [0, 3, 1, -signal.SIGKILL]
     assert (tmp_path / "0.log").read_text().split() == ["say", "worker", "0"]
     assert "ValueError: a fault" in (tmp_path / "2.log").read_text()
+
+
+def test_what_libraries_print_is_in_no_workers_output(tmp_path: Path) -> None:
+    process = run(
+        tmp_path,
+        """
+codes = [code_of(begin(rank, "raise", own)) for rank, own in enumerate((True, False))]
+print(json.dumps(codes))
+""",
+    )
+    output, errors = process.communicate(timeout=60)
+    assert json.loads(output) == [1, 1]
+    assert (tmp_path / "native.log").read_text() == "of a library"
+    assert "ValueError: a fault" in errors
+    assert "of a library" not in errors + (tmp_path / "0.log").read_text()
 
 
 THREADS = """
