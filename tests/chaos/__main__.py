@@ -4,7 +4,8 @@
 
 A producer sends records all the time. After the last kill the service reads the rest; then the
 ranges of the rounds must tile the topic, each round must have one version, each bad record one dead
-letter, and some rounds, drawn at random, must replay bit for bit.
+letter, and some rounds, drawn at random, must replay bit for bit. If that does not hold, the folder
+with all of it stays, to be looked at.
 
     python -m tests.chaos --troubles
     python -m tests.chaos --troubles disk-full clock-jumps --shorter 0.2
@@ -18,8 +19,11 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from millstream.round_store import RoundStore
@@ -45,6 +49,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--longest", type=float, default=12.0, help="seconds between two kills")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="of killing, at most")
     parser.add_argument("--troubles", nargs="*", choices=sorted(TROUBLES), metavar="NAME")
     parser.add_argument(
         "--shorter", type=float, default=1.0, help="of troubles: times their length"
@@ -61,13 +66,14 @@ def kill(options: argparse.Namespace) -> None:
     """Kill at random instants, then check."""
     chance = random.Random(options.seed)
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, EmbeddedKafka(Path(folder) / "kafka") as broker:
-        stream = Stream(bitwise_project(Path(folder) / "project", broker), broker, options.workers)
+    with kept_if_it_fails() as folder, EmbeddedKafka(folder / "kafka") as broker:
+        stream = Stream(bitwise_project(folder / "project", broker), broker, options.workers)
         create_topic(broker.bootstrap_servers, TOPIC)
         killed: dict[str, int] = {}
         with Producer(broker.bootstrap_servers, TOPIC) as producer:
             stream.start()
-            while sum(killed.values()) < options.kills:
+            until = begun + options.minutes * 60
+            while sum(killed.values()) < options.kills and time.monotonic() < until:
                 time.sleep(chance.uniform(0.2, options.longest))
                 victim = chance.choice(sorted(VICTIMS))
                 if VICTIMS[victim](stream):
@@ -76,6 +82,18 @@ def kill(options: argparse.Namespace) -> None:
         stream.finish()
         found = check(stream, producer, chance)
     print(json.dumps({"chaos": {"kills": killed, **found, "s": round(time.monotonic() - begun)}}))
+
+
+@contextmanager
+def kept_if_it_fails() -> Iterator[Path]:
+    """A folder that is removed when the body has ended well, and named when it has not."""
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    try:
+        yield folder
+    except BaseException:
+        print(f"what is left lies in {folder}", flush=True)
+        raise
+    shutil.rmtree(folder)
 
 
 def bitwise_project(folder: Path, broker: EmbeddedKafka):

@@ -9,6 +9,7 @@ import time
 
 from millstream.round_store import RoundStore
 from millstream.stack.kafka import EmbeddedKafka
+from millstream.workers.supervisor import OUT_OF_REACH
 from tests.millstream.project import Project, read_all
 
 __all__ = ["Stream"]
@@ -24,11 +25,13 @@ class Stream:
     def __init__(self, project: Project, broker: EmbeddedKafka, workers: int) -> None:
         self.project, self.broker, self.workers = project, broker, workers
         self.starts = 0
+        self._broker_was_away = False
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
         """Start the service."""
         self.starts += 1
+        self._broker_was_away = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", "millstream", "run", "--workers", str(self.workers), *options],
             cwd=self.project.directory,
@@ -39,7 +42,13 @@ class Stream:
 
     @property
     def pid(self) -> int:
-        """Of the process that looks after the workers."""
+        """Of the process that looks after the workers.
+
+        One that was starting while the broker was away has ended; it is started again, as a person
+        would, or a container's restart policy.
+        """
+        if self.code == OUT_OF_REACH and self._broker_was_away:
+            self.start()
         assert self._process is not None
         code = self._process.poll()
         assert code is None, f"the service ended by itself with {code}:\n{self.said()}"
@@ -100,6 +109,7 @@ class Stream:
 
     def restart_broker(self) -> None:
         """Start the broker again on its own data, and give everyone a moment to find it."""
+        self._broker_was_away = True
         self.broker.stop()
         self.broker.start()
         time.sleep(1.0)
