@@ -27,6 +27,8 @@ STEPS = {
     6: "gate, compress, publish",
     7: "commit",
 }
+READING = (1, 2)
+"""The steps of a round that has no number yet."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,12 @@ class Board:
         """The state as it is now."""
         with self._lock:
             return self._state
+
+    def round(self) -> int:
+        """The round in progress, or the next one while records are read for it; 0 if unknown."""
+        state = self.snapshot()
+        is_next = state.step in READING or (state.step == 0 and state.round > 0)
+        return state.round + is_next
 
     def save(self) -> None:
         """Write the status file that `millstream status` reads; not durable on purpose.

@@ -39,7 +39,7 @@ def note_published(
     found = find_bottleneck(folder.report(), outcome, board.snapshot().lag)
     if found is not None:
         outcome = {**outcome, "verdict": found.to_json()}
-        log.info("round %d was %s", folder.number, found.sentence)
+        log.info("round %d was %s", folder.number, found.sentence, extra={"round": folder.number})
         board.update(verdict={"round": folder.number, **found.to_json()})
     promoted_at = version.promoted_at if version is not None and version.promoted else None
     if version is not None and promoted_at is not None:

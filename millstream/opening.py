@@ -100,6 +100,7 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         if latest is None:
             letters = end_of_letters(config, connection)
             latest = begin_store(pipeline, whole_position(source.position(), workers), letters)
+        pipeline.board.update(round=latest.number)
         check_state(pipeline, latest)
         pipeline.mirror.save()
         committer = GroupCommitter(connection, config.group_id)

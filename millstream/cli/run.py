@@ -6,7 +6,8 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,10 +22,10 @@ from millstream.cli.view import live_view, round_line
 from millstream.cli.workers import run_as_worker, supervise_workers
 from millstream.config import Config, load_config
 from millstream.durable import make_folder
-from millstream.errors import UsageError
+from millstream.errors import MillstreamError, UsageError
 from millstream.native_log import native_log
 from millstream.pipelines import is_pipelines_file
-from millstream.round_store import RoundFolder
+from millstream.round_store import RoundFolder, RoundStore
 from millstream.summary import RoundSummary
 from millstream.workers.environment import supervisor_of, worker_count
 from millstream.workers.indexed_job import indexed_job
@@ -32,7 +33,7 @@ from millstream.workers.indexed_job import indexed_job
 if TYPE_CHECKING:
     from millstream.service import RunOptions
 
-__all__ = ["run", "run_with_view"]
+__all__ = ["open_board", "run", "run_with_view"]
 
 log = logging.getLogger("millstream")
 
@@ -86,27 +87,46 @@ def run(
             run_with_view(settings, options, stop)
 
 
-def run_with_view(config: Config, options: RunOptions, stop: threading.Event) -> None:
-    """Run the service with a live view on a terminal, or a line per round elsewhere."""
+def run_with_view(
+    config: Config, options: RunOptions, stop: threading.Event, native: Path | None = None
+) -> None:
+    """Run the service with a live view on a terminal, or a line per round elsewhere.
+
+    Args:
+        config: the configuration.
+        options: when to end by itself.
+        stop: set for a clean end.
+        native: where native code prints to, if not to the state folder's `native.log`.
+    """
     from millstream.service import run_service
 
     make_folder(config.state_dir)
-    board = Board(config.state_dir / "status.json")
+    board = open_board(config, config.state_dir / "status.json")
     rounds: list[RoundSummary] = []
 
     def on_round(folder: RoundFolder) -> None:
         rounds.append(RoundSummary.of(folder))
         if config.service.log_format == "json":
-            log.info("%s", round_line(rounds[-1], config.metric))
+            told = round_line(rounds[-1], config.metric)
+            log.info("%s", told, extra={"round": folder.number})
         elif not console.is_terminal:
             console.print(round_line(rounds[-1], config.metric), markup=False, soft_wrap=True)
 
     with (
-        native_log(config.state_dir / "native.log"),
-        logging_of_service(config, board),
+        native_log(native or config.state_dir / "native.log"),
+        logging_of_service(config, board.round),
         viewing(board, rounds, config.metric),
     ):
         run_service(config, options, board, stop, on_round)
+
+
+def open_board(config: Config, status_file: Path | None) -> Board:
+    """A board that knows the last round from the start on, if there is one in the state folder."""
+    board = Board(status_file)
+    with suppress(MillstreamError, OSError):  # what is wrong there is told when it is opened
+        latest = RoundStore(config.state_dir / "rounds").latest()
+        board.update(round=latest.number if latest else 0)
+    return board
 
 
 @contextmanager

@@ -6,16 +6,15 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from typing import TYPE_CHECKING, Literal
 
 import typer
 from rich.console import Console
 
-from millstream.logs import JsonFormatter
+from millstream.logs import JsonFormatter, LinesToLog
 
 if TYPE_CHECKING:
-    from millstream.board import Board
     from millstream.config import Config
 
 __all__ = ["console", "is_told", "logging_of_service", "logging_to_terminal"]
@@ -34,9 +33,9 @@ def logging_to_terminal(
 ) -> Iterator[None]:
     """Show our own log, from a level on: above the live view, or as plain lines elsewhere.
 
-    As JSON, warnings of the libraries and the error that ends the body are lines of it, too; what
-    was told so is not to be told again (`is_told`). To be entered where `sys.stderr` is what it
-    will be while the body runs.
+    As JSON, warnings of the libraries, whatever Python writes to standard error, and the error that
+    ends the body are lines of it, too; what was told so is not to be told again (`is_told`). To be
+    entered where `sys.stderr` is what it will be while the body runs.
 
     Args:
         level: name of the level.
@@ -52,8 +51,10 @@ def logging_to_terminal(
     for each in loggers:
         each.addHandler(handler)
     logging.captureWarnings(form == "json")
+    taking = redirect_stderr(LinesToLog(handler)) if form == "json" else nullcontext()
     try:
-        yield
+        with taking:
+            yield
     except Exception as error:
         if form == "json":
             tell(logger, error)
@@ -66,12 +67,11 @@ def logging_to_terminal(
         logger.propagate = before[1]
 
 
-def logging_of_service(config: Config, board: Board | None = None) -> AbstractContextManager[None]:
+def logging_of_service(
+    config: Config, round_of: Callable[[], int] = lambda: 0
+) -> AbstractContextManager[None]:
     """Show the log as `[service]` says, with the round that a board tells of."""
-    service = config.service
-    return logging_to_terminal(
-        service.log_level, service.log_format, lambda: board.snapshot().round if board else 0
-    )
+    return logging_to_terminal(config.service.log_level, config.service.log_format, round_of)
 
 
 def make_handler(form: LogFormat, round_of: Callable[[], int]) -> logging.Handler:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from millstream.board import Board
 from millstream.cli.page import page_beside
 from millstream.cli.signals import ignore_hangup, signals_of_service, stop_on_signals
 from millstream.cli.terminal import logging_of_service
 from millstream.config import Config
 from millstream.durable import make_folder
-from millstream.errors import UsageError
+from millstream.errors import MillstreamError, UsageError
 from millstream.local import open_broker, open_registry
+from millstream.native_log import native_log
 from millstream.remote.opening import bring_rounds
 from millstream.round_store import RoundStore
 from millstream.state_lock import state_lock
-from millstream.workers.beat import beating
+from millstream.workers.beat import beating, native_of
 from millstream.workers.environment import SUPERVISED, local_environments, own_rank, worker_count
 from millstream.workers.fork_server import fork_server
 from millstream.workers.place import beat_of
@@ -48,19 +48,20 @@ def supervise_workers(config: Config, options: RunOptions, config_file: Path, wo
     if config.remote is not None and own_rank() == 0:
         with state_lock(config.state_dir):
             bring_rounds(config)  # `--rounds` counts from the last one that there is
-    store = RoundStore(config.state_dir / "rounds")
+    store, folder = RoundStore(config.state_dir / "rounds"), config.state_dir / "workers"
     work = partial(run_command, command_of(options, config_file, store))
+    make_folder(folder)
     with ExitStack() as stack:
         crew = Crew(
-            begin=stack.enter_context(fork_server(work)).begin,
+            begin=stack.enter_context(fork_server(work, folder / "native.log")).begin,
             count=1 if elsewhere else workers,
-            folder=config.state_dir / "workers",
+            folder=folder,
             rounds=lambda: len(store.complete()),
             environments=(lambda _: [{}]) if elsewhere else local_environments,
             first_rank=own_rank() if elsewhere else 0,
         )
         stop = stack.enter_context(signals_of_service(config.state_dir))
-        stack.enter_context(logging_of_service(config))
+        stack.enter_context(logging_of_service(config, partial(next_round, store)))
         if not elsewhere:
             open_registry(config)
             stack.enter_context(open_broker(config))
@@ -68,6 +69,13 @@ def supervise_workers(config: Config, options: RunOptions, config_file: Path, wo
         code = supervise(crew, stop)
     if code:
         raise typer.Exit(code)
+
+
+def next_round(store: RoundStore) -> int:
+    """The number of the round that workers make, or are about to; 0 if it is not known."""
+    with suppress(MillstreamError, OSError):
+        return len(store.complete())
+    return 0
 
 
 def check_reachable(config: Config, workers: int) -> None:
@@ -115,19 +123,18 @@ def run_command(command: list[str], parent: int) -> None:
 
 def run_as_worker(config: Config, options: RunOptions, supervisor: int) -> None:
     """Be one of the workers that another process looks after; the first one shows what happens."""
-    from millstream.cli.run import run_with_view
+    from millstream.cli.run import open_board, run_with_view
     from millstream.service import run_service
 
     rank, folder = own_rank(), config.state_dir / "workers"
     make_folder(folder)
+    native = native_of(folder, rank)
     ignore_hangup()
-    with (
-        beating(beat_of(config, rank), folder / f"{rank}.log", supervisor),
-        stop_on_signals() as stop,
-    ):
+    with beating(beat_of(config, rank), native, supervisor), stop_on_signals() as stop:
         if rank == 0:
-            run_with_view(config, options, stop)
+            run_with_view(config, options, stop, native)
             return
-        board = Board(None)
-        with logging_of_service(config, board):
+        board = open_board(config, None)
+        logs = logging_of_service(config, board.round)
+        with native_log(native), logs, redirect_stdout(sys.stderr):
             run_service(config, options, board, stop)

@@ -1,7 +1,7 @@
 """The heartbeat of a worker: a file that a thread of it touches, and the eye of the supervisor.
 
 A process that is stopped, or whose interpreter is held by a call that does not return, touches it
-no more. It is then ended in a way that leaves the stacks of all its threads in its log.
+no more. It is then ended in a way that leaves the stacks of all its threads in a file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from millstream.errors import WorkersError
 from millstream.every import every
 
-__all__ = ["Beat", "beating", "die_with_parent", "end_with_stacks", "unhurried"]
+__all__ = ["Beat", "beating", "die_with_parent", "end_with_stacks", "native_of", "unhurried"]
 
 INTERVAL_S = 0.5
 MOST_BETWEEN_LOOKS_S = 1.0
@@ -117,6 +117,11 @@ class Beat:
             return self._path.stat().st_mtime_ns
         except OSError:
             return None
+
+
+def native_of(folder: Path, rank: int) -> Path:
+    """Where a worker's native code prints to, and where its stacks go; its log is elsewhere."""
+    return folder / f"{rank}.native.log"
 
 
 def end_with_stacks(pid: int) -> None:

@@ -20,7 +20,7 @@ from typing import Protocol
 from millstream.durable import make_folder
 from millstream.errors import WorkersError
 from millstream.log_file import MOST_LOG_BYTES, keep_short
-from millstream.workers.beat import Beat, end_with_stacks
+from millstream.workers.beat import Beat, end_with_stacks, native_of
 from millstream.workers.environment import local_environments
 
 __all__ = ["FAILED_ALONE", "LOST_PEER", "Crew", "supervise"]
@@ -93,6 +93,7 @@ class Member:
     process: Process
     beat: Beat
     log: Path
+    native: Path
 
 
 def supervise(crew: Crew, stop: threading.Event) -> int:
@@ -144,7 +145,8 @@ def start(crew: Crew, count: int) -> list[Member]:
         (crew.folder / f"{rank}.beat").unlink(missing_ok=True)
         keep_short(path, MOST_LOG_BYTES)
         process = crew.begin(rank, variables, path if rank else None)
-        members.append(Member(rank, process, Beat(crew.folder / f"{rank}.beat"), path))
+        beat, native = Beat(crew.folder / f"{rank}.beat"), native_of(crew.folder, rank)
+        members.append(Member(rank, process, beat, path, native))
     return members
 
 
@@ -167,7 +169,7 @@ def watch(members: Sequence[Member], stop: threading.Event) -> str:
                 wait_for(member.process, GRACE_S)
                 return (
                     f"worker {member.rank} hung for {most:.0f} s, the stacks of its threads are in"
-                    f" {member.log}"
+                    f" {member.native}"
                 )
         if deadline is not None and time.monotonic() > deadline:
             return f"the workers did not stop within {STOP_S:.0f} s"

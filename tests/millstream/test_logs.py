@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
 import sys
 import warnings
 from pathlib import Path
 
 import pytest
 
+from millstream.board import STEPS, Board
 from millstream.cli.terminal import is_told, logging_to_terminal
 from millstream.errors import StackError
 
 from .project import make_project
+
+log = logging.getLogger("millstream")
 
 
 def logged(monkeypatch: pytest.MonkeyPatch, body) -> list[dict]:
@@ -42,6 +46,18 @@ def test_each_line_is_an_object_with_the_round(monkeypatch: pytest.MonkeyPatch) 
     assert old["logger"] == "py.warnings"
 
 
+def test_a_line_names_the_round_that_it_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Board(None)
+    assert board.round() == 0  # nobody knows yet
+    found = []
+    for step in STEPS:
+        board.update(round=5, step=step)
+        found.append(board.round())
+    assert found == [6, 6, 6, 5, 5, 5, 5, 5]
+    told = logged(monkeypatch, lambda: log.info("of before", extra={"round": 4}))
+    assert told[0]["round"] == 4
+
+
 def test_a_line_is_one_wherever_it_is_written_and_whatever_it_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -54,6 +70,46 @@ def test_a_line_is_one_wherever_it_is_written_and_whatever_it_says(
         logger.handlers[-1].handle(logger.makeRecord("millstream", 20, "", 0, odd, (), None))
     (line,) = written.getvalue().decode("ascii").splitlines()
     assert json.loads(line)["message"] == odd
+
+
+def test_whoever_writes_to_standard_error_writes_lines_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def body() -> None:
+        theirs = logging.getLogger("with.a.handler")  # as MLflow's is
+        theirs.propagate = False
+        theirs.addHandler(logging.StreamHandler())
+        theirs.warning("at http://me:hunter2@host")
+        print("one", "line", file=sys.stderr)
+
+    told = [line["message"] for line in logged(monkeypatch, body)]
+    assert told[:2] == ["at http://***@host", "one line"]
+
+
+def test_a_thread_that_fails_is_told_in_lines_of_it() -> None:
+    done = subprocess.run([sys.executable, "-c", FAILS], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert lines[0]["message"] == "Exception in thread counts:"
+    assert lines[-1]["message"] == "ZeroDivisionError: division by zero"
+
+
+FAILS = """
+import threading
+from millstream.cli.terminal import logging_to_terminal
+with logging_to_terminal("info", "json"):
+    thread = threading.Thread(target=lambda: 1 / 0, name="counts")
+    thread.start()
+    thread.join()
+"""
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    with logging_to_terminal("info", "json"):
+        logging.getLogger("millstream").info("nobody hears it")
+        print("nor this", file=sys.stderr)
 
 
 def test_secrets_in_addresses_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

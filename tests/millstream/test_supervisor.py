@@ -39,7 +39,7 @@ starts = folder / f"{rank}.starts"
 starts.write_text(starts.read_text() + "x" if starts.exists() else "x")
 number = len(starts.read_text()) - 1
 act = acts[rank][min(number, len(acts[rank]) - 1)]
-with beating(folder / f"{rank}.beat", folder / f"{rank}.log", supervisor_of()):
+with beating(folder / f"{rank}.beat", folder / f"{rank}.native.log", supervisor_of()):
     if act in ("stop", "stop badly"):
         die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         signal.signal(signal.SIGTERM, die if act == "stop badly" else lambda *_: sys.exit(0))
@@ -115,7 +115,8 @@ def test_one_that_hangs_leaves_its_stacks(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(supervisor, "GRACE_S", 1.0)
     assert supervise(crew(tmp_path, ["wait", DONE], ["freeze", DONE]), threading.Event()) == 0
     assert "worker 1 hung for 2 s" in caplog.text
-    assert "worker.py" in (tmp_path / "1.log").read_text()
+    assert "worker.py" in (tmp_path / "1.native.log").read_text()
+    assert str(tmp_path / "1.native.log") in caplog.text
 
 
 def test_one_that_has_said_so_may_be_silent_for_longer(tmp_path, monkeypatch, caplog):

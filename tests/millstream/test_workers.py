@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,10 @@ rungs = []
 [registry]
 name = "{name}"
 min_rows = 20
+[page]
+enabled = false
+[service]
+log_format = "json"
 """
 MODEL = """
 import keras
@@ -102,6 +107,11 @@ def run(made: Project, workers: int) -> RoundFolder:
     assert done.code == 0, done.output
     latest = RoundStore(made.state_dir / "rounds").latest()
     assert latest.plan().workers == workers
+    logs = [made.state_dir / "workers" / f"{rank}.log" for rank in range(1, workers)]
+    for text in (done.output, *(path.read_text() for path in logs)):
+        lines = [json.loads(line) for line in text.splitlines()]
+        began = [line["round"] for line in lines if " begins: " in line["message"]]
+        assert began[-1] == latest.number
     return latest
 
 
