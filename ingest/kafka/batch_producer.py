@@ -23,7 +23,8 @@ class BatchProducer:
     """Sends encoded records in batches, each in the order of sending, without duplicates by retry.
 
     Where this kafka-python is not the one that `producer_seam` was made for, it says so once and
-    sends records one by one: the same, and slower.
+    sends records one by one: the same, and slower. Batches whose date the broker refuses go without
+    one; records that are sent one by one do not, and the producer is of no more use then.
 
     Args:
         options: kafka-python's connection options, `bootstrap_servers` among them.
@@ -38,7 +39,9 @@ class BatchProducer:
         self._producer: Any = open_client(KafkaProducer, options, ours, defaults)
         reason = producer_seam.misfit(self._producer)
         self._by_batch = reason is None
-        if reason is not None:
+        if reason is None:
+            producer_seam.undate_refused(self._producer)
+        else:
             log.warning(
                 "sending letters one by one, which is slower: this kafka-python (%s) is not the one"
                 " that batches were made for: %s",

@@ -46,7 +46,8 @@ class Letter:
         value: of the record, perhaps cut.
         cut: what is not as it was in the record: "key", "value", both, or nothing.
         place: topic, partition and offset of the letter itself.
-        written: when the letter was written, milliseconds since the epoch.
+        written: when the letter was written, milliseconds since the epoch; of a letter that has no
+            date, as the broker refused it, the `timestamp`, which is earlier.
     """
 
     topic: str
@@ -77,18 +78,19 @@ class Letter:
         """
         try:
             value = None if "null" in told else batch.value(index)
+            timestamp, written = int(told["timestamp"]), int(batch.timestamps[index])
             return cls(
                 topic=told["topic"],
                 partition=_whole(told["partition"]),
                 offset=_whole(told["offset"]),
-                timestamp=int(told["timestamp"]),
+                timestamp=timestamp,
                 kind=told["kind"],
                 reason=told["reason"],
                 key=batch.key(index),
                 value=value,
                 cut=tuple(name for name in ("key", "value") if f"{name}_length" in told),
                 place=(batch.topic, batch.partition, int(batch.offsets[index])),
-                written=int(batch.timestamps[index]),
+                written=written if written >= 0 else timestamp,
             )
         except (KeyError, ValueError):
             return None

@@ -8,22 +8,28 @@ all. Sequence numbers, retries, compression and splitting stay kafka-python's.
 from __future__ import annotations
 
 import inspect
+import logging
+import struct
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import TopicPartition
+from kafka.errors import InvalidTimestampError, RetriableError
 from kafka.producer.future import FutureProduceResult, FutureRecordMetadata
 from kafka.producer.producer_batch import ProducerBatch
 from kafka.producer.record_accumulator import RecordAccumulator
 from kafka.producer.sender import Sender
 from kafka.record.memory_records import MemoryRecordsBuilder
+from kafka.record.util import calc_crc32c
 
 from ingest.kafka.record_bytes import varint
 from ingest.kafka.sent import Sent, wait_for
 
-__all__ = ["misfit", "send_whole"]
+__all__ = ["misfit", "send_whole", "undate_refused"]
+
+log = logging.getLogger("millstream.ingest")
 
 BARE = b"\0\0"  # no attributes, and the timestamp of the batch
 PARAMETERS = (
@@ -44,10 +50,18 @@ PARAMETERS = (
         " transactional producer_id producer_epoch base_sequence",
     ),
     (Sender, "wakeup", "self"),
+    (Sender, "_dispatch_error", "self batch exception partition_response"),
 )
 BATCH_STATE = {"_record_futures", "produce_future", "records", "topic_partition"}
 BUILDER_STATE = ("_buffer", "_first_timestamp", "_max_timestamp", "_num_records", "_last_offset")
 CONFIG = {"compression_attrs", "batch_size"}
+CRC, CRC_AT, CHECKED_FROM = struct.Struct(">I"), 17, 21
+DATES, DATES_AT = struct.Struct(">qq"), 27  # of the first record, and the latest
+NO_DATES = (-1, -1)
+REFUSED = (
+    "the broker refuses the date that this machine's clock gives to letters for %s, and takes them"
+    " without one: set the clock, or message.timestamp.type = LogAppendTime for that topic"
+)
 SAMPLE = varint(1) + b"k" + varint(-1) + varint(1) + varint(1) + b"h" + varint(2) + b"hv"
 
 
@@ -139,6 +153,44 @@ def _filled(config: Any, encoded: bytes, count: int) -> Any:
     return records
 
 
+class DateRefusedError(RetriableError):  # type: ignore[misc]
+    """The broker has refused the date of a batch, which is to be sent again without one."""
+
+
+def undate_refused(producer: Any) -> None:
+    """Let batches whose date the broker refuses be sent again without one, which it takes.
+
+    It refuses dates more than an hour ahead of its clock (`message.timestamp.after.max.ms`), and
+    with the default handling the producer could send nothing more. The broker looks at dates before
+    it counts sequence numbers, and one batch of a partition is on its way at a time: so the batch
+    goes again under its number, before those that follow it.
+    """
+    dispatch = producer._sender._dispatch_error
+    told: set[str] = set()
+
+    def dispatch_error(batch: Any, exception: Any, partition_response: Any) -> None:
+        if isinstance(exception, InvalidTimestampError) and _undate(batch.records.buffer()):
+            if (topic := batch.topic_partition.topic) not in told:
+                told.add(topic)
+                log.warning(REFUSED, topic)
+            exception = DateRefusedError(*exception.args)
+        dispatch(batch, exception, partition_response)
+
+    producer._sender._dispatch_error = dispatch_error
+
+
+def _undate(batch: bytearray) -> bool:
+    """Take the dates out of an encoded batch whose records have all the same; False if it has none.
+
+    Layout: https://kafka.apache.org/documentation/#recordbatch
+    """
+    if DATES.unpack_from(batch, DATES_AT) == NO_DATES:
+        return False
+    DATES.pack_into(batch, DATES_AT, *NO_DATES)
+    CRC.pack_into(batch, CRC_AT, calc_crc32c(memoryview(batch)[CHECKED_FROM:]))
+    return True
+
+
 def misfit(producer: Any) -> str | None:
     """Why batches cannot be put into this kafka-python's queue; None when they can."""
     for owner, name, told in PARAMETERS:
@@ -174,4 +226,10 @@ def _other_bytes() -> str | None:
     for name in BUILDER_STATE:
         if getattr(ours._builder, name) != getattr(theirs._builder, name):
             return f"DefaultRecordBatchBuilder makes another {name} of the same record"
+    undated = MemoryRecordsBuilder(2, 0, 1)
+    undated.append(NO_DATES[0], b"k", None, [("h", b"hv")])
+    undated.close()
+    ours.close()
+    if not _undate(ours.buffer()) or ours.buffer() != undated.buffer():
+        return "DefaultRecordBatchBuilder makes another batch of a record without a date"
     return None

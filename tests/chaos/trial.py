@@ -106,9 +106,6 @@ def open_trial(
         configure(project, local)
         configure(project, settings or {})
         create_topic(servers, topic)
-        # Where it keeps the dates it is given, Kafka refuses those an hour ahead of its clock.
-        letters = {"partitions": 4, "message_timestamp_type": "LogAppendTime"}
-        broker.create_topic(f"{topic}.dead-letters", **letters)
         stream = Stream(project, broker, workers)
         stack.callback(stream.end)
         producer = stack.enter_context(Producer(servers, topic))
