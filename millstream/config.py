@@ -243,8 +243,9 @@ def load_config(path: Path) -> Config:
     """Read and check a configuration file.
 
     Raises:
-        ConfigError: the file is missing, is not TOML, names an unset variable, or does not fit the
-            models above. One line per fault, each with place, expected, got and the mend.
+        ConfigError: the file is missing, is not TOML, is one of several pipelines, names an unset
+            variable, or does not fit the models above. One line per fault, each with place,
+            expected, got and the mend.
     """
     raw = expand(_parse(path), source=path.name)
     try:
@@ -256,6 +257,11 @@ def load_config(path: Path) -> Config:
 
 def _parse(path: Path) -> dict[str, Any]:
     raw = read_toml(path, "`millstream init DIR` writes one that runs as it is")
+    if "pipelines" in raw:
+        raise ConfigError(
+            f"{path.name}: expected the configuration of one pipeline, got a file of several;"
+            " name one of them with -c, or take all with --all, which run, up and status know"
+        )
     if "directory" in raw:
         raise ConfigError(f'{path.name}: "directory": unknown section')
     return raw

@@ -21,6 +21,7 @@ from millstream.cli import (
     status,
     stream,
     trigger,
+    up,
     versions,
 )
 
@@ -30,7 +31,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add every command to the application, in the order of `--help`."""
     app.command("init")(setup.init)
-    app.command("up")(setup.up)
+    app.command("up")(up.up)
     app.command("publish")(stream.publish)
     app.command("run")(run.run)
     app.command("status")(status.status)

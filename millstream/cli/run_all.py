@@ -13,21 +13,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from millstream.cli.page import page_beside
+from millstream.cli.shared import one_kafka, one_page, share
 from millstream.cli.signals import signals_of_service
-from millstream.cli.terminal import console, logging_to_terminal
+from millstream.cli.terminal import logging_to_terminal
 from millstream.cli.workers import command_of
+from millstream.durable import make_folder
 from millstream.errors import UsageError
-from millstream.local import Addresses, announced, find_addresses
-from millstream.page.server import find_page, shown_elsewhere
-from millstream.pipelines import Member, Pipelines, load_pipelines
+from millstream.pipelines import Member, load_pipelines
 from millstream.pipelines_keep import Kept, keep
 from millstream.pipelines_lines import Label, Lines
-from millstream.pipelines_stack import share_stack, stack_folder
 from millstream.remote.opening import bring_rounds
 from millstream.round_store import RoundStore
-from millstream.stack.kafka import EmbeddedKafka
-from millstream.stack.mlflow import prepare_store
 from millstream.state_lock import state_lock
 from millstream.workers.environment import worker_count
 from millstream.workers.fork_server import ForkServer, fork_server, set_name
@@ -64,18 +60,19 @@ def run_all(file: Path, options: RunOptions, workers: int) -> None:
     top = load_pipelines(file)
     commands = [command(member, options, workers) for member in top.members]
     names = [member.name for member in top.members]
+    make_folder(top.state_dir)
     with ExitStack() as stack:
         lines = stack.enter_context(Lines(labels(top.members)))
         work = partial(be_pipeline, commands, names, lines)
         with hangups_ignored():
-            forks = stack.enter_context(fork_server(work))
+            forks = stack.enter_context(fork_server(work, top.state_dir / "native.log"))
         folders = [member.config.state_dir for member in top.members]
         stop = stack.enter_context(signals_of_service(*folders))
         forms = {member.config.service.log_format for member in top.members}
         stack.enter_context(logging_to_terminal("info", "json" if forms == {"json"} else "human"))
         lines.start()
         stack.enter_context(state_lock(top.state_dir))
-        stack.enter_context(one_stack(top))
+        stack.enter_context(one_kafka(share(top)))
         stack.enter_context(one_page(top, file))
         code = keep(
             [kept(member, forks, number) for number, member in enumerate(top.members)], stop
@@ -136,38 +133,3 @@ def hangups_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGHUP, before)
-
-
-@contextmanager
-def one_stack(top: Pipelines) -> Iterator[None]:
-    """Keep the local Kafka and MLflow of all pipelines that configure none while the body runs."""
-    configs = [member.config for member in top.members]
-    kafka = [config for config in configs if config.kafka.bootstrap_servers is None]
-    mlflow = [config for config in configs if config.registry.tracking_uri is None]
-    for config in [each for each in configs if each in kafka or each in mlflow]:
-        if not share_stack(config.state_dir, top.state_dir):
-            folder = stack_folder(config.state_dir)
-            console.print(f"{config.registry.name} keeps its own stack in {folder}", markup=False)
-    if any(stack_folder(config.state_dir) == top.state_dir for config in mlflow):
-        prepare_store(top.state_dir)
-    shared = any(stack_folder(config.state_dir) == top.state_dir for config in kafka)
-    if not shared or find_addresses(top.state_dir) is not None:
-        yield
-        return
-    console.print("starting Kafka (the first time downloads about 50 MB) ...")
-    with EmbeddedKafka(top.state_dir / "kafka") as broker:
-        addresses = Addresses(os.getpid(), broker.bootstrap_servers, "")
-        with announced(top.state_dir, addresses):
-            yield
-
-
-@contextmanager
-def one_page(top: Pipelines, file: Path) -> Iterator[None]:
-    """Serve the page of all while the body runs; the pipelines, told where it is, serve none."""
-    with page_beside(top, file):
-        url = find_page(top.state_dir)
-        if url is None:
-            yield
-            return
-        with shown_elsewhere([member.config.state_dir for member in top.members], url):
-            yield

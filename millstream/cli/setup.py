@@ -1,4 +1,4 @@
-"""`millstream init` and `millstream up`."""
+"""`millstream init`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
-from millstream.cli.signals import stop_on_signals
 from millstream.cli.terminal import console
 
-__all__ = ["init", "up"]
+__all__ = ["init"]
 
 
 def init(
@@ -29,46 +27,3 @@ def init(
         "  millstream run --stop-when-idle 5",
         markup=False,
     )
-
-
-def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Keep an embedded Kafka and the MLflow page running, until Ctrl-C."""
-    import os
-    from contextlib import ExitStack
-
-    from ingest.redaction import public_uri
-    from millstream.cli.page import page_beside
-    from millstream.config import load_config
-    from millstream.errors import StackError
-    from millstream.local import Addresses, announced, ensure_topics, open_registry
-    from millstream.pipelines_stack import stack_folder
-    from millstream.stack.kafka import EmbeddedKafka
-    from millstream.stack.mlflow import MlflowServer
-
-    settings = load_config(config)
-    folder = stack_folder(settings.state_dir)
-    kept: dict[str, EmbeddedKafka | MlflowServer] = {}
-    with ExitStack() as stack:
-        stop = stack.enter_context(stop_on_signals())
-        servers = settings.kafka.bootstrap_servers
-        if servers is None:
-            console.print("starting Kafka (the first time downloads about 50 MB) ...")
-            broker = stack.enter_context(EmbeddedKafka(folder / "kafka"))
-            kept["Kafka"] = broker
-            servers = broker.bootstrap_servers
-            ensure_topics({"bootstrap_servers": servers}, settings.kafka.topics)
-        url = settings.registry.tracking_uri
-        if url is None:
-            console.print("starting MLflow ...")
-            artifacts = folder / "mlartifacts"
-            mlflow = stack.enter_context(MlflowServer(open_registry(settings), artifacts))
-            kept["MLflow"], url = mlflow, mlflow.url
-        url = public_uri(url)
-        stack.enter_context(announced(folder, Addresses(os.getpid(), servers, url)))
-        console.print(f"Kafka   {servers}\nMLflow  {url}", markup=False)
-        stack.enter_context(page_beside(settings, config))
-        console.print("Ctrl-C ends them.")
-        while not stop.wait(1.0):
-            for name, server in kept.items():
-                if not server.running:
-                    raise StackError(f"{name} has ended; see {server.log_file}, then start again")

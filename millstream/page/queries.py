@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -24,11 +26,11 @@ class Queries:
 
     Args:
         watch: knows what is asked for.
-        can_act: whether the page takes actions at all.
+        token_file: where the token of actions is kept; None if the page takes none.
     """
 
-    def __init__(self, watch: Watch, can_act: bool) -> None:
-        self._watch, self._can_act = watch, can_act
+    def __init__(self, watch: Watch, token_file: Path | None) -> None:
+        self._watch, self._token_file = watch, token_file
 
     def routes(self) -> list[Route]:
         """Where it is found; `?pipeline=N` chooses among several."""
@@ -42,9 +44,10 @@ class Queries:
 
     async def state(self, _: Request) -> Response:
         """What each service does now."""
-        told = {"boot": self._watch.boot, "can_act": self._can_act, "states": self._watch.states()}
-        names = await asyncio.to_thread(lambda: [_name(f) for f in self._watch.pipelines])
-        return answer({**told, "names": names})
+        names = await asyncio.to_thread(_names, self._watch.pipelines)
+        told = {"boot": self._watch.boot, "states": self._watch.states(), "names": names}
+        can_act = self._token_file is not None
+        return answer({**told, "can_act": can_act, "token_file": str(self._token_file or "")})
 
     async def recent(self, request: Request) -> Response:
         """Throughput and lag of the last quarter of an hour: columns, milliseconds first."""
@@ -96,6 +99,15 @@ def _number(request: Request, name: str) -> int | None:
     if not (given.isascii() and given.isdecimal() and len(given) < 10):
         raise HTTPException(400, f"{name}: expected a number")
     return int(given)
+
+
+def _names(folders: Sequence[StateFolder]) -> list[str]:
+    """Those of their models; two of one name are told apart by their projects' folders."""
+    names = [_name(folder) for folder in folders]
+    return [
+        name if names.count(name) == 1 else f"{name} ({folder.path.parent.name})"
+        for name, folder in zip(names, folders, strict=True)
+    ]
 
 
 def _name(folder: StateFolder) -> str:

@@ -15,7 +15,7 @@ import uvicorn
 
 from millstream.page.app import make_app
 from millstream.page.metrics import metrics_routes
-from millstream.page.token import find_token
+from millstream.page.token import FILE, find_token
 from millstream.pipelines import page_of
 
 __all__ = ["main", "serve"]
@@ -42,6 +42,7 @@ def serve(listener: socket.socket, config_files: Sequence[Path]) -> None:
         folders,
         configs=[file for file, _ in shown],
         token=find_token(owner.state_dir),
+        token_file=owner.state_dir / FILE,
         hosts=owner.page.allowed_hosts,
         routes=metrics_routes(folders),
         ending=lambda: server.should_exit,

@@ -13,7 +13,7 @@ from typing import Any
 
 from millstream.board import LiveState
 from millstream.durable import read_as
-from millstream.page.told_round import tell_detail, tell_round
+from millstream.page.told_round import tell_detail, tell_lost, tell_round
 from millstream.page.words import tell_state
 from millstream.pause import find_pause
 from millstream.reload_journal import FILE as RELOADS
@@ -61,6 +61,7 @@ class StateFolder:
     samples: deque[list[float | None]] = field(default_factory=lambda: deque(maxlen=MOST_SAMPLES))
     _curve: tuple[int, tuple[dict[str, Any], ...]] = (0, ())
     _open: set[int] = field(default_factory=set)
+    _last: int = 0
     _status: tuple[int, dict[str, Any] | None] = (0, None)
     _reload: tuple[int, dict[str, Any] | None] = (0, None)
     _scanned: tuple[int, float] = (0, 0.0)
@@ -125,23 +126,36 @@ class StateFolder:
         changed, now = _changed(self.path / "rounds"), time.monotonic()
         if changed != self._scanned[0] or now - self._scanned[1] > SCAN_EVERY_S:
             self._scanned = changed, now
-            newest = [n for n in self._numbers() if n > 0][-MOST_ROUNDS:]
-            self._open.update(n for n in newest if n not in self.rounds)
+            numbers = self._numbers()
+            self._last = next((n for n in reversed(numbers) if self._folder(n).done), 0)
+            newest = range(1, max(numbers, default=0) + 1)[-MOST_ROUNDS:]
+            self._open.update(n for n in newest if self._is_open(n))
         found = []
         for number in sorted(self._open):
-            folder = self._folder(number)
-            known = self.rounds.get(number)
-            if not folder.done or (known is not None and not folder.is_published):
+            told = self._news(number)
+            if told is None:
                 continue
-            told = tell_round(folder)
             if told.get("published", True):
                 self._open.discard(number)
-            self.rounds[number] = told
-            found.append(told)
+            if told != self.rounds.get(number):
+                self.rounds[number] = told
+                found.append(told)
         for number in sorted(self.rounds)[:-MOST_ROUNDS]:
             del self.rounds[number]
             self._open.discard(number)  # or it would be told again with every look
         return found
+
+    def _is_open(self, number: int) -> bool:
+        """Whether there may be news of a round: it is not known, or was damaged."""
+        return "error" in self.rounds.get(number, {"error": "not read yet"})
+
+    def _news(self, number: int) -> dict[str, Any] | None:
+        """A round in short; None while it is made, or is to be published and that is known."""
+        folder = self._folder(number)
+        if not folder.done:
+            return tell_lost(folder) if number < self._last else None
+        is_known = not self._is_open(number)
+        return None if is_known and not folder.is_published else tell_round(folder)
 
     def _sample(self, live: Mapping[str, Any]) -> None:
         at = live.get("updated_ms", 0)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from millstream.errors import MillstreamError
 from millstream.plan import Plan
 from millstream.round_folder import RoundFolder
+from millstream.unreadable import UNREADABLE, lost_round, why_unreadable
 from millstream.verdict import parts_of
 
-__all__ = ["UNREADABLE", "tell_detail", "tell_round"]
+__all__ = ["UNREADABLE", "tell_detail", "tell_lost", "tell_round"]
 
-UNREADABLE = (MillstreamError, OSError, AttributeError, KeyError, TypeError, ValueError)
-"""What reading a round comes to whose files are damaged, or of a form that is not known."""
 MOST_GAPS = 20
 WHO = ("learner", "champion", "river", "majority_class", "mean", "no_change")
 VERSION = (
@@ -36,7 +34,12 @@ def tell_round(folder: RoundFolder) -> dict[str, Any]:
             "seconds": parts_of(report, published or {}),
         }
     except UNREADABLE as error:
-        return {"round": folder.number, "error": f"{error}" or type(error).__name__}
+        return {"round": folder.number, "error": why_unreadable(folder.path, error)}
+
+
+def tell_lost(folder: RoundFolder) -> dict[str, Any]:
+    """A round that must have happened, as later ones did, and is not there."""
+    return {"round": folder.number, "error": lost_round(folder.path)}
 
 
 def tell_plan(plan: Plan) -> dict[str, Any]:

@@ -57,7 +57,6 @@ export function offer(state, rounds, champion) {
     ? `Paused${state.paused.who ? ` by ${state.paused.who}` : ""}. Rounds begin again by their triggers.`
     : "No round begins until it is resumed, also through restarts; one in progress ends as always, and records are read on.");
   say(byId("reload-note"), reloaded(state.reload).join(" "));
-  say(byId("token-note"), `It is in ${state.folder}/page.token, on the machine that serves this page.`);
   const versions = rounds.filter((r) => r.version && r.version !== champion).toReversed().slice(0, 100);
   const select = byId("version"), key = versions.map((r) => r.version).join();
   if (select.dataset.key !== key) {
@@ -69,8 +68,9 @@ export function offer(state, rounds, champion) {
   byId("do-rollback").hidden = !versions.length;
 }
 
-export function startActions() {
+export function startActions(tokenFile) {
   byId("act").hidden = false;
+  say(byId("token-note"), `It is in ${tokenFile}, on the machine that serves this page.`);
   byId("act").addEventListener("click", () => { tell("", false); show(); dialog.showModal(); });
   byId("close-actions").addEventListener("click", () => dialog.close());
   byId("lock").addEventListener("click", lock);

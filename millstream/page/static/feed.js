@@ -10,8 +10,8 @@ export async function get(path) {
 }
 
 /**
- * Follow the server for ever. `on` has: states(list), round(pipeline, round), reload(),
- * link(ok, why). After each connection `reload` is called, so nothing is missed.
+ * Follow the server for ever. `on` has: begin(all states), states(list), round(pipeline, round),
+ * reload(), link(ok, why). After each connection `reload` is called, so nothing is missed.
  */
 export function follow(on) {
   let source = null;
@@ -29,7 +29,7 @@ export function follow(on) {
     listen("hello", ({ states }) => {
       pause = 1000;
       on.link(true, "");
-      on.states(states);
+      on.begin(states);
       on.reload();
     });
     listen("state", (state) => on.states([state]));

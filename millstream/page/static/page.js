@@ -110,7 +110,7 @@ async function reload() {
     setRecent(recent.columns);
     config = settings.config;
     wanted = null;
-    if (told.can_act && !ready) startActions();
+    if (told.can_act && !ready) startActions(told.token_file);
     ready = true;
     showPipelines();
     showSettings(config);
@@ -130,10 +130,14 @@ function showPipelines() {
   put(select, names.map((_, i) => el("option", { value: i, selected: i === shown }, titleOf(i))));
 }
 
-byId("pipelines").addEventListener("change", (event) => {
-  shown = Number(event.target.value);
+function show(pipeline) {
+  shown = pipeline;
   history.replaceState(null, "", `?pipeline=${shown}`);
   rounds = new Map(); config = null; detail = newestDetail = null; wanted = chosen = null; metric = null;
+}
+
+byId("pipelines").addEventListener("change", (event) => {
+  show(Number(event.target.value));
   reload();
 });
 
@@ -149,6 +153,12 @@ function link(ok, why) {
 follow({
   link,
   reload,
+  begin(found) {
+    // Fewer than there were, or than somebody's address says.
+    if (!found[shown]) show(0);
+    states.splice(0, states.length, ...found);
+    showState();
+  },
   states(found) {
     for (const state of found) {
       const before = states[state.pipeline];

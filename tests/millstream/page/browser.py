@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 WAIT_S = 150.0
+TAB = "\ue004"
+SIDEWAYS = "return document.documentElement.scrollWidth"
 
 
 class Browser:

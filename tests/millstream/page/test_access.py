@@ -172,7 +172,8 @@ def test_with_the_token_it_is_done(page: Page, folder: Path) -> None:
 def test_a_page_without_a_token_only_reads(tmp_path: Path) -> None:
     with served([tmp_path], token=None) as page:
         assert page.act("pause").status == 403
-        assert page.ask("/api/state").value["can_act"] is False
+        told = page.ask("/api/state").value
+        assert (told["can_act"], told["token_file"]) == (False, "")
         nobody = page.ask("/api/rounds?pipeline=1").status, page.ask("/api/rounds/7").status
         assert nobody == (404, 404)
         assert page.ask("/api/rounds?before=x").status == 400

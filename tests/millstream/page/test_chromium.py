@@ -1,4 +1,4 @@
-"""The page in a real browser: of a service that runs, and of folders full of foreign text."""
+"""The page of a service that runs, in a real browser."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import signal
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,20 +16,10 @@ from millstream.request import Requests
 from millstream.stack.kafka import EmbeddedKafka
 
 from ..project import Project, create_topic, make_project, make_rows
-from . import state
-from .browser import Browser, chromium
-from .server import served
+from .browser import SIDEWAYS, TAB, Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-EVIL = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>'
-SIDEWAYS = "return document.documentElement.scrollWidth"
 PAPER = "return getComputedStyle(document.body).backgroundColor"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +136,7 @@ def it_works_by_keyboard(browser: Browser, url: str) -> None:
     """The first key reaches the skip link, which is seen then; what acts has a name."""
     browser.look(url)
     browser.until(lambda: browser.find("#act").is_displayed(), "the actions")
-    browser.driver.switch_to.active_element.send_keys("\ue004")  # Tab
+    browser.driver.switch_to.active_element.send_keys(TAB)
     skip = browser.driver.switch_to.active_element
     assert skip.get_attribute("class") == "skip"
     assert skip.rect["x"] >= 0
@@ -182,6 +170,7 @@ def actions_do_what_they_say(browser: Browser, project: Project) -> None:
     browser.until(lambda: "resumed" in told(), "the answer")
     browser.until(lambda: "v3" in browser.text("#versions"), "the round by hand")
     assert read_json(folder / "rounds" / "000003" / "plan.json")["reason"] == "by hand"
+    settings_are_read_again(browser, project)
     champion = figures(browser)["Champion"]
     other = "v1" if champion != "v1" else "v2"
     script = "const s = document.getElementById('version'); s.value = arguments[0]; return s.value"
@@ -195,35 +184,13 @@ def actions_do_what_they_say(browser: Browser, project: Project) -> None:
     assert (journal[-1]["to_version"], journal[-1]["why"]) == (int(other[1:]), "to see it done")
 
 
-def test_foreign_text_is_shown_as_text(browser: Browser, tmp_path: Path) -> None:
-    parts = {f"{EVIL}[0]": {"end": 5, "position": 2, "lag": 3, "records_per_s": 1.0}}
-    state.settings(tmp_path, EVIL)
-    store = state.rounds(tmp_path, 1)
-    folder = store.folder(1)
-    words = json.dumps(EVIL)[1:-1]
-    told = json.loads(json.dumps(state.publication(1)).replace("int8", words))
-    folder.write_published({**told, "reason": EVIL, "verdict": {"sentence": EVIL, "setting": EVIL}})
-    state.status(tmp_path, round=1, partitions=parts, kafka=EVIL, losses={f"loss{EVIL}": 1.0})
-    with served([tmp_path, tmp_path / "other"]) as page:
-        browser.look(f"http://127.0.0.1:{page.port}")
-        browser.until(lambda: EVIL in browser.text("#rungs"), "the rungs")
-        for place in ("#pipelines", "#versions", "#verdict", "#partitions", "#settings", "footer"):
-            assert EVIL in browser.text(place), place
-        assert browser.run("return document.images.length") == 0
-        assert "owned" not in {browser.driver.title, browser.run("return document.title")}
-        assert browser.faults() == []
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-def test_where_nothing_has_run_it_says_so(browser: Browser, tmp_path: Path, width: int) -> None:
-    with served([tmp_path / "nothing" / ".millstream"]) as page:
-        browser.look(f"http://127.0.0.1:{page.port}", width)
-        browser.until(lambda: browser.text("#versions"), "the versions")
-        assert browser.text("#title") == "Not started"
-        assert "millstream run" in browser.text("#detail")
-        assert "No round has ended yet" in browser.text("#versions")
-        assert "undefined" not in browser.text("body")
-        assert "NaN" not in browser.text("body")
-        assert browser.run(SIDEWAYS) <= width
-        assert browser.faults() == []
-    browser.until(lambda: browser.find("#notice").is_displayed(), "a word about the end")
+def settings_are_read_again(browser: Browser, project: Project) -> None:
+    """A file that does not load changes nothing; one that does is in force, and both are told."""
+    file = project.directory / "millstream.toml"
+    text, note = file.read_text(), lambda: browser.text("#reload-note")
+    for seconds, told in ((-1, "all stays as it was: "), (29, "trigger.seconds 30 → 29.")):
+        file.write_text(text.replace("seconds = 30", f"seconds = {seconds}"))
+        browser.find("#do-reload").click()
+        browser.until(lambda told=told: told in note(), "what came of it")
+        browser.until(lambda: "asked to read" in browser.text("#told"), "the answer")
+    browser.until(lambda: "trigger.seconds 30 → 29." in browser.text("#settings"), "the settings")

@@ -48,6 +48,10 @@ def test_text_that_utf_8_cannot_hold_and_settings_of_another_form_are_shown(tmp_
     (second / "config.json").write_text('{"settings": 1}')
     with served([first, second]) as page:
         assert page.ask("/api/state").value["names"] == ["\ud800", "two"]
+    state.settings(first, "fraud")
+    state.settings(second, "fraud")
+    with served([first, second]) as page:
+        assert page.ask("/api/state").value["names"] == ["fraud (one)", "fraud (two)"]
 
 
 def test_several_folders_share_a_page(tmp_path: Path) -> None:

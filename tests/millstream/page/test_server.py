@@ -80,6 +80,7 @@ def test_the_page_is_there_while_its_command_runs_and_comes_back_when_killed(
         told = json.loads(fetch(f"{url}/api/state"))
         assert told["states"][0]["live"]["round"] == 3
         assert told["can_act"] is True
+        assert told["token_file"] == str(config.state_dir / "page.token")
         assert b"millstream" in fetch(url)
         assert b"# TYPE" in fetch(f"{url}/metrics")
         mode = (config.state_dir / "page.token").stat().st_mode

@@ -143,6 +143,25 @@ def test_a_damaged_round_is_told_by_its_fault(tmp_path: Path) -> None:
     assert folder.rounds[1]["version"] == 1
 
 
+def test_a_lost_round_is_told_as_such_until_it_is_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("millstream.page.state_folder.SCAN_EVERY_S", 0.0)
+    store = state.rounds(tmp_path, 4)
+    lost = store.folder(2).path
+    lost.rename(tmp_path / "away")
+    (store.folder(4).path / "DONE").rename(tmp_path / "DONE")  # as it is made
+    folder = StateFolder(tmp_path)
+    assert [told["round"] for told in folder.look().rounds] == [1, 2, 3]
+    assert f"{lost}: expected a round" in folder.rounds[2]["error"]
+    assert "restore" in folder.rounds[2]["error"]
+    assert folder.look().rounds == []
+    (tmp_path / "away").rename(lost)
+    (tmp_path / "DONE").rename(store.folder(4).path / "DONE")
+    assert [told["version"] for told in folder.look().rounds] == [2, 4]
+    assert folder.look().rounds == []
+
+
 def test_losses_are_kept_by_epoch_and_begin_anew_with_a_round(tmp_path: Path) -> None:
     folder = StateFolder(tmp_path)
     for number, epoch in ((5, 0), (5, 1), (5, 1), (5, 2), (6, 0)):
