@@ -42,16 +42,20 @@ class RoundStore:
         """The folder of a round, which need not exist."""
         return RoundFolder(self._folder / f"{number:06d}")
 
+    def found(self) -> list[RoundFolder]:
+        """The rounds that happened and are there, oldest first; for those who only look."""
+        found = [path for path in self._folder.glob("[0-9]*") if path.name.isdecimal()]
+        found = sorted(found, key=lambda path: int(path.name))
+        rounds = [self._known.setdefault(path, RoundFolder(path)) for path in found]
+        return [folder for folder in rounds if folder.done]
+
     def complete(self) -> list[RoundFolder]:
         """The rounds that happened, oldest first.
 
         Raises:
             RoundStoreError: a number is missing.
         """
-        found = [path for path in self._folder.glob("[0-9]*") if path.name.isdecimal()]
-        found = sorted(found, key=lambda path: int(path.name))
-        rounds = [self._known.setdefault(path, RoundFolder(path)) for path in found]
-        rounds = [folder for folder in rounds if folder.done]
+        rounds = self.found()
         for expected, folder in enumerate(rounds):
             if folder.number != expected:
                 raise RoundStoreError(

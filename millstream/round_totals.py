@@ -16,6 +16,7 @@ from typing import Any
 
 from millstream.errors import RoundStoreError
 from millstream.round_folder import RoundFolder
+from millstream.unreadable import lost_round
 from millstream.verdict import parts_of
 
 __all__ = ["RoundTotals", "Totals"]
@@ -116,7 +117,7 @@ class RoundTotals:
         for the next call. One that was removed and made anew begins from nothing.
         """
         try:
-            last = max(self._numbers(), default=0)
+            last = self._last_done()
         except OSError:
             return self._totals
         if last < self._next - 1:
@@ -135,19 +136,21 @@ class RoundTotals:
         before = self._totals
         self._totals = replace(before, kinds=Counter(before.kinds), seconds=Counter(before.seconds))
         try:
-            return add(RoundFolder(self._rounds / f"{number:06d}"))
+            return add(self._folder(number))
         except (RoundStoreError, AttributeError, KeyError, TypeError, ValueError):
             self._totals = replace(before, damaged=before.damaged + 1)
             return True
 
     def _add_round(self, folder: RoundFolder) -> bool:
         if not folder.done:
-            return False
+            raise RoundStoreError(lost_round(folder.path))
         plan, report = folder.plan(), folder.report()
         self._totals.add_round(report, plan.missing, plan.created_ms)
         return True
 
     def _add_publication(self, folder: RoundFolder) -> bool:
+        if not folder.done:
+            return True  # a lost round, which is counted already
         published = folder.published()
         if published is None:
             return False
@@ -157,6 +160,10 @@ class RoundTotals:
             self._totals.published = published
         return True
 
-    def _numbers(self) -> list[int]:
+    def _last_done(self) -> int:
         names = os.listdir(self._rounds)  # noqa: PTH208, names are all it takes
-        return [int(name) for name in names if name.isdecimal()]
+        numbers = sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+        return next((n for n in numbers if self._folder(n).done), 0)
+
+    def _folder(self, number: int) -> RoundFolder:
+        return RoundFolder(self._rounds / f"{number:06d}")

@@ -10,8 +10,9 @@ from rich.table import Table
 
 from ingest import OffsetRange
 from millstream.round_store import RoundFolder, RoundStore
+from millstream.unreadable import UNREADABLE, lost_round, why_unreadable
 
-__all__ = ["RoundSummary", "recent_summaries", "rounds_table", "summaries"]
+__all__ = ["DamagedRound", "RoundSummary", "look_back", "rounds_table", "summaries"]
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,44 @@ class RoundSummary:
         )
 
 
+@dataclass(frozen=True)
+class DamagedRound:
+    """A round that happened and cannot be shown.
+
+    Attributes:
+        number: the round.
+        error: the place, what was expected there and found, and the remedy.
+    """
+
+    number: int
+    error: str
+
+
 def summaries(store: RoundStore) -> list[RoundSummary]:
     """All complete rounds that had records, oldest first."""
     return [RoundSummary.of(folder) for folder in store.complete() if folder.number > 0]
 
 
-def recent_summaries(store: RoundStore, most: int) -> list[RoundSummary]:
-    """The last so many of them; the others are not read."""
-    return [RoundSummary.of(folder) for folder in store.complete()[-most:] if folder.number > 0]
+def look_back(
+    store: RoundStore, most: int | None = None
+) -> tuple[list[RoundSummary], list[DamagedRound]]:
+    """All rounds that had records, or the last so many, and those of them that cannot be read.
+
+    Both are oldest first; rounds before the last so many are not read.
+    """
+    there = {folder.number: folder for folder in store.found()}
+    last = max(there, default=0)
+    told: list[RoundSummary] = []
+    damaged: list[DamagedRound] = []
+    for number in range(1 if most is None else max(1, last + 1 - most), last + 1):
+        try:
+            if number in there:
+                told.append(RoundSummary.of(there[number]))
+            else:
+                damaged.append(DamagedRound(number, lost_round(store.folder(number).path)))
+        except UNREADABLE as error:
+            damaged.append(DamagedRound(number, why_unreadable(there[number].path, error)))
+    return told, damaged
 
 
 def rounds_table(rounds: list[RoundSummary], metrics: tuple[str, str]) -> Table:

@@ -25,7 +25,7 @@ from millstream.pause import is_paused
 from millstream.processes import is_alive
 from millstream.rolled_back import champion_by_hand
 from millstream.round_store import RoundStore
-from millstream.summary import recent_summaries, summaries
+from millstream.summary import look_back
 
 __all__ = ["find_live", "status", "top"]
 
@@ -65,9 +65,12 @@ def status(
     if not as_json:
         console.print(look(settings))
         return
-    rounds = summaries(RoundStore(settings.state_dir / "rounds"))
-    live = find_live(settings.state_dir)
-    facts = {"live": asdict(live), "rounds": [asdict(item) for item in rounds]}
+    rounds, damaged = look_back(RoundStore(settings.state_dir / "rounds"))
+    facts = {
+        "live": asdict(find_live(settings.state_dir)),
+        "rounds": [asdict(item) for item in rounds],
+        "damaged": [asdict(item) for item in damaged],
+    }
     typer.echo(json.dumps(facts, indent=1, sort_keys=True))
 
 
@@ -92,5 +95,5 @@ def top(
 
 def look(settings: Config) -> RenderableType:
     """The service and its last rounds as they are now."""
-    rounds = recent_summaries(RoundStore(settings.state_dir / "rounds"), SHOWN)
-    return live_view(find_live(settings.state_dir), rounds, settings.metric)
+    rounds, damaged = look_back(RoundStore(settings.state_dir / "rounds"), SHOWN)
+    return live_view(find_live(settings.state_dir), rounds, settings.metric, damaged)

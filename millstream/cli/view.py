@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from millstream.board import STEPS, LiveState
-from millstream.cli.view_parts import extra_facts, partitions_table
+from millstream.cli.view_parts import damaged_facts, extra_facts, partitions_table
 from millstream.cli.view_slices import slices_table
-from millstream.summary import RoundSummary
+from millstream.summary import DamagedRound, RoundSummary
 
 __all__ = ["SHOWN", "live_view", "round_line"]
 
 SHOWN = 12
 
 
-def live_view(state: LiveState, rounds: list[RoundSummary], metric: str) -> RenderableType:
+def live_view(
+    state: LiveState,
+    rounds: list[RoundSummary],
+    metric: str,
+    damaged: Sequence[DamagedRound] = (),
+) -> RenderableType:
     """The state in a few lines, and the last rounds below."""
     facts = Table.grid(padding=(0, 2))
     facts.add_row("phase", Text(_phase(state), style="bold"))
@@ -38,7 +45,7 @@ def live_view(state: LiveState, rounds: list[RoundSummary], metric: str) -> Rend
     facts.add_row("champion", champion)
     if state.waiting:
         facts.add_row("publishing", f"{state.waiting:,} rounds wait · {state.waiting_why}")
-    for name, told in extra_facts(state):
+    for name, told in (*extra_facts(state), *damaged_facts(damaged)):
         facts.add_row(name, told)
     parts: list[RenderableType] = [facts]
     for table in (

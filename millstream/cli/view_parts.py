@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from millstream.board import LiveState
 from millstream.flow import PartitionState
+from millstream.summary import DamagedRound
 
-__all__ = ["extra_facts", "partitions_table"]
+__all__ = ["damaged_facts", "extra_facts", "partitions_table"]
 
 MOST_PARTITIONS = 16
+MOST_DAMAGED = 3
 
 
 def extra_facts(state: LiveState) -> Iterator[tuple[str, Text]]:
@@ -30,6 +32,14 @@ def extra_facts(state: LiveState) -> Iterator[tuple[str, Text]]:
             f" from record to version {latency.get('version')}"
         )
         yield "latency", Text(told + (f" · {latency['note']}" if latency.get("note") else ""))
+
+
+def damaged_facts(damaged: Sequence[DamagedRound]) -> Iterator[tuple[str, Text]]:
+    """Rounds that cannot be read, with the remedy; of many the newest."""
+    for item in damaged[-MOST_DAMAGED:]:
+        yield "damaged", Text(f"round {item.number}: {item.error}", style="red")
+    if len(damaged) > MOST_DAMAGED:
+        yield "", Text(f"and {len(damaged) - MOST_DAMAGED} before them", style="red")
 
 
 def partitions_table(partitions: Mapping[str, PartitionState]) -> Table | None:

@@ -90,6 +90,10 @@ tests:
         values: '0+10x600'
       - series: 'millstream_last_promotion_timestamp_seconds{model="bad"}'
         values: '0x600'
+      - series: 'millstream_damaged_rounds{model="bad"}'
+        values: '0x20 1x100'
+      - series: 'millstream_damaged_rounds{model="good"}'
+        values: '0x600'
       - series: 'millstream_up{model="good"}'
         values: '1x600'
       - series: 'millstream_up{model="gone"}'
@@ -120,6 +124,8 @@ tests:
           - labels: '{alertname="MillstreamGateRefuses", model="bad"}'
             value: 1
           - labels: '{alertname="MillstreamDeadLetters", model="bad"}'
+            value: 1
+          - labels: '{alertname="MillstreamDamagedRounds", model="bad"}'
             value: 1
       - expr: count by (alertname, model) (ALERTS{alertname="MillstreamNoVersion"})
         eval_time: 400m

@@ -127,6 +127,15 @@ def test_a_damaged_round_is_counted_and_left_out(folder: Path) -> None:
     assert at(found, "versions_promoted_total") == 9.0
 
 
+def test_a_lost_round_is_counted_and_the_later_ones_are_told(folder: Path) -> None:
+    shutil.rmtree(folder / "rounds" / "000003")
+    (folder / "rounds" / "000007" / "DONE").unlink()
+    found = series(scrape(folder))
+    assert (at(found, "rounds_total"), at(found, "damaged_rounds")) == (10.0, 2.0)
+    assert at(found, "versions_promoted_total") == 8.0
+    assert at(found, "bottleneck", bound="compute-bound") == 1.0
+
+
 def test_a_folder_that_is_not_there_is_not_up(tmp_path: Path) -> None:
     found = series(scrape(tmp_path / "fraud"))
     assert at(found, "up") == 0.0

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import subprocess
 import sys
 import termios
@@ -83,6 +84,24 @@ def test_json_has_the_same_and_all_rounds(project: Project) -> None:
     assert facts["rounds"][4]["event_to_model"] == {"p50_s": 15.7, "p95_s": 23.5}
     assert facts["rounds"][4]["verdict"]["setting"]
     assert facts["rounds"][2]["kinds"] == {"wrong_type": 84, "out_of_range": 36}
+
+
+def test_damaged_rounds_are_named_with_their_remedy_and_the_others_shown(project: Project) -> None:
+    rounds = project.state_dir / "rounds"
+    (rounds / "000002" / "report.json").write_text("{}")
+    shutil.rmtree(rounds / "000003")
+    (rounds / "000004" / "published.json").write_text("[]")
+    text = " ".join(shown(project).split())
+    assert "damaged round 2: " in text
+    assert "000002/report.json: expected SHA-256" in text
+    assert "000003: expected a round, as there are later ones, got none of it; restore" in text
+    assert "round 4: " in text
+    assert "got a list; restore the folder from a backup" in text
+    assert "round 5 was compute-bound" in text
+    assert "20,000" in text  # the records of a round that can be shown
+    facts = json.loads(shown(project, "--json"))
+    assert [item["number"] for item in facts["rounds"]] == [1, 5]
+    assert [item["number"] for item in facts["damaged"]] == [2, 3, 4]
 
 
 def test_of_many_partitions_those_that_lag_are_shown() -> None:
