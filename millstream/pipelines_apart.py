@@ -85,5 +85,7 @@ def claims_of(config: Config, shared: Path) -> Iterator[Claim]:
         "a consumer group of its own",
         frozenset(f"{server} {config.group_id}" for server in servers),
         f'"{config.group_id}"',
-        "give one of them another kafka.group_id",
+        "give one of them another kafka.group_id"
+        if config.kafka.group_id is not None
+        else "it follows registry.name",
     )
