@@ -22,10 +22,11 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Wait until no other process is inside `locked` on this path; the folder is made.
 
     Raises:
+        BlockingIOError: another process is inside, and there is to be no waiting.
         StackError: the folder cannot be written.
     """
     try:
@@ -37,5 +38,5 @@ def locked(path: Path) -> Iterator[None]:
             " service.state_dir to a folder that can"
         ) from error
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -13,17 +13,21 @@ from typing import IO
 
 from millstream.durable import make_folder, read_json, write_json
 from millstream.errors import StackError
+from millstream.stack.aot_cache import aot_flags
 from millstream.stack.broker_settings import broker_properties
+from millstream.stack.cache import cache_folder
 from millstream.stack.data_lock import hold_folder
 from millstream.stack.jars import KAFKA
 from millstream.stack.java import find_java
 from millstream.stack.maven import WAYS_OUT, kafka_libraries
 from millstream.stack.ports import choose_ports
+from millstream.stack.practice import practise
 from millstream.stack.server_process import ServerProcess, excerpt
 
-__all__ = ["EmbeddedKafka"]
+__all__ = ["EmbeddedKafka", "run_once"]
 
 GRACE_S = 10.0
+PRACTICE_TIMEOUT_S = 180.0
 POLL_S = 0.02
 BIND_ATTEMPTS = 5
 LOGGING = Path(__file__).with_name("log4j2.properties")
@@ -36,7 +40,8 @@ class EmbeddedKafka:
 
     It listens on this machine only, keeps records, offsets, cluster id and, while they are free,
     ports across restarts, and ends with this process, also when that is killed with SIGKILL. The
-    first use ever downloads Kafka (45 MB) into a cache; no Java needs to be installed.
+    first use ever downloads Kafka (45 MB) into a cache, and runs a broker for some seconds so that
+    all others start faster; no Java needs to be installed.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class EmbeddedKafka:
         self._overrides = dict(overrides or {})
         self._start_timeout_s = start_timeout_s
         self._lock = lock
+        self._practice = ""
         self._ports: tuple[int, ...] = ()
         self._process: ServerProcess | None = None
 
@@ -171,10 +177,13 @@ class EmbeddedKafka:
 
     def _java(self) -> list[str]:
         """The command up to the name of the class to run."""
-        libraries = kafka_libraries(self._lock)
+        program, libraries = find_java(), kafka_libraries(self._lock)
         flags = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"]
         flags += [f"-Xmx{self._heap}", f"-Dlog4j2.configurationFile={LOGGING}"]
-        return [str(find_java()), *flags, "-cp", f"{libraries}/*"]
+        downloaded = self._lock == KAFKA and libraries.parent == cache_folder()
+        if downloaded and not self._practice:
+            flags += aot_flags(program, libraries, run_once)
+        return [str(program), *flags, "-cp", f"{libraries}/*"]
 
     def _start(self, java: list[str], lock: IO[str]) -> None:
         if self.log_file.exists():
@@ -184,7 +193,8 @@ class EmbeddedKafka:
         for _ in range(BIND_ATTEMPTS):
             self._ports = choose_ports(self.host, 2, preferred)
             self._configure(java)
-            command = [*java, "kafka.Kafka", "server.properties"]
+            practice = [self._practice] if self._practice else []
+            command = [*java, *practice, "kafka.Kafka", "server.properties"]
             self._process = ServerProcess(
                 command, log_file=self.log_file, grace_s=GRACE_S, descriptors=(lock.fileno(),)
             )
@@ -228,3 +238,15 @@ class EmbeddedKafka:
                 time.sleep(POLL_S)
                 seen = seen[-len(STARTED) :] + log.read()
         return True
+
+
+def run_once(data_dir: Path, flag: str) -> None:
+    """A broker that practises until it has ended, with one flag for the JVM more than others have.
+
+    Raises:
+        StackError: it does not start, serve or end.
+    """
+    broker = EmbeddedKafka(data_dir, start_timeout_s=PRACTICE_TIMEOUT_S)
+    broker._practice = flag
+    with broker:
+        practise(broker)
