@@ -1,16 +1,23 @@
 """What one worker meets: the same error on all, if all can hear of it; else whose fault it is."""
 
+from functools import partial
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 
 from trainer import (
+    Alone,
     CallbackError,
     Communicator,
+    ElasticLearner,
     ModelError,
+    PeerLost,
     RefusedError,
     SettingsError,
     StepFailed,
     TrainingError,
+    build_model,
     run_workers,
 )
 from trainer.elastic.agreement import Agreement
@@ -65,3 +72,31 @@ def test_what_a_step_could_not_do_is_told_without_the_places_in_its_graph() -> N
     assert isinstance(told, StepFailed)
     assert told.got == "InvalidArgumentError: indices[0,0] = 99 is not in [0, 3)"
     assert misfit(ValueError(message)).got.startswith("ValueError: Graph execution error")
+
+
+def test_a_peer_that_is_lost_while_the_model_is_built_is_not_the_models_fault(
+    tmp_path: Path,
+) -> None:
+    """The first weights come from one worker, so the user's function can meet its end."""
+    (tmp_path / "lonely.py").write_text(
+        "import tensorflow as tf\n\n\ndef build():\n"
+        "    try:\n        raise tf.errors.UnavailableError(None, None, 'Socket closed')\n"
+        "    except tf.errors.OpError as error:\n        raise RuntimeError('a layer') from error\n"
+    )
+    strategy = tf.distribute.get_strategy()
+    build = partial(build_model, "lonely:build", tmp_path)
+
+    def told(line: Communicator) -> tuple[type, str]:
+        with pytest.raises(RefusedError) as raised:
+            ElasticLearner(build, strategy, line)
+        return raised.type, raised.value.got
+
+    # One at a time, as a module is imported and TensorFlow is seeded for the whole process.
+    def work(line: Communicator) -> list[tuple[type, str]]:
+        own = [told(line)] if line.rank == 0 else []
+        line.gather(b"")
+        return own or [told(line)]
+
+    lost = [(PeerLost, "UnavailableError: Socket closed")]
+    assert run_workers(2, work) == [lost, lost]
+    assert told(Alone()) == (ModelError, "RuntimeError: a layer")

@@ -8,11 +8,11 @@ import tensorflow as tf
 from trainer.distribution.collective_communicator import LOST, peer_lost
 from trainer.distribution.communicator import Communicator
 from trainer.elastic.agreement import Agreement
-from trainer.errors import PeerLost, StepFailed, TrainerError, one_line
+from trainer.errors import ModelError, PeerLost, StepFailed, TrainerError, one_line
 from trainer.fit.fitting import misfit
 from trainer.fit.watch import Diverged
 
-__all__ = ["is_own", "told_apart"]
+__all__ = ["built_together", "is_own", "told_apart"]
 
 _OF_ROWS = (
     tf.errors.InvalidArgumentError,
@@ -53,6 +53,31 @@ def told_apart(line: Communicator, agreement: Agreement) -> Iterator[None]:
             got=f"{type(error).__name__} on this one: {one_line(error, 160)}",
             mend="end this process, as the others wait for it; see what the model cannot take",
         ) from error
+
+
+@contextmanager
+def built_together(line: Communicator) -> Iterator[None]:
+    """Tell of peers that are lost while a model is built: all take its first weights from one.
+
+    The user's function is what meets them, and is not at fault.
+
+    Raises:
+        PeerLost: A worker is lost.
+    """
+    try:
+        yield
+    except (ModelError, *LOST) as error:
+        lost = _lost_in(error)
+        if line.size == 1 or lost is None:
+            raise
+        raise peer_lost(line.rank, line.size, lost) from error
+
+
+def _lost_in(error: BaseException | None) -> tf.errors.OpError | None:
+    """Return what tells of a lost peer among an error and those that it came from."""
+    while error is not None and not isinstance(error, LOST):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def is_own(error: Exception) -> bool:

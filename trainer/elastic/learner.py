@@ -13,7 +13,7 @@ from trainer.checkpoint import digest
 from trainer.distribution.communicator import Communicator
 from trainer.elastic.agreement import Agreement
 from trainer.elastic.conditions import check_graph, check_parts, check_scope
-from trainer.elastic.faults import told_apart
+from trainer.elastic.faults import built_together, told_apart
 from trainer.elastic.fit import Fit, Machine, Work
 from trainer.elastic.machine import make_machine
 from trainer.elastic.rows import OwnValidation, check_length, own_batches
@@ -85,6 +85,7 @@ class ElasticLearner:
 
         Raises:
             ModelError: The model cannot be trained like that.
+            PeerLost: A worker was lost meanwhile.
             SettingsError: There is no such determinism.
             TrainingError: This Keras has not what is needed.
         """
@@ -94,7 +95,7 @@ class ElasticLearner:
                 "train.determinism", expected=expected, got=repr(determinism), mend="change it"
             )
         enable_op_determinism()
-        with strategy.scope():
+        with strategy.scope(), built_together(communicator):
             built = model if isinstance(model, keras.Model) else model()
             self.model = check_model(built)
             if not self.model.optimizer.built:
