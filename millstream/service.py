@@ -22,17 +22,14 @@ from millstream.local import open_broker, open_registry
 from millstream.opening import Running, Untrained, open_parts, tell_missing
 from millstream.outbox import deliver_if_due, tell_waiting
 from millstream.outlook import Outlook
-from millstream.page.settings_file import write_settings
 from millstream.pause import is_paused
 from millstream.pipeline import open_pipeline
 from millstream.pruning import prune
 from millstream.reloading import is_reload_asked, reload_settings
-from millstream.remote.mirror import Here, Mirror
-from millstream.remote.opening import open_mirror
+from millstream.remote.opening import open_state
 from millstream.round import finish_round, run_round
 from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
-from millstream.state_lock import state_lock
 from millstream.tracing import open_traces
 from millstream.triggers import make_trigger
 from millstream.workers.failed_round import forget_failed
@@ -95,17 +92,10 @@ def run_service(
         board.update(note="loading TensorFlow and the model", model=config.registry.name)
         place = open_place(config)
         check_told_alike(config, repr(replace(options, last_round=None)), place.workers)
-        mirror: Mirror = Here()
-        if place.workers.rank == 0:
-            stack.enter_context(state_lock(config.state_dir))
-            if config.remote is not None:
-                board.update(note=f"bringing rounds from {config.remote}")
-                board.save()
-            mirror = stack.enter_context(open_mirror(config))
-            write_settings(config)
-            board.save()
-        if config.remote is not None:
-            wait_for_all(place.workers)  # the first one has brought what all are to read
+        mirror = stack.enter_context(open_state(config, board, place.workers, stop))
+        if mirror is None:
+            part_together(place)
+            return
         tracking_uri = open_registry(config)
         pipeline = replace(open_pipeline(config, tracking_uri, board, place), mirror=mirror)
         board.update(note="reaching Kafka", registry=public_uri(tracking_uri))

@@ -14,6 +14,7 @@ import logging
 import os
 import re
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -70,16 +71,22 @@ class Lease:
         self._number = 0
         self._lost: str | None = None
 
-    def take(self) -> None:
+    def take(self, stop: threading.Event | None = None) -> bool:
         """Take the address, at once if nobody has it; else watch whether its holder still lives.
 
+        Returns:
+            Whether it is taken; False if `stop` was set before, and nothing is left there.
+
         Raises:
-            BusyError: it does.
+            BusyError: its holder lives.
             ObjectStoreError: the store is away or refuses, or does not keep to `create`.
         """
+        stop = stop or threading.Event()
         while True:
+            if stop.is_set():
+                return False
             number, found = self._newest()
-            if found is not None and not self._is_free(number, found):
+            if found is not None and not self._is_free(number, found, stop):
                 continue
             if self._objects.create(_key(number + 1), self._holder.encode()):
                 break
@@ -87,6 +94,7 @@ class Lease:
         check_creates(self._objects, self._number)
         if number > 1:  # the one before stays, for those who look at it now
             self._objects.remove(_key(number - 1))
+        return True
 
     def renew(self) -> None:
         """Say that this process lives, and learn whether another has taken over."""
@@ -129,8 +137,8 @@ class Lease:
             self._holder = replace(self._holder, released=True)
             self._objects.write(_key(self._number), self._holder.encode())
 
-    def _is_free(self, number: int, found: Holder) -> bool:
-        """Whether its holder needs it no more; watches it for as long as it takes to know.
+    def _is_free(self, number: int, found: Holder, stop: threading.Event) -> bool:
+        """Whether its holder needs it no more; watches it until that is known, or `stop` is set.
 
         Raises:
             BusyError: the holder lives.
@@ -143,7 +151,8 @@ class Lease:
         )
         until = time.monotonic() + found.seconds
         while time.monotonic() < until:
-            time.sleep(found.seconds / PER_LEASE / 2)
+            if stop.wait(found.seconds / PER_LEASE / 2):
+                return False
             now, seen = self._newest()
             if seen is None or now != number or seen.released:
                 return False
@@ -174,13 +183,16 @@ class Lease:
 
 
 @contextmanager
-def holding(objects: ObjectStore, state_dir: Path, seconds: float) -> Iterator[Lease]:
-    """Hold an address while the body runs.
+def holding(
+    objects: ObjectStore, state_dir: Path, seconds: float, stop: threading.Event | None = None
+) -> Iterator[Lease | None]:
+    """Hold an address while the body runs; None if it was not to be had before `stop` was set.
 
     Args:
         objects: of the address.
         state_dir: the local folder, which this process holds (see `state_lock`).
         seconds: after which without a renewal others may take it.
+        stop: ends the wait for a holder that may be gone.
 
     Raises:
         BusyError: another service holds it; says which.
@@ -190,7 +202,9 @@ def holding(objects: ObjectStore, state_dir: Path, seconds: float) -> Iterator[L
     lease = Lease(
         objects, Holder(uuid.uuid4().hex, folder, socket.gethostname(), os.getpid(), seconds)
     )
-    lease.take()
+    if not lease.take(stop):
+        yield None
+        return
     try:
         with every(seconds / PER_LEASE, lease.renew, "millstream-lease"):
             yield lease

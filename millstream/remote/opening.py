@@ -1,39 +1,69 @@
-"""The mirror that a configuration asks for, opened at the start of a service."""
+"""The state folder, and the mirror that a configuration asks for, opened at a service's start."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
+from ingest import Workers
+from millstream.board import Board
 from millstream.config import Config
+from millstream.page.settings_file import write_settings
 from millstream.remote.lease import holding
 from millstream.remote.mirror import Here, Mirror, StoreMirror
 from millstream.remote.objects import ObjectStore
 from millstream.remote.restore import list_state, restore
+from millstream.state_lock import state_lock
+from millstream.workers.together import from_chief
 
-__all__ = ["bring_rounds", "open_mirror"]
+__all__ = ["bring_rounds", "open_state"]
 
 log = logging.getLogger("millstream")
 
 
 @contextmanager
-def open_mirror(config: Config) -> Iterator[Mirror]:
-    """Bring the local folder up to date, and keep the store so while the body runs.
+def open_state(
+    config: Config, board: Board, workers: Workers, stop: threading.Event
+) -> Iterator[Mirror | None]:
+    """Hold the state folder, up to date, and keep its mirror while the body runs.
 
-    The first worker calls it, once it holds the local folder and before anything reads that.
+    All workers call it, before anything reads the folder. None for all of them if `stop` was set
+    while another service might still have had the address.
 
     Raises:
+        BusyError: another service holds the folder or the address.
         ConfigError: the client of the store is not installed.
         ObjectStoreError: the store does not answer, or refuses.
-        BusyError: another service holds the address.
         RoundStoreError: folder and store hold different states, or an object is damaged.
     """
+    mirror: Mirror | None = Here()
+    with ExitStack() as stack:
+        if workers.rank == 0:
+            stack.enter_context(state_lock(config.state_dir))
+            if config.remote is not None:
+                board.update(note=f"bringing rounds from {config.remote}")
+                board.save()
+            mirror = stack.enter_context(open_mirror(config, stop))
+            write_settings(config)
+            board.save()
+        if config.remote is not None and not from_chief(mirror is not None, workers):
+            mirror = None
+        yield mirror
+
+
+@contextmanager
+def open_mirror(config: Config, stop: threading.Event) -> Iterator[Mirror | None]:
+    """Bring the local folder up to date from the store, and keep the store so."""
     if config.remote is None:
         yield Here()
         return
     objects, section = ObjectStore(config.remote), config.service
-    with holding(objects, config.state_dir, section.lease_seconds) as lease:
+    with holding(objects, config.state_dir, section.lease_seconds, stop) as lease:
+        if lease is None:
+            yield None
+            return
         mirror = StoreMirror(objects, lease, config.state_dir, section.max_unsaved_rounds)
         yield mirror
         mirror.save()
@@ -48,7 +78,7 @@ def bring_rounds(config: Config) -> None:
     """Bring the local folder up to date for somebody who only reads, beside any service.
 
     Raises:
-        ConfigError: as `open_mirror`, like the others.
+        ConfigError: as `open_state`, like the others.
     """
     if config.remote is not None:
         objects = ObjectStore(config.remote)
