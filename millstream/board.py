@@ -55,7 +55,7 @@ class LiveState:
         kafka: bootstrap servers in use; `cluster` is Kafka's name for theirs, if it tells.
         registry: tracking URI in use.
         model: name in the registry.
-        partitions: by `topic[partition]`, those of all workers.
+        partitions: by `topic[partition]`, those of all workers, each with its age.
         dead_letters: records that were dead-lettered since the start of this process, by reason.
         verdict: what was in the way of the last round that is published, and which one that was
             (`millstream.verdict`); nothing before the first.
@@ -121,7 +121,7 @@ class Board:
             since, before = self._rate_from
             rate = self._state.records_per_s
             if now - since >= 1.0:
-                rate = (records - before) / (now - since)
+                rate = max(0, records - before) / (now - since)
                 self._rate_from = (now, records)
             self._state = replace(
                 self._state, records=records, bad=bad, pending=pending, records_per_s=rate

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from ingest import Position
 
-__all__ = ["Flow", "PartitionState"]
+__all__ = ["OLD_S", "Flow", "PartitionState"]
 
 RATE_S = 1.0
 """Rates are taken over at least so long, and others are told no more often."""
+OLD_S = 5.0
+"""A partition of which nothing was told for so long is shown with its age."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,14 @@ class PartitionState:
         position: the next offset that is in no round, and not read for the next one.
         lag: records in between.
         records_per_s: offsets that were read, over about a second.
+        age_s: seconds since it was told, when that was written; 0 for what the writer has read.
     """
 
     end: int | None
     position: int
     lag: int | None
     records_per_s: float
+    age_s: float = 0.0
 
 
 class Flow:

@@ -54,6 +54,7 @@ def samples_of_partition(name: str, state: PartitionState) -> Iterator[Sample]:
     labels = (topic, number)
     yield "millstream_records_per_second", labels, state.records_per_s
     yield "millstream_position_offset", labels, float(state.position)
+    yield "millstream_partition_age_seconds", labels, state.age_s
     if state.end is not None and state.lag is not None:
         yield "millstream_end_offset", labels, float(state.end)
         yield "millstream_lag_records", labels, float(state.lag)

@@ -53,6 +53,9 @@ METERS: tuple[Meter, ...] = (
     Meter("millstream_lag_records", "gauge", "Records in Kafka that were not read yet", PARTITION),
     Meter("millstream_position_offset", "gauge", "The next offset to read", PARTITION),
     Meter("millstream_end_offset", "gauge", "The offset after the last record", PARTITION),
+    Meter(
+        "millstream_partition_age_seconds", "gauge", "Since the partition was told of", PARTITION
+    ),
     Meter("millstream_round_seconds", "gauge", "What the last round took, by part", ("step",)),
     Meter("millstream_seconds_total", "counter", "What all rounds took, by part", ("step",)),
     Meter("millstream_bottleneck", "gauge", "1 for what the last round was", ("bound",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,8 +21,14 @@ from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
 from millstream.tracing import NoTraces, Traces
 from millstream.workers.failed_round import FailedRound, find_failed, read_failed
-from millstream.workers.signals import Others
-from millstream.workers.together import check_same, own_part, owns, whole_position
+from millstream.workers.readings import Readings
+from millstream.workers.together import (
+    check_same,
+    from_chief,
+    own_part,
+    owns,
+    whole_position,
+)
 
 __all__ = ["Running", "Untrained", "open_parts", "record_limits", "tell_missing"]
 
@@ -43,6 +50,7 @@ class Running:
     """The open parts of a service.
 
     Attributes:
+        readings: what the other workers have read.
         untrained: what the round before this start has left; None if nothing.
         seconds: of the round that begins next.
         traces: where rounds are told to that are over.
@@ -57,7 +65,7 @@ class Running:
     intake: Intake
     stop: threading.Event
     servers: str
-    others: Others
+    readings: Readings
     seconds: Seconds
     untrained: Untrained | None
     traces: Traces = field(default_factory=NoTraces)
@@ -121,8 +129,14 @@ def open_parts(pipeline: Pipeline, servers: str, stop: threading.Event) -> Itera
         intake = make_intake(config, source, builder, workers.size)
         stack.callback(intake.close)
         intake.start()
-        parts = (committer, intake, stop, servers, Others(), Seconds(), untrained)
+        parts = (committer, intake, stop, servers, open_readings(pipeline), Seconds(), untrained)
         yield Running(pipeline, latest, *parts)
+
+
+def open_readings(pipeline: Pipeline) -> Readings:
+    """What the other workers have read; all call it, as a run has a name of its own."""
+    workers, run = pipeline.workers, from_chief(secrets.token_hex(8), pipeline.workers)
+    return Readings(pipeline.config.state_dir / "workers", workers.rank, workers.size, run)
 
 
 def latest_of_all(pipeline: Pipeline) -> RoundFolder | None:

@@ -17,6 +17,7 @@ from millstream.config import Config
 from millstream.endings import Idleness, Silence, check_progress
 from millstream.every import every
 from millstream.fault import fault_point
+from millstream.fresh import FRESH_S, keep_fresh
 from millstream.garbage import collect_cycles
 from millstream.local import open_broker, open_registry
 from millstream.opening import Running, Untrained, open_parts, tell_missing
@@ -34,7 +35,7 @@ from millstream.tracing import open_traces
 from millstream.triggers import make_trigger
 from millstream.workers.failed_round import forget_failed
 from millstream.workers.place import Place, open_place
-from millstream.workers.signals import Signals, agree_on_signals, signals_of, sum_of
+from millstream.workers.signals import Signals, agree_on_signals, others_of, signals_of
 from millstream.workers.together import from_chief, wait_for_all
 from millstream.workers.told_alike import check_told_alike
 
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["RunOptions", "run_service"]
 
 log = logging.getLogger("millstream")
-
-FRESH_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,7 @@ def agree(running: Running, outlook: Outlook, latest: RoundFolder) -> Signals:
     own = signals_of(running.intake, waiting, full, stop=running.stop.is_set(), paused=paused)
     own = replace(own, partitions=running.flow.news(), reload=is_reload_asked(pipeline))
     now = agree_on_signals(own, pipeline.workers)
-    running.others.learn(own, now)
+    running.readings.hear(others_of(own, now))
     running.spent = (running.spent[0] if running.spent else now.seconds, now.seconds)
     return now
 
@@ -265,19 +264,3 @@ def wait_a_moment(running: Running) -> None:
     fault_point("1.polling")
     deliver_if_due(running.pipeline)
     running.stop.wait(0.05)
-
-
-def keep_fresh(running: Running) -> None:
-    """Bring the board's counters and the status file up to date."""
-    board, totals, others = running.pipeline.board, running.intake.totals(), running.others
-    pending = others.pending + running.intake.pending()[0]
-    board.count(others.records + totals.records, others.bad + totals.bad, pending)
-    lag, unchecked = running.intake.lag(), others.unchecked + totals.unchecked
-    board.update(
-        lag=None if lag is None else lag + others.lag,
-        unchecked=unchecked,
-        dead_letters=sum_of([totals.kinds, others.kinds]),
-        partitions=others.partitions
-        | running.flow.look(running.intake.position(), running.intake.end()),
-    )
-    board.save()

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from millstream.board import LiveState
-from millstream.flow import PartitionState
+from millstream.flow import OLD_S, PartitionState
 from millstream.summary import DamagedRound
 
 __all__ = ["damaged_facts", "extra_facts", "partitions_table"]
@@ -48,7 +48,8 @@ def partitions_table(partitions: Mapping[str, PartitionState]) -> Table | None:
         return None
     table = Table(header_style="bold", pad_edge=False, box=None)
     table.add_column("partition", no_wrap=True)
-    for name in ("position", "end", "lag", "records/s"):
+    has_old = any(part.age_s >= OLD_S for part in partitions.values())
+    for name in ("position", "end", "lag", "records/s", *(["told"] if has_old else [])):
         table.add_column(name, justify="right", no_wrap=True)
     shown = sorted(partitions.items(), key=lambda part: part[0])
     if len(shown) > MOST_PARTITIONS:
@@ -61,6 +62,7 @@ def partitions_table(partitions: Mapping[str, PartitionState]) -> Table | None:
             "-" if part.end is None else f"{part.end:,}",
             "-" if part.lag is None else f"{part.lag:,}",
             f"{part.records_per_s:,.0f}",
+            *([f"{seconds(part.age_s)} ago" if part.age_s >= OLD_S else ""] if has_old else []),
         )
     return table
 

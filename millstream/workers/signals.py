@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ingest import Intake, IntakeSeconds, Workers
 from millstream.flow import PartitionState
+from millstream.workers.readings import Reading
 
 if TYPE_CHECKING:
     import trainer
 
-__all__ = ["Others", "Signals", "agree_on_signals", "signals_of"]
+__all__ = ["Signals", "agree_on_signals", "others_of", "signals_of"]
 
 
 @dataclass(frozen=True)
@@ -123,25 +124,15 @@ def sum_of(each: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     return {name: sum(one.get(name, 0) for one in each) for name in names}
 
 
-@dataclass
-class Others:
-    """What the other workers had read when they last told it, so that a page shows all of it."""
-
-    records: int = 0
-    bad: int = 0
-    unchecked: int = 0
-    pending: int = 0
-    lag: int = 0
-    kinds: dict[str, int] = field(default_factory=dict)
-    partitions: dict[str, PartitionState] = field(default_factory=dict)
-
-    def learn(self, own: Signals, every: Signals) -> None:
-        """Take over what is not one's own."""
-        self.records = every.records - own.records
-        self.bad = every.bad - own.bad
-        self.unchecked = every.unchecked - own.unchecked
-        self.pending = every.waiting.records - own.waiting.records
-        self.lag = 0 if every.lag is None or own.lag is None else every.lag - own.lag
-        self.kinds = dict(Counter(every.kinds) - Counter(own.kinds))
-        theirs = {n: state for n, state in every.partitions.items() if n not in own.partitions}
-        self.partitions = {**self.partitions, **theirs}
+def others_of(own: Signals, every: Signals) -> Reading:
+    """What the other workers have read, given this one's signals and those of all."""
+    known = own.lag is not None and every.lag is not None
+    return Reading(
+        records=every.records - own.records,
+        bad=every.bad - own.bad,
+        unchecked=every.unchecked - own.unchecked,
+        pending=every.waiting.records - own.waiting.records,
+        lag=(every.lag or 0) - (own.lag or 0) if known else None,
+        kinds=dict(Counter(every.kinds) - Counter(own.kinds)),
+        partitions={n: s for n, s in every.partitions.items() if n not in own.partitions},
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from ingest import IntakeSeconds, Position
 from millstream.flow import Flow, PartitionState
 from millstream.testing import run_workers
-from millstream.workers.signals import Others, Signals, agree_on_signals
+from millstream.workers.readings import Readings
+from millstream.workers.signals import Signals, agree_on_signals, others_of
 from trainer import Waiting
 
 
@@ -64,22 +66,22 @@ def signals(rank: int, partitions: dict[str, PartitionState]) -> Signals:
     )
 
 
-def test_the_first_worker_knows_the_partitions_of_all() -> None:
+def test_the_first_worker_knows_the_partitions_of_all(tmp_path: Path) -> None:
     def work(workers):
-        others = Others()
+        readings = Readings(tmp_path, workers.rank, workers.size)
         told = {f"t[{workers.rank}]": PartitionState(9, 4, 5, 1.0)}
         for news in (told, {}):
             own = signals(workers.rank, news)
             now = agree_on_signals(own, workers)
-            others.learn(own, now)
-        return now, others
+            readings.hear(others_of(own, now))
+        return now, readings.look()
 
     now, others = run_workers(2, work)[0]
     assert now.kinds == {"not_json": 1, "null": 2}
     assert now.seconds == IntakeSeconds(broker=2.0, decode=2.0)
     assert set(others.partitions) == {"t[1]"}
     assert others.partitions["t[1]"].position == 4
-    assert others.kinds == {"not_json": 1, "null": 1}
+    assert (others.kinds, others.lag) == ({"not_json": 1, "null": 1}, 5)
 
 
 def test_signals_come_back_from_their_plain_form() -> None:

@@ -33,7 +33,7 @@ from .page.state import rounds as make_rounds
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 PARTITIONS = {
     "clicks[0]": {"end": 900, "position": 880, "lag": 20, "records_per_s": 12.5},
-    "clicks[1]": {"end": None, "position": 70, "lag": None, "records_per_s": 0.0},
+    "clicks[1]": {"end": None, "position": 70, "lag": None, "records_per_s": 0.0, "age_s": 4.5},
 }
 
 
@@ -79,6 +79,8 @@ def test_the_numbers_are_those_of_the_files(folder: Path) -> None:
     assert at(found, "refusals_in_a_row") == 0.0
     assert at(found, "lag_records", topic="clicks", partition="0") == 20.0
     assert at(found, "position_offset", topic="clicks", partition="1") == 70.0
+    ages = [at(found, "partition_age_seconds", topic="clicks", partition=n) for n in "01"]
+    assert ages == [0.0, 4.5]
     assert ("millstream_lag_records", 1) not in {(n, len(labels)) for n, labels in found}
     last = reports[-1]["prequential"]["learner"]["auc"]
     assert at(found, "prequential_score", metric="auc", who="learner") == last

@@ -78,7 +78,8 @@ def test_one_look_tells_partitions_bottleneck_latency_and_reasons(project: Proje
 
 def test_json_has_the_same_and_all_rounds(project: Project) -> None:
     facts = json.loads(shown(project, "--json"))
-    assert facts["live"]["partitions"] == partitions(3)
+    told = {name: {**part, "age_s": 0.0} for name, part in partitions(3).items()}
+    assert facts["live"]["partitions"] == told
     assert facts["live"]["verdict"]["bound"] == "compute-bound"
     assert [item["number"] for item in facts["rounds"]] == [1, 2, 3, 4, 5]
     assert facts["rounds"][4]["event_to_model"] == {"p50_s": 15.7, "p95_s": 23.5}
@@ -110,6 +111,17 @@ def test_of_many_partitions_those_that_lag_are_shown() -> None:
     assert table is not None
     assert table.row_count == MOST_PARTITIONS
     assert table.columns[3]._cells[0] == "39"
+
+
+def test_what_is_known_of_a_partition_has_its_age_when_it_is_old() -> None:
+    old = PartitionState(1_000, 900, 100, 0.0, age_s=300.0)
+    new = PartitionState(1_000, 900, 100, 0.0, age_s=0.9)
+    table = partitions_table({"t[0]": new, "t[1]": old})
+    assert table is not None
+    assert table.columns[5]._cells == ["", "5.0 min ago"]
+    fresh = partitions_table({"t[0]": new})
+    assert fresh is not None
+    assert len(fresh.columns) == 5
 
 
 def test_top_needs_a_terminal(project: Project) -> None:

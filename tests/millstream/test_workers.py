@@ -112,6 +112,8 @@ def run(made: Project, workers: int) -> RoundFolder:
         lines = [json.loads(line) for line in text.splitlines()]
         began = [line["round"] for line in lines if " begins: " in line["message"]]
         assert began[-1] == latest.number
+    live = read_as(made.state_dir / "status.json", LiveState)
+    assert len(live.partitions) == len(STAGES[0])
     return latest
 
 

@@ -5,6 +5,7 @@ import { fromZero, lineChart, airy } from "./charts.js";
 
 const STEPS = ["ingest", "trigger", "plan", "test, then train", "checkpoint", "gate, compress, publish", "commit"];
 const DOWN = new Set(["idle", "bad"]);
+const OLD_S = 5; // a partition of which nothing was told for so long is shown with its age
 
 const lossChart = lineChart("losses", {
   label: "Losses by epoch", height: 150, format: score, range: airy(0.001),
@@ -154,7 +155,7 @@ export function showPartitions(state) {
   const most = Math.max(1, ...parts.map(([, p]) => p.lag ?? 0));
   parts.sort((a, b) => (b[1].lag ?? 0) - (a[1].lag ?? 0) || a[0].localeCompare(b[0], "en", { numeric: true }));
   const rows = parts.map(([name, p]) => [
-    name, count(p.end), count(p.position), count(p.lag),
+    p.age_s >= OLD_S ? `${name}, ${lasting(p.age_s)} ago` : name, count(p.end), count(p.position), count(p.lag),
     p.records_per_s === undefined || p.records_per_s === null ? DASH : count(p.records_per_s), meter((p.lag ?? 0) / most),
   ]);
   const old = host.querySelector(".scroll");
