@@ -1,4 +1,7 @@
-"""What a person reads when something is wrong: one line, an exit code, no traceback."""
+"""What a person reads when something is wrong: one line, an exit code, no traceback.
+
+A fault of each kind is met by a command that starts from nothing, the others by forked ones.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,11 @@ from millstream.config import load_config
 from millstream.errors import UsageError
 from millstream.publish_file import check_takes_json
 
-from .project import make_project
+from .project import Project, make_project
 
 
-def millstream(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def from_nothing(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command as a person starts it."""
     return subprocess.run(
         [sys.executable, "-m", "millstream", *arguments],
         cwd=cwd,
@@ -29,6 +33,12 @@ def millstream(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def millstream(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same, with the large libraries there already; its errors are part of its output."""
+    done = Project(cwd, "", "").command(*arguments)
+    return subprocess.CompletedProcess(arguments, done.code, done.output, done.output)
 
 
 def check_error(done: subprocess.CompletedProcess[str], code: int, *expected: str) -> None:
@@ -56,7 +66,8 @@ def test_a_configuration_fault(fault: str, tmp_path: Path) -> None:
     path = project.directory / "millstream.toml"
     assert before in path.read_text()
     path.write_text(path.read_text().replace(before, after))
-    check_error(millstream("run", cwd=tmp_path), 2, expected)
+    start = from_nothing if fault == "unknown key" else millstream
+    check_error(start("run", cwd=tmp_path), 2, expected)
 
 
 MODEL_FAULTS = {
@@ -79,11 +90,12 @@ def test_a_model_fault(fault: str, tmp_path: Path) -> None:
     if fault == "input is no feature":
         text = text.replace('name="kind"', 'name="kinds"')
     path.write_text(text.replace(before, after))
-    check_error(millstream("run", cwd=tmp_path), 2, expected)
+    start = from_nothing if fault == "does not compile" else millstream
+    check_error(start("run", cwd=tmp_path), 2, expected)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    check_error(millstream("run", cwd=tmp_path), 2, "millstream.toml: no such file")
+    check_error(from_nothing("run", cwd=tmp_path), 2, "millstream.toml: no such file")
 
 
 def test_a_missing_model_file(tmp_path: Path) -> None:
@@ -98,14 +110,14 @@ def test_no_broker(tmp_path: Path) -> None:
 
 
 def test_an_unknown_command_is_usage(tmp_path: Path) -> None:
-    done = millstream("traim", cwd=tmp_path)
+    done = from_nothing("traim", cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
 
 def test_init_refuses_a_folder_with_files(tmp_path: Path) -> None:
     (tmp_path / "keep.txt").write_text("mine")
-    check_error(millstream("init", ".", cwd=tmp_path), 2, "expected a new or empty folder")
+    check_error(from_nothing("init", ".", cwd=tmp_path), 2, "expected a new or empty folder")
     assert [p.name for p in tmp_path.iterdir()] == ["keep.txt"]
 
 
@@ -165,7 +177,7 @@ def test_a_damaged_status_is_none(tmp_path: Path) -> None:
     make_project(tmp_path, "127.0.0.1:1", "t")
     (tmp_path / ".millstream").mkdir()
     (tmp_path / ".millstream" / "status.json").write_text('{"phase": "run')
-    done = millstream("status", cwd=tmp_path)
+    done = from_nothing("status", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "never run" in done.stdout
 
