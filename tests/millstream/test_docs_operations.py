@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from millstream.board import STEPS
+from millstream.cli.status import ENDED
 from millstream.metrics_names import METERS
 from millstream.verdict import BOUNDS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "operations.md").read_text()
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 
 
@@ -55,6 +58,24 @@ def test_alerts_read_metrics_that_exist_and_tell_whose() -> None:
     assert len(names) == len(rules())
 
 
+def test_each_alert_end_and_phase_has_its_next_step() -> None:
+    part = TEXT.split("## What to do when")[1].split("## Damaged rounds")[0]
+    rows = re.findall(r"^\| (.*?) \| (.{8,}) \|$", part, re.MULTILINE)
+    told = {name for names, _ in rows for name in names.replace("`", "").split(", ")}
+    assert {rule["alert"] for rule in rules()} <= told
+    codes = re.findall(r"^\| (\d+) \|", CONFIGURATION.split("## Exit codes")[1], re.MULTILINE)
+    assert set(codes) - {"0"} <= told
+    assert {*ENDED, "died:", "silent:", STEPS[0]} <= told
+
+
+def test_links_within_the_page_lead_somewhere() -> None:
+    heads = re.findall(r"^## (.*)$", TEXT, re.MULTILINE)
+    anchors = {head.lower().replace(" ", "-") for head in heads}
+    found = set(re.findall(r"\]\(#([\w-]+)\)", TEXT))
+    assert found
+    assert found <= anchors
+
+
 def test_promtool_takes_the_alerts(tmp_path: Path) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
@@ -92,6 +113,16 @@ tests:
         values: '0x600'
       - series: 'millstream_damaged_rounds{model="bad"}'
         values: '0x20 1x100'
+      - series: 'millstream_pending_records{model="held"}'
+        values: '5x600'
+      - series: 'millstream_up{model="held"}'
+        values: '1x600'
+      - series: 'millstream_last_round_timestamp_seconds{model="held"}'
+        values: '0x600'
+      - series: 'millstream_pending_records{model="good"}'
+        values: '5x600'
+      - series: 'millstream_last_round_timestamp_seconds{model="good"}'
+        values: '0+60x600'
       - series: 'millstream_damaged_rounds{model="good"}'
         values: '0x600'
       - series: 'millstream_up{model="good"}'
@@ -131,6 +162,11 @@ tests:
         eval_time: 400m
         exp_samples:
           - labels: '{alertname="MillstreamNoVersion", model="bad"}'
+            value: 1
+      - expr: count by (model) (ALERTS{alertname="MillstreamNoRound",alertstate="firing"})
+        eval_time: 400m
+        exp_samples:
+          - labels: '{model="held"}'
             value: 1
       - expr: count by (model) (ALERTS{alertname="MillstreamNeverPromoted",alertstate="firing"})
         eval_time: 400m
