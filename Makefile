@@ -9,10 +9,12 @@ SLIM := .bench/slim
 DEPLOY := .bench/deploy
 TFIO_TESTS := $(wildcard tests/ingest/test_augment_audio_*.py)
 ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt atheris
+# One more than CI has cores: a test waits for brokers, servers and rounds a quarter of its time.
+PROCESSES ?= 3
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long test-slim test-deploy test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train bench-compress examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos soak troubles
+.PHONY: help install demo test test-long test-slim test-deploy test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train bench-compress bench-page examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos soak troubles
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,7 +32,7 @@ demo: $(STAMP)  ## stream the flights of 2013, train, register, pull
 	$(VENV)/bin/millstream demo $(ARGS)
 
 test: $(STAMP)  ## run the test suite
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(VENV)/bin/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(STAMP)  ## run what make test leaves out: examples, benchmarks in small, chains of runs
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m long $(ARGS)
@@ -137,6 +139,9 @@ bench-train: $(STAMP)  ## feeding, two workers beside one, rounds, and how late 
 
 bench-compress: $(STAMP)  ## three models up the ladder, beside TensorFlow's default (some minutes)
 	$(VENV)/bin/python -m bench.compress $(ARGS)
+
+bench-page: $(STAMP)  ## what 100 viewers of the live page cost its process, and the trainer (six minutes)
+	$(VENV)/bin/python -m bench.page $(ARGS)
 
 bench-drift: $(STAMP)  ## drift: delays, false alarms, what reactions give (some minutes)
 	$(VENV)/bin/python -m bench.drift $(ARGS)

@@ -13,15 +13,41 @@ from millstream.stack.kafka import EmbeddedKafka
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-# Files that take minutes begin first, so that no worker ends long after the other.
+# Files that take long begin first, the longest before all, so that no process ends long after the
+# others; `make test ARGS=--durations=100` tells.
 LONGEST = (
-    "millstream/test_kill.py",
-    "millstream/test_workers.py",
-    "examples/test_examples.py",
     "millstream/test_readme.py",
-    "millstream/test_kill_workers.py",
-    "millstream/test_formats_end_to_end.py",
+    "millstream/test_kill.py",
+    "registry/test_reexport.py",
     "ingest/test_kafka_matrix.py",
+    "ingest/test_republish.py",
+    "millstream/test_workers.py",
+    "millstream/test_sampling_rounds.py",
+    "trainer/test_determinism.py",
+    "stack/test_kafka.py",
+    "millstream/test_formats_end_to_end.py",
+    "registry/test_follow_command.py",
+    "millstream/test_dead_letters.py",
+    "trainer/test_learner.py",
+    "millstream/test_mlflow_down.py",
+    "millstream/test_kill_workers.py",
+    "millstream/test_augment_rounds.py",
+    "trainer/test_checkpoint.py",
+    "remote/test_end_to_end.py",
+    "ingest/test_augment_pipeline_kinds.py",
+    "trainer/test_elastic_workers.py",
+    "registry/test_mlflow_server.py",
+    "millstream/test_odd_records.py",
+    "ingest/test_stream_kafka.py",
+    "registry/test_publish_crashes.py",
+    "millstream/test_feature_statistics.py",
+    "trainer/test_fine_tuning.py",
+    "registry/test_publishers_at_once.py",
+    "remote/test_trouble.py",
+    "ingest/test_stream_kill.py",
+    "trainer/test_model_options.py",
+    "trainer/test_elastic_one.py",
+    "trainer/test_sharded_whole.py",
 )
 
 
