@@ -141,7 +141,7 @@ def rungs_section(rungs: Sequence[Mapping[str, Any]], metric: str) -> str:
 
     Args:
         rungs: plain entries: rung, bytes, gzip_bytes, scores, latency_ms by batch, kept_float,
-            chosen, refused; or rung and skipped. What was not measured may be missing.
+            kept_int8, chosen, refused; or rung and skipped. What was not measured may be missing.
         metric: the one to show.
     """
     rows = []
@@ -159,8 +159,8 @@ def fate(entry: Mapping[str, Any]) -> str:
     """What became of a rung."""
     if "skipped" in entry:
         return f"skipped: {cell(entry['skipped'])}"
-    kept = entry.get("kept_float") or []
-    told = f" ({len(kept)} operations stay float)" if kept else ""
+    kept = {dtype: len(entry.get(f"kept_{dtype}") or []) for dtype in ("float", "int8")}
+    told = "".join(f" ({n} operations stay {dtype})" for dtype, n in kept.items() if n)
     if entry.get("refused"):
         return f"not as good as float32: {cell(entry['refused'])}{told}"
     return ("**shipped**" if entry.get("chosen") else "passed") + told

@@ -23,7 +23,7 @@ from millstream.reverting import revert
 from millstream.rung_choice import choose_rung
 from millstream.rung_report import tell_rungs, write_rungs
 from registry import Examples, Subject, export_float32, named_inputs
-from registry.compress import BYTES, CHANGES
+from registry.compress import BYTES, CHANGES, Sharing
 
 if TYPE_CHECKING:
     import keras
@@ -108,8 +108,8 @@ def compress_file(options: FileOptions, section: CompressConfig, out: Path) -> C
     task = task_of(model, options.task)
     metric = metric_of(task, options.metric)
     data = read_data(options.data, named_inputs(model), options.label, options.test_share)
-    subject = Subject(
-        export_float32(model), model, loss_of(model, task), data.examples, options.seed
+    shared = Sharing(
+        Subject(export_float32(model), model, loss_of(model, task), data.examples, options.seed)
     )
     test = data.test
     gate = trainer.ScoreGate(
@@ -123,9 +123,9 @@ def compress_file(options: FileOptions, section: CompressConfig, out: Path) -> C
     def score(output: NDArray[np.float32]) -> dict[str, float]:
         return trainer.score(task, test.labels, output, test.weights)
 
-    scored, skipped = score_rungs(section, subject, test.features, score)
+    scored, skipped = score_rungs(section, shared, test.features, score)
     evidence = evidence_of(task, test, scored[FLOAT32])
-    mended = revert(section, gate, subject, scored, test.features, score, evidence)
+    mended = revert(section, gate, shared, scored, test.features, score, evidence)
     measured = with_costs(section, mended, test.features)
     choice = choose_rung(section, gate, measured, evidence)
     rungs = tell_rungs(measured, choice, skipped, {})

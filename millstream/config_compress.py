@@ -76,6 +76,7 @@ class CompressConfig(Section):
 
         tuned = self.fine_tune_epochs > 0
         return any(
-            name.endswith("static_int8") or (tuned and name not in (FLOAT32, *BYTES))
+            name.endswith(("static_int8", "calibrated_int4"))
+            or (tuned and name not in (FLOAT32, *BYTES))
             for name in self.rungs
         )

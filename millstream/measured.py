@@ -29,7 +29,8 @@ class Measured:
         scores: metric to value.
         difference: largest absolute difference of an output from float32's on these rows.
         cost: sizes, latency and memory.
-        kept_float: operations that were put back to float so that the rung passes.
+        kept: operations that were put back to larger numbers so that the rung passes.
+        kept_as: in which numbers they are, "float" or "int8".
     """
 
     artifact: Artifact
@@ -38,4 +39,5 @@ class Measured:
     scores: dict[str, float]
     difference: float
     cost: Cost
-    kept_float: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    kept_as: str = "float"

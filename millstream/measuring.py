@@ -10,8 +10,8 @@ import numpy as np
 
 from millstream.config_compress import CompressConfig
 from millstream.measured import FLOAT32, Measured
-from registry import Artifact, LadderSettings, LiteModel, LiteModelError, Subject, ladder
-from registry.compress import FineTune
+from registry import Artifact, LadderSettings, LiteModel, LiteModelError, ladder
+from registry.compress import FineTune, Sharing
 from registry.measure import Cost, measure_costs
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ def ladder_settings(section: CompressConfig, rungs: tuple[str, ...]) -> LadderSe
 
 
 def score_rungs(
-    section: CompressConfig, subject: Subject, features: Mapping[str, NDArray[Any]], score: Score
+    section: CompressConfig, shared: Sharing, features: Mapping[str, NDArray[Any]], score: Score
 ) -> tuple[dict[str, Measured], dict[str, str]]:
     """Climb the ladder and score each rung's bytes on the test rows.
 
     Args:
         section: which rungs.
-        subject: the model.
+        shared: of the model; it remembers what the rungs changed, for `revert`.
         features: of the test rows, as the model takes them.
         score: of predictions for them.
 
@@ -60,7 +60,8 @@ def score_rungs(
     """
     import trainer
 
-    climbed = ladder(subject, ladder_settings(section, section.rungs))
+    settings = ladder_settings(section, section.rungs)
+    climbed = ladder(shared.subject, settings, sharing=shared)
     found = score_artifacts(
         [one for one in climbed[:1] if isinstance(one, Artifact)], features, score
     )

@@ -43,6 +43,7 @@ from registry import (
     Subject,
     export_again,
 )
+from registry.compress import Sharing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,14 +116,14 @@ def measure_rungs(
         rows: its test rows, with codes for words.
     """
     section, features = pipeline.config.compress, rows.features(pipeline.schema)
-    subject = make_subject(pipeline, folder)
+    shared = Sharing(make_subject(pipeline, folder))
 
     def score(output: NDArray[np.float32]) -> dict[str, float]:
         return score_output(pipeline, rows, output)
 
-    scored, skipped = score_rungs(section, subject, features, score)
+    scored, skipped = score_rungs(section, shared, features, score)
     evidence = make_evidence(pipeline, folder, rows, scored, Champion())
-    mended = revert(section, pipeline.gate, subject, scored, features, score, evidence)
+    mended = revert(section, pipeline.gate, shared, scored, features, score, evidence)
     return with_costs(section, mended, features), skipped
 
 

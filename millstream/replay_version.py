@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
 from ingest import Rows
@@ -16,7 +14,7 @@ from millstream.pipeline import Pipeline
 from millstream.publish import make_subject
 from millstream.replay_outcome import ArtifactReplay
 from millstream.round_store import RoundStore
-from millstream.rung_report import KEPT_TAG
+from millstream.rung_report import kept_of
 from registry import (
     Artifact,
     ExportError,
@@ -27,7 +25,7 @@ from registry import (
     SkippedRung,
     Subject,
 )
-from registry.compress import climb, keeping_float, make_rung
+from registry.compress import climb, keeping
 
 __all__ = ["check_round", "export_again", "find_version"]
 
@@ -115,14 +113,11 @@ def export_again(pipeline: Pipeline, version: ModelVersion, tolerance: float) ->
 def climb_again(
     section: CompressConfig, subject: Subject, version: ModelVersion
 ) -> Artifact | SkippedRung:
-    """The rung of a version, with the operations in float that it was shipped with."""
-    kept = tuple(json.loads(version.tags.get(KEPT_TAG, "[]")))
+    """The rung of a version, with what it was shipped with in larger numbers."""
     if version.rung == FLOAT32:
         return Artifact(FLOAT32, subject.float32)
     settings = ladder_settings(section, (version.rung,))
-    if kept:
-        return climb(keeping_float(version.rung, kept, settings), subject)
-    return climb(make_rung(version.rung, settings), subject)
+    return climb(keeping(version.rung, kept_of(version.tags), settings), subject)
 
 
 def predictions_apart(pipeline: Pipeline, version: ModelVersion, rung: Artifact) -> float | None:

@@ -13,8 +13,8 @@ trying many rungs does not make a promotion by luck more likely.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from millstream.config_compress import CompressConfig, Objective
@@ -23,7 +23,13 @@ from millstream.measured import FLOAT32, Measured
 if TYPE_CHECKING:
     import trainer
 
-__all__ = ["BATCH", "RungChoice", "choose_rung", "compare_with_float32"]
+__all__ = [
+    "BATCH",
+    "RungChoice",
+    "RungJudge",
+    "choose_rung",
+    "compare_with_float32",
+]
 
 BATCH = 1  # whose latency counts: one record at a time is what most serve
 
@@ -58,23 +64,58 @@ def choose_rung(
             them. All others count as tried, also those that the section does not name.
         evidence: of a rung.
     """
-    refused: dict[str, str] = {}
-    comparisons, tried = {}, len(measured) - 1
-    for name, one in measured.items():
-        found = compare_with_float32(section, gate, evidence(one), tried)
-        if found is not None:
-            comparisons[name] = found
-    levels = levels_of({name: one for name, one in comparisons.items() if name != FLOAT32}, tried)
-    for name, one in measured.items():
-        if name == FLOAT32:
-            continue
-        unshown = unproven(section.margin, comparisons.get(name), levels.get(name, 0.0), tried)
-        if reason := gate.unfaithful(evidence(one)) or unshown:
-            refused[name] = reason
+    judge = RungJudge(section, gate, evidence)
+    refused = judge.refused(measured)
     wanted = [name for name in section.rungs if name in measured and name not in refused]
     # Float32 comes last, so it ships where nothing passes, or what passes is larger or slower.
     ranked = sorted([*wanted, FLOAT32], key=lambda name: price(section.objective, measured, name))
-    return RungChoice(measured[ranked[0]], refused, comparisons)
+    return RungChoice(measured[ranked[0]], refused, judge.comparisons(measured))
+
+
+@dataclass
+class RungJudge:
+    """Says which rungs are as good as float32; each is compared once, however often it is asked.
+
+    Attributes:
+        section: what may be lost.
+        gate: as `choose_rung` takes it.
+        evidence: of a rung.
+        compared: what is known, by how many were tried.
+    """
+
+    section: CompressConfig
+    gate: trainer.ScoreGate
+    evidence: Callable[[Measured], trainer.Evidence]
+    compared: dict[tuple[int, Measured], trainer.Comparison | None] = field(default_factory=dict)
+
+    def comparisons(self, measured: Mapping[str, Measured]) -> dict[str, trainer.Comparison]:
+        """By rung the paired comparison with float32, where there can be one."""
+        tried, found = tries(self.section, measured), {}
+        for name, one in measured.items():
+            key = (tried, one)
+            if key not in self.compared:
+                evidence = self.evidence(one)
+                self.compared[key] = compare_with_float32(self.section, self.gate, evidence, tried)
+            compared = self.compared[key]
+            if compared is not None:
+                found[name] = compared
+        return found
+
+    def refused(self, measured: Mapping[str, Measured]) -> dict[str, str]:
+        """By rung why it is not as good as float32; nothing of one that is."""
+        tried, comparisons = tries(self.section, measured), self.comparisons(measured)
+        comparisons.pop(FLOAT32, None)
+        mended = [name for name, one in measured.items() if one.kept]
+        levels = levels_of(comparisons, tried, mended)
+        refused: dict[str, str] = {}
+        for name, one in measured.items():
+            if name == FLOAT32:
+                continue
+            level = levels.get(name, 0.0)
+            unshown = unproven(self.section.margin, comparisons.get(name), level, tried)
+            if reason := self.gate.unfaithful(self.evidence(one)) or unshown:
+                refused[name] = reason
+        return refused
 
 
 def compare_with_float32(
@@ -94,20 +135,34 @@ def compare_with_float32(
     return test.compare(against, gate.metric, 0.0 - margin, evidence.seed)
 
 
-def levels_of(comparisons: Mapping[str, trainer.Comparison], tried: int) -> dict[str, float]:
+def tries(section: CompressConfig, measured: Mapping[str, Measured]) -> int:
+    """How many times something may be taken for as good as float32.
+
+    That is each rung but float32, and with a margin each a second time where it may be mended: what
+    is tried then is one form of it, those that keep less being judged only behind one that passed.
+    """
+    again = section.margin is not None and section.reverts > 0
+    return (len(measured) - 1) * (2 if again else 1)
+
+
+def levels_of(
+    comparisons: Mapping[str, trainer.Comparison], tried: int, mended: Collection[str] = ()
+) -> dict[str, float]:
     """By rung what its p must be below, so that all of them together are as sure as one alone.
 
     Holm's: the smallest p is held against a `tried`-th of the level, the next against one of those
     that are left, and so on; after the first that fails, all others do, which are held against the
-    same.
+    same. The share of a mended rung goes to its own forms that keep less, not to other rungs.
     """
     levels: dict[str, float] = {}
-    failed = None
-    for place, (name, found) in enumerate(sorted(comparisons.items(), key=lambda one: one[1].p)):
-        level = (1 - found.confidence) / (tried - place) if failed is None else failed
+    failed, left = None, tried
+    for name, found in sorted(comparisons.items(), key=lambda one: one[1].p):
+        level = (1 - found.confidence) / left if failed is None else failed
         levels[name] = level
         if found.p >= level:
             failed = level
+        elif name not in mended:
+            left -= 1
     return levels
 
 
@@ -127,7 +182,7 @@ def unproven(
     )
     if tried == 1:
         return f"{told})"
-    return f"{told}, and as one of {tried} rungs p below {level:.2g}, which is {found.p:.2g})"
+    return f"{told}, and as one of {tried} tries p below {level:.2g}, which is {found.p:.2g})"
 
 
 def price(objective: Objective, measured: Mapping[str, Measured], name: str) -> float:

@@ -22,6 +22,7 @@ __all__ = [
     "KEPT_TAG",
     "cost_tags",
     "draw_rungs",
+    "kept_of",
     "report_rungs",
     "tell_rungs",
     "write_rungs",
@@ -29,8 +30,10 @@ __all__ = [
 
 FORMAT = "millstream.rungs/1"
 LATENCY_TAG = "millstream.latency_ms"
+KEPT = ("float", "int8")
 MEMORY_TAG = "millstream.memory_bytes"
-KEPT_TAG = "millstream.kept_float"
+KEPT_TAG = "millstream.kept_"
+"""Before "float" or "int8": the operations that the rung of a version keeps in these numbers."""
 
 
 def tell_rungs(
@@ -73,7 +76,7 @@ def tell_rung(
         "memory_bytes": cost.memory_bytes,
         "scores": one.scores,
         "output_difference": one.difference,
-        "kept_float": list(one.kept_float),
+        **{f"kept_{dtype}": kept_as(one, dtype) for dtype in KEPT},
         "against_float32": None if against is None else against.to_json(),
         "against_champion": None if champion is None else champion.to_json(),
         "refused": choice.refused.get(rung),
@@ -115,6 +118,18 @@ def cost_tags(chosen: Measured) -> dict[str, str]:
         tags[LATENCY_TAG] = f"{latency[1]:.4g}"
     if memory is not None:
         tags[MEMORY_TAG] = str(memory)
-    if chosen.kept_float:
-        tags[KEPT_TAG] = json.dumps(chosen.kept_float)
+    if chosen.kept:
+        tags[f"{KEPT_TAG}{chosen.kept_as}"] = json.dumps(chosen.kept)
     return tags
+
+
+def kept_as(one: Measured, dtype: str) -> list[str]:
+    """The operations that a rung keeps in these numbers."""
+    return list(one.kept) if one.kept_as == dtype else []
+
+
+def kept_of(tags: Mapping[str, str]) -> tuple[str, ...]:
+    """The operations that the rung of a version keeps in larger numbers, by the version's tags."""
+    return tuple(
+        name for dtype in KEPT for name in json.loads(tags.get(f"{KEPT_TAG}{dtype}", "[]"))
+    )

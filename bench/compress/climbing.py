@@ -24,7 +24,7 @@ from millstream.measuring import score_artifacts, score_rungs, with_costs
 from millstream.reverting import revert
 from millstream.rung_choice import RungChoice, choose_rung, compare_with_float32
 from registry import Artifact, Subject, export_float32
-from registry.compress import RUNGS
+from registry.compress import RUNGS, Sharing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,16 +90,18 @@ def make_section(rungs: tuple[str, ...] | None = None, **changes: Any) -> Compre
 def climb(trained: Trained, section: CompressConfig) -> Climbed:
     """Climb, score, mend, time and choose; all times are of one sitting."""
     examples = trained.learned.take(slice(EXAMPLES))
-    subject = Subject(export_float32(trained.model), trained.model, None, examples, seed=SEED)
+    shared = Sharing(
+        Subject(export_float32(trained.model), trained.model, None, examples, seed=SEED)
+    )
     gate = make_gate(trained, section)
     test = trained.judged
 
     def score(output: NDArray[np.float32]) -> dict[str, float]:
         return trainer.score(trained.task, test.labels, output)
 
-    scored, skipped = score_rungs(section, subject, test.features, score)
+    scored, skipped = score_rungs(section, shared, test.features, score)
     evidence = evidence_of(trained.task, test, scored[FLOAT32])
-    mended = revert(section, gate, subject, scored, test.features, score, evidence)
+    mended = revert(section, gate, shared, scored, test.features, score, evidence)
     beside = Artifact(DEFAULT, one_line_default(trained.model))
     both = score_artifacts([scored[FLOAT32].artifact, beside], test.features, score)
     measured = with_costs(section, mended | {DEFAULT: both[DEFAULT]}, test.features)

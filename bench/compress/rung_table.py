@@ -55,7 +55,7 @@ def line(climbed: Climbed, name: str, one: Measured) -> str:
 def verdict(climbed: Climbed, name: str, one: Measured) -> str:
     """Which objectives chose it, or why it is not as good as float32."""
     chosen = [objective for objective in OBJECTIVES if climbed.chosen(objective) is one]
-    kept = f"{len(one.kept_float)} kept float" if one.kept_float else ""
+    kept = f"{len(one.kept)} kept {one.kept_as}" if one.kept else ""
     found = climbed.comparisons.get(name)
     if name not in climbed.refused and name != DEFAULT and found is not None and found.high < 0:
         return "passes, but is significantly worse"

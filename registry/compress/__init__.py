@@ -1,6 +1,7 @@
 """Compression of exported bytes: one rung a file, and the ladder that climbs them."""
 
 from registry.compress.activations import CheaperActivations
+from registry.compress.calibrated_int4 import CalibratedInt4
 from registry.compress.channels import PruneChannels
 from registry.compress.fine_tune import FineTune
 from registry.compress.float16 import FLOAT16
@@ -12,15 +13,16 @@ from registry.compress.ladder import (
     RUNGS,
     LadderSettings,
     climb,
-    keeping_float,
+    keeping,
     ladder,
     make_rung,
 )
 from registry.compress.layers import DropLayers
 from registry.compress.prune import Prune
 from registry.compress.quantizer import Quantizer, default_quantizer
-from registry.compress.rung import Rung
+from registry.compress.rung import Revertible, Rung, keep_in
 from registry.compress.scheme import SchemeRung
+from registry.compress.sharing import Sharing
 from registry.compress.sparsify import Sparsify
 from registry.compress.static_int8 import StaticInt8
 from registry.compress.subject import Examples, Subject
@@ -33,6 +35,7 @@ __all__ = [
     "INT4",
     "INT8",
     "RUNGS",
+    "CalibratedInt4",
     "CheaperActivations",
     "DropLayers",
     "Examples",
@@ -42,14 +45,17 @@ __all__ = [
     "Prune",
     "PruneChannels",
     "Quantizer",
+    "Revertible",
     "Rung",
     "SchemeRung",
+    "Sharing",
     "Sparsify",
     "StaticInt8",
     "Subject",
     "climb",
     "default_quantizer",
-    "keeping_float",
+    "keep_in",
+    "keeping",
     "ladder",
     "make_rung",
     "worst_ops",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
 
 from registry.artifact import Artifact, SkippedRung
 from registry.compress.activations import CheaperActivations
+from registry.compress.calibrated_int4 import CalibratedInt4
 from registry.compress.channels import PruneChannels
 from registry.compress.fine_tune import FineTune
 from registry.compress.float16 import FLOAT16
@@ -18,13 +18,12 @@ from registry.compress.int4 import INT4
 from registry.compress.int8 import INT8
 from registry.compress.layers import DropLayers
 from registry.compress.quantizer import Quantizer, default_quantizer
-from registry.compress.rung import Rung
+from registry.compress.rung import Rung, innermost, keep_in
 from registry.compress.scheme import Scheme, SchemeRung
 from registry.compress.sharing import Sharing
 from registry.compress.sparsify import Sparsify
 from registry.compress.static_int8 import StaticInt8
 from registry.compress.subject import Subject
-from registry.compress.worst import Revertible
 from registry.errors import CompressionError
 from registry.flatbuffer import describe_weights
 
@@ -34,7 +33,7 @@ __all__ = [
     "RUNGS",
     "LadderSettings",
     "climb",
-    "keeping_float",
+    "keeping",
     "ladder",
     "make_rung",
 ]
@@ -72,6 +71,11 @@ def make_numbers(scheme: Scheme, settings: LadderSettings, quantizer: Quantizer)
 def make_static_int8(settings: LadderSettings, quantizer: Quantizer) -> Rung:
     """The static int8 rung."""
     return StaticInt8(settings.timeout_s, quantizer)
+
+
+def make_calibrated_int4(settings: LadderSettings, quantizer: Quantizer) -> Rung:
+    """The rung of int4 weights that are rounded by examples."""
+    return CalibratedInt4(settings.timeout_s, quantizer)
 
 
 def make_pruned(settings: LadderSettings, inner: Rung) -> Rung:
@@ -114,6 +118,7 @@ BYTES: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
     "int8": partial(make_numbers, INT8),
     "static_int8": make_static_int8,
     "int4": partial(make_numbers, INT4),
+    "calibrated_int4": make_calibrated_int4,
 }
 """The rungs that take exported bytes."""
 
@@ -149,7 +154,10 @@ RUNGS: Mapping[str, Callable[[LadderSettings, Quantizer], Rung]] = {
 
 
 def ladder(
-    subject: Subject, settings: LadderSettings | None = None, quantizer: Quantizer | None = None
+    subject: Subject,
+    settings: LadderSettings | None = None,
+    quantizer: Quantizer | None = None,
+    sharing: Sharing | None = None,
 ) -> list[Artifact | SkippedRung]:
     """Every rung's bytes, or the reason why it was skipped.
 
@@ -157,6 +165,7 @@ def ladder(
         subject: the model.
         settings: which rungs, and how; None means the defaults.
         quantizer: the child process to use; None means the one shared by this process.
+        sharing: of the subject, for whoever climbs on afterwards: it remembers changed models.
 
     Returns:
         The float32 artifact first, then one entry for each rung in the order of the settings.
@@ -167,7 +176,7 @@ def ladder(
     settings = settings or LadderSettings()
     names = [name for name in dict.fromkeys(settings.rungs) if name != FLOAT32]
     rungs = [make_rung(name, settings, quantizer) for name in names]
-    sharing = Sharing(subject)
+    sharing = sharing or Sharing(subject)
     return [
         Artifact(FLOAT32, subject.float32, describe_weights(subject.float32)),
         *(climb(rung, subject, sharing) for rung in rungs),
@@ -185,27 +194,25 @@ def make_rung(name: str, settings: LadderSettings, quantizer: Quantizer | None =
     return RUNGS[name](settings, quantizer or default_quantizer())
 
 
-def keeping_float(
+def keeping(
     name: str,
-    keep_float: tuple[str, ...],
+    keep: tuple[str, ...],
     settings: LadderSettings,
     quantizer: Quantizer | None = None,
-) -> Revertible:
-    """A rung of `BYTES` that leaves operations in float.
+) -> Rung:
+    """A rung that keeps some operations in larger numbers than it would.
 
     Args:
         name: of the rung.
-        keep_float: names that `worst_ops` gives; none leaves it as it is.
+        keep: names that `worst_ops` gives, of operations of the model that is made small: of the
+            changed one, where the rung changes it. None leaves the rung as it is.
         settings: how it works.
         quantizer: as `make_rung` takes it.
 
     Raises:
         CompressionError: there is no such rung.
     """
-    if name not in BYTES:
-        raise CompressionError(f"{name}: expected one of {list(BYTES)}, which can keep floats")
-    rung: Any = make_rung(name, settings, quantizer)
-    return cast("Revertible", replace(rung, keep_float=keep_float))
+    return keep_in(make_rung(name, settings, quantizer), keep)
 
 
 def climb(rung: Rung, subject: Subject, sharing: Sharing | None = None) -> Artifact | SkippedRung:
@@ -223,8 +230,9 @@ def climb(rung: Rung, subject: Subject, sharing: Sharing | None = None) -> Artif
     except Exception as e:  # what Keras and TensorFlow raise of models and losses of users
         log.info("the rung %s is skipped", rung.name, exc_info=True)
         return SkippedRung(rung.name, f"{type(e).__name__}: {last_line(e)}")
-    kept = ", ".join(getattr(rung, "keep_float", ()))
-    left = (f"left in float32: {kept}",) if kept else ()
+    last = innermost(rung)
+    kept = ", ".join(getattr(last, "keep", ()))
+    left = (f"left in {last.kept.lower()}: {kept}",) if kept else ()
     notes = (*describe_weights(smaller), *describe_operations(smaller), *left)
     return Artifact(rung.name, smaller, notes)
 

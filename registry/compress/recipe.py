@@ -13,6 +13,7 @@ __all__ = [
     "FLOAT16",
     "STATIC_INT8",
     "Recipe",
+    "dynamic_int4_of",
     "dynamic_int8_of",
     "float_of",
 ]
@@ -113,3 +114,12 @@ def dynamic_int8_of(scopes: Iterable[str]) -> Recipe:
     scopes = tuple(scopes)
     again = tuple(rule(EVERY, dynamic(8), f"^(?:{re.escape(scope)})$") for scope in scopes)
     return float_of(scopes) + again
+
+
+def dynamic_int4_of(scopes: Iterable[str]) -> Recipe:
+    """Rules that give convolutions int4 weights per channel, to be put behind a recipe's own.
+
+    Args:
+        scopes: of the operations (`Operation.scope`).
+    """
+    return tuple(rule("CONV_2D", dynamic(4), f"^{re.escape(scope)}$") for scope in scopes)

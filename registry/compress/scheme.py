@@ -10,7 +10,7 @@ from registry.artifact import Tflite
 from registry.compress.editing import assemble, take_apart
 from registry.compress.inspection import Promise, check_promise
 from registry.compress.quantizer import Quantizer, default_quantizer
-from registry.compress.recipe import Recipe, float_of
+from registry.compress.recipe import Recipe, dynamic_int8_of, float_of
 from registry.compress.slim import slim
 from registry.compress.subject import Subject
 from registry.compress.tables import STEPS, shrink_tables
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Means", "Scheme", "SchemeRung", "apply_scheme"]
 
+FLOAT32 = "FLOAT32"
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -33,12 +35,14 @@ class Scheme:
         recipe: for ai-edge-quantizer.
         promise: what the bytes will hold.
         tables: dtype of embedding tables; None where the recipe sees to them.
+        kept: dtype of what is to be kept larger, `FLOAT32` or `INT8`.
     """
 
     name: str
     recipe: Recipe
     promise: Promise
     tables: str | None = None
+    kept: str = FLOAT32
 
 
 @dataclass(frozen=True)
@@ -49,18 +53,23 @@ class SchemeRung:
         scheme: how.
         timeout_s: time limit for one model.
         quantizer: the child process that does it.
-        keep_float: names of outputs of operations, or of weights, that stay in float32.
+        keep: names of outputs of operations, or of weights, that stay in float32.
     """
 
     scheme: Scheme
     timeout_s: float = 60.0
     quantizer: Quantizer = field(default_factory=default_quantizer)
-    keep_float: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """Name of the rung."""
         return self.scheme.name
+
+    @property
+    def kept(self) -> str:
+        """Dtype of what it keeps."""
+        return self.scheme.kept
 
     def apply(self, subject: Subject) -> Tflite:
         """The bytes, checked: small numbers where it matters, and smaller.
@@ -71,7 +80,7 @@ class SchemeRung:
                 did not shrink.
         """
         means = Means(self.quantizer, self.timeout_s)
-        return apply_scheme(self.scheme, subject.float32, self.keep_float, means)
+        return apply_scheme(self.scheme, subject.float32, self.keep, means)
 
 
 @dataclass(frozen=True)
@@ -89,16 +98,14 @@ class Means:
     rows: Mapping[str, NDArray[Any]] | None = None
 
 
-def apply_scheme(
-    scheme: Scheme, float32: Tflite, keep_float: tuple[str, ...], means: Means
-) -> Tflite:
+def apply_scheme(scheme: Scheme, float32: Tflite, keep: tuple[str, ...], means: Means) -> Tflite:
     """Small bytes, checked.
 
     Args:
         scheme: how.
         float32: the export.
-        keep_float: names of operations' outputs or of their weights, as they are in the export:
-            those operations stay in float32.
+        keep: names of operations' outputs or of their weights, as they are in the export: those
+            operations stay in float32, or become what the scheme says instead.
         means: what with.
 
     Raises:
@@ -108,10 +115,13 @@ def apply_scheme(
     """
     if not any(w.op in MULTIPLYING | LOOKING_UP for w in weights(float32)):
         raise RungError("no dense, convolution or embedding weights to quantize")
-    kept = kept_operations(float32, keep_float)
+    kept = kept_operations(float32, keep)
     scopes = tuple(dict.fromkeys(o.scope for o in kept))
     given = shrink_tables(float32, scheme.tables, scopes) if scheme.tables else float32
-    recipe = (*scheme.recipe, *float_of(scopes))
+    if scheme.kept != FLOAT32:
+        given = shrink_tables(given, scheme.kept)
+    rules = float_of if scheme.kept == FLOAT32 else dynamic_int8_of
+    recipe = (*scheme.recipe, *rules(scopes))
     # The quantizer puts large weights behind the flatbuffer; they come back into it, to be seen.
     made = assemble(
         take_apart(means.quantizer.quantize(given, means.timeout_s, recipe, means.rows))
@@ -132,5 +142,5 @@ def kept_operations(float32: Tflite, names: tuple[str, ...]) -> tuple[Operation,
     found = tuple(o for o in operations(float32) if wanted & {o.scope, *o.names, *o.constants})
     known = {name for o in found for name in (o.scope, *o.names, *o.constants)}
     if wanted - known:
-        raise RungError(f"keep_float: the model has no operation named {sorted(wanted - known)}")
+        raise RungError(f"keep: the model has no operation named {sorted(wanted - known)}")
     return found

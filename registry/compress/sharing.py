@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from registry.artifact import Tflite
-from registry.compress.rung import Rung
+from registry.compress.rung import Revertible, Rung, innermost
 from registry.compress.subject import Subject
 from registry.errors import CompressionError
 
@@ -35,9 +35,18 @@ class Sharing:
         Raises:
             CompressionError: the rung does not apply, or failed.
         """
+        last, subject = self.reach(rung)
+        return last.apply(subject)
+
+    def reach(self, rung: Rung) -> tuple[Revertible, Subject]:
+        """The innermost rung, and what it makes small: the subject, or what the changes made of it.
+
+        Raises:
+            CompressionError: a change does not apply, or failed.
+        """
         inner: Rung | None = getattr(rung, "inner", None)
         if inner is None:
-            return rung.apply(self.subject)
+            return innermost(rung), self.subject
         of_rung: Any = rung
         change = replace(of_rung, inner=None)
         if change not in self.changed:
@@ -45,7 +54,7 @@ class Sharing:
         found = self.changed[change]
         if isinstance(found, CompressionError):
             raise found
-        return found.apply(inner)
+        return found.reach(inner)
 
     def make(self, rung: Any) -> Sharing | CompressionError:
         """What a rung would give its inner one, or why it would not."""

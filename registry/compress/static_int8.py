@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from registry.artifact import Tflite
+from registry.compress.calibrating import calibration_rows
 from registry.compress.inspection import Promise
 from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.recipe import STATIC_INT8, dynamic_int8_of
 from registry.compress.scheme import Means, Scheme, apply_scheme
 from registry.compress.subject import Subject
-from registry.errors import LiteModelError, RungError
+from registry.errors import RungError
 from registry.flatbuffer import MULTIPLYING
-from registry.litert import LiteModel
 from registry.operations import last_layers, operations
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["StaticInt8"]
 
 NAME = "static_int8"
 INT8 = Promise(frozenset({"INT8"}), frozenset({"INT8"}))
-LEAST_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -39,19 +32,24 @@ class StaticInt8:
     Attributes:
         timeout_s: time limit for one model.
         quantizer: the child process that does it.
-        keep_float: names of outputs of operations, or of weights, that stay in float32.
+        keep: names of outputs of operations, or of weights, that stay in float32.
         rows: how many examples to calibrate by, at most; spread evenly over all.
     """
 
     timeout_s: float = 60.0
     quantizer: Quantizer = field(default_factory=default_quantizer)
-    keep_float: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     rows: int = 256
 
     @property
     def name(self) -> str:
         """Name of the rung."""
         return NAME
+
+    @property
+    def kept(self) -> str:
+        """Dtype of what it keeps."""
+        return "FLOAT32"
 
     def apply(self, subject: Subject) -> Tflite:
         """Quantized bytes, checked: int8 where it matters, and smaller.
@@ -67,26 +65,10 @@ class StaticInt8:
         hybrid = dynamic_int8_of(o.scope for o in every if o.graph or o in last_layers(every))
         means = Means(self.quantizer, self.timeout_s, given)
         scheme = Scheme(NAME, (*STATIC_INT8, *hybrid), INT8)
-        made = apply_scheme(scheme, subject.float32, self.keep_float, means)
+        made = apply_scheme(scheme, subject.float32, self.keep, means)
         if not any(o.op in MULTIPLYING and o.dtype == "INT8" for o in operations(made)):
             raise RungError(
                 "no layer computes in int8: the last one and loops stay in float, and their "
                 "weights are int8 in the rung int8 too"
             )
         return made
-
-
-def calibration_rows(subject: Subject, most: int) -> dict[str, NDArray[Any]]:
-    """The model's inputs for some of the examples, spread evenly over all.
-
-    Raises:
-        RungError: there are too few, or they do not fit the model.
-    """
-    found = len(subject.examples) if subject.examples is not None else 0
-    if subject.examples is None or found < LEAST_ROWS:
-        raise RungError(f"needs at least {LEAST_ROWS} examples to calibrate by, got {found}")
-    places = np.linspace(0, found - 1, min(found, most)).astype(np.int64)
-    try:
-        return LiteModel(subject.float32).fit(subject.examples.take(places).features)
-    except LiteModelError as e:
-        raise RungError(f"the examples to calibrate by do not fit the model: {e}") from e

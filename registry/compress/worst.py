@@ -1,36 +1,24 @@
-"""Which operations a rung hurts most: each is left in float by itself, and answers compared."""
+"""Which operations a rung hurts most: each is kept larger by itself, and answers compared."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from registry.artifact import Tflite
 from registry.compress.inspection import MOVING
+from registry.compress.rung import Revertible, keep_in
 from registry.compress.subject import Subject
 from registry.errors import CompressionError
 from registry.flatbuffer import LOOKING_UP, MULTIPLYING, weights
 from registry.litert import LiteModel
 from registry.operations import Operation, operations
 
-__all__ = ["OpError", "Revertible", "worst_ops"]
-
-
-class Revertible(Protocol):
-    """A rung that can leave operations in float: a frozen dataclass with this field."""
-
-    keep_float: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Name of the rung."""
-
-    def apply(self, subject: Subject) -> Tflite:
-        """Small bytes, with what `keep_float` names in float."""
+__all__ = ["OpError", "worst_ops"]
 
 
 @dataclass(frozen=True)
@@ -38,11 +26,11 @@ class OpError:
     """What one operation, or several that share a weight, does to the answers.
 
     Attributes:
-        names: for the rung's `keep_float`.
+        names: for the rung's `keep`.
         op: kind of the operation, such as `FULLY_CONNECTED`.
-        error: root mean squared error of the outputs when it is left in float, as a share of the
-            spread of the float32 outputs.
-        gain: by how much that error is less than when nothing is left in float.
+        error: root mean squared error of the outputs when it is kept, as a share of the spread of
+            the float32 outputs.
+        gain: by how much that error is less than when it is not.
         more_bytes: by how much the file is larger.
     """
 
@@ -60,20 +48,20 @@ def worst_ops(
     most: int = 12,
     seconds: float = 30.0,
 ) -> list[OpError]:
-    """The operations whose return to float mends the answers most, the best first.
+    """The operations whose return to larger numbers mends the answers most, the best first.
 
     The operations are tried from the outputs back, since errors made there are corrected by
     nothing after them.
 
     Args:
-        rung: that applies to the subject; what it keeps in float already is not tried.
+        rung: that applies to the subject; what it keeps already is not tried.
         subject: the model.
         features: rows to predict.
         most: operations to try, at most: each is a model quantized and run.
         seconds: after which no other one is tried.
 
     Returns:
-        An entry for each one tried; one that the rung cannot leave in float is left out.
+        An entry for each one tried; one that the rung cannot keep is left out.
 
     Raises:
         CompressionError: the rung does not apply.
@@ -83,11 +71,11 @@ def worst_ops(
     made = rung.apply(subject)
     whole = error_of(outputs(made, features), exact)
     found = []
-    for names, op in list(candidates(subject.float32, made, rung.keep_float))[:most]:
+    for names, op in list(candidates(subject.float32, made, rung.keep))[:most]:
         if time.monotonic() >= until:
             break
         try:
-            mended = replace(rung, keep_float=(*rung.keep_float, *names)).apply(subject)  # type: ignore[type-var]
+            mended = keep_in(rung, (*rung.keep, *names)).apply(subject)
         except CompressionError:
             continue
         error = error_of(outputs(mended, features), exact)
@@ -98,7 +86,7 @@ def worst_ops(
 def candidates(
     float32: Tflite, made: Tflite, kept: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Names and kind of what can be left in float, from the outputs back.
+    """Names and kind of what can be kept, from the outputs back.
 
     Those are the weights, each with all operations that use it; and where activations are
     quantized too, every other operation that computes.

@@ -15,7 +15,7 @@ from millstream.config_compress import CompressConfig
 from millstream.measured import FLOAT32
 from millstream.measuring import score_rungs
 from registry import Examples, SkippedRung, Subject, export_float32
-from registry.compress import climb
+from registry.compress import Sharing, climb
 
 ROWS = 40
 
@@ -55,7 +55,7 @@ def test_a_loss_that_does_not_take_the_labels_costs_the_rungs_that_train(subject
     def score(output: Any) -> dict[str, float]:
         return trainer.score("multiclass", labels, output)
 
-    found, skipped = score_rungs(section, subject, subject.examples.features, score)
+    found, skipped = score_rungs(section, Sharing(subject), subject.examples.features, score)
     assert list(found) == [FLOAT32, "int8"]
     assert list(skipped) == ["channels50_int8"]
     assert "ValueError" in skipped["channels50_int8"]
@@ -74,7 +74,7 @@ def test_bytes_that_cannot_be_scored_are_skipped_and_those_of_float32_are_not(
             raise trainer.MetricError("predictions", expected="some", got="others", mend="mend")
         return {"accuracy": 0.5}
 
-    found, skipped = score_rungs(CompressConfig(rungs=("int8",)), subject, features, score)
+    found, skipped = score_rungs(CompressConfig(rungs=("int8",)), Sharing(subject), features, score)
     assert list(found) == [FLOAT32]
     assert skipped["int8"].startswith("its bytes cannot be scored: predictions: expected some")
 
@@ -82,4 +82,4 @@ def test_bytes_that_cannot_be_scored_are_skipped_and_those_of_float32_are_not(
         raise trainer.MetricError("predictions", expected="x", got=str(len(output)), mend="mend")
 
     with pytest.raises(trainer.MetricError):
-        score_rungs(CompressConfig(rungs=("int8",)), subject, features, refuse)
+        score_rungs(CompressConfig(rungs=("int8",)), Sharing(subject), features, refuse)

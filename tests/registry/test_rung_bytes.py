@@ -150,7 +150,7 @@ def test_a_model_of_convolutions_has_nothing_for_int4(
 ) -> None:
     dense = [w.name for w in weights(samples["image"].tflite) if w.op == "FULLY_CONNECTED"]
     with pytest.raises(RungError, match="no weight of this model can be int4"):
-        int4(quantizer=quantizer, keep_float=tuple(dense)).apply(Subject(samples["image"].tflite))
+        int4(quantizer=quantizer, keep=tuple(dense)).apply(Subject(samples["image"].tflite))
 
 
 def test_slim_bytes_predict_bit_for_bit_the_same(spoilt: Spoilt) -> None:
@@ -169,7 +169,7 @@ def test_slim_bytes_predict_bit_for_bit_the_same(spoilt: Spoilt) -> None:
 def test_what_is_to_stay_in_float_does(spoilt: Spoilt, quantizer: Quantizer, rung: Any) -> None:
     table = next(w for w in weights(spoilt.subject.float32) if w.op == "GATHER")
     whole = rung(quantizer=quantizer).apply(spoilt.subject)
-    kept = rung(quantizer=quantizer, keep_float=(spoilt.weight, table.name)).apply(spoilt.subject)
+    kept = rung(quantizer=quantizer, keep=(spoilt.weight, table.name)).apply(spoilt.subject)
     floats = [w for w in weights(kept) if w.dtype == "FLOAT32"]
     assert sorted(w.values.size for w in floats) == sorted([48 * 49, WORDS * 6])
     assert not [w for w in weights(whole) if w.dtype == "FLOAT32"]
@@ -177,7 +177,7 @@ def test_what_is_to_stay_in_float_does(spoilt: Spoilt, quantizer: Quantizer, run
 
 
 def test_notes_say_what_computes_in_float_and_where(spoilt: Spoilt, quantizer: Quantizer) -> None:
-    rung = StaticInt8(quantizer=quantizer, keep_float=(spoilt.weight,))
+    rung = StaticInt8(quantizer=quantizer, keep=(spoilt.weight,))
     entry = climb(rung, spoilt.subject)
     assert isinstance(entry, Artifact)
     (floats,) = [note for note in entry.notes if "operations in float" in note]
@@ -190,13 +190,13 @@ def test_notes_say_what_computes_in_float_and_where(spoilt: Spoilt, quantizer: Q
 
 def test_an_output_names_its_operation(spoilt: Spoilt, quantizer: Quantizer) -> None:
     last = operations(spoilt.subject.float32)[-1]
-    kept = int8(quantizer=quantizer, keep_float=last.names).apply(spoilt.subject)
+    kept = int8(quantizer=quantizer, keep=last.names).apply(spoilt.subject)
     assert [w.values.size for w in weights(kept) if w.dtype == "FLOAT32"] == [2 * 48]
 
 
 def test_unknown_names_are_told(spoilt: Spoilt, quantizer: Quantizer) -> None:
     with pytest.raises(RungError, match=r"no operation named \['nothing'\]"):
-        int8(quantizer=quantizer, keep_float=("nothing",)).apply(spoilt.subject)
+        int8(quantizer=quantizer, keep=("nothing",)).apply(spoilt.subject)
 
 
 @pytest.mark.parametrize("rung", [int8, StaticInt8])
@@ -208,7 +208,7 @@ def test_the_operation_that_int8_spoils_is_found(
     assert found[0].gain > 2 * max(found[0].error, found[1].gain)
     assert found[0].more_bytes > 48 * 48
     assert [e.gain for e in found] == sorted((e.gain for e in found), reverse=True)
-    again = rung(quantizer=quantizer, keep_float=found[0].names)
+    again = rung(quantizer=quantizer, keep=found[0].names)
     assert all(e.names != found[0].names for e in worst_ops(again, spoilt.subject, spoilt.features))
 
 
@@ -239,5 +239,5 @@ def test_bytes_that_are_not_what_they_claim_are_refused(
         check_promise("int8", promise, before, padded)
     with pytest.raises(RungError, match="left large weights in float32"):
         check_promise("int4", Promise(frozenset({"INT4"}), frozenset({"INT4"})), before, made)
-    other = StaticInt8(quantizer=quantizer, keep_float=()).apply(spoilt.subject)
+    other = StaticInt8(quantizer=quantizer, keep=()).apply(spoilt.subject)
     check_promise("static_int8", promise, before, other)
