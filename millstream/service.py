@@ -33,8 +33,9 @@ from millstream.round_store import RoundFolder
 from millstream.seconds import Seconds
 from millstream.tracing import open_traces
 from millstream.triggers import make_trigger
+from millstream.workers.beat import is_up
 from millstream.workers.failed_round import forget_failed
-from millstream.workers.place import Place, open_place
+from millstream.workers.place import Place, beat_of, open_place
 from millstream.workers.signals import Signals, agree_on_signals, others_of, signals_of
 from millstream.workers.together import from_chief, wait_for_all
 from millstream.workers.told_alike import check_told_alike
@@ -105,6 +106,7 @@ def run_service(
             if pipeline.is_chief:
                 running.traces = stack.enter_context(open_traces(config))
             board.update(phase="running", step=1, note="")
+            is_up(beat_of(config, place.workers.rank))
             with every(FRESH_S, partial(keep_fresh, running), "millstream-board"):
                 loop(running, options, on_round)
                 tell_waiting(running.pipeline, stop)

@@ -52,13 +52,15 @@ def supervise_workers(config: Config, options: RunOptions, config_file: Path, wo
     work = partial(run_command, command_of(options, config_file, store))
     make_folder(folder)
     with ExitStack() as stack:
+        forks = stack.enter_context(fork_server(work, folder / "native.log"))
         crew = Crew(
-            begin=stack.enter_context(fork_server(work, folder / "native.log")).begin,
+            begin=forks.begin,
             count=1 if elsewhere else workers,
             folder=folder,
             rounds=lambda: len(store.complete()),
             environments=(lambda _: [{}]) if elsewhere else local_environments,
             first_rank=own_rank() if elsewhere else 0,
+            ready=forks.ready,
         )
         stop = stack.enter_context(signals_of_service(config.state_dir))
         stack.enter_context(logging_of_service(config, partial(next_round, store)))

@@ -19,8 +19,17 @@ from pathlib import Path
 from millstream.errors import WorkersError
 from millstream.every import every
 
-__all__ = ["Beat", "beating", "die_with_parent", "end_with_stacks", "native_of", "unhurried"]
+__all__ = [
+    "Beat",
+    "beating",
+    "die_with_parent",
+    "end_with_stacks",
+    "is_up",
+    "native_of",
+    "unhurried",
+]
 
+STARTING, UNHURRIED, UP = b"starting", b"unhurried", b""
 INTERVAL_S = 0.5
 MOST_BETWEEN_LOOKS_S = 1.0
 """Who has not looked for longer was stopped, and perhaps all that it looks at."""
@@ -30,6 +39,9 @@ PR_SET_PDEATHSIG = 1
 @contextmanager
 def beating(path: Path, log: Path, parent: int) -> Iterator[None]:
     """Touch a file twice a second while the body runs, and end with the process that began us.
+
+    Until `is_up` it says that we are starting: TensorFlow holds the interpreter while it waits for
+    workers that come later.
 
     Args:
         path: of the file.
@@ -49,13 +61,23 @@ def beating(path: Path, log: Path, parent: int) -> Iterator[None]:
 
     with log.open("a", encoding="utf-8") as file:
         faulthandler.enable(file)
-        path.touch()
+        path.write_bytes(STARTING)
         try:
             with every(INTERVAL_S, beat, "millstream-beat"):
                 yield
         finally:
             path.unlink(missing_ok=True)
             faulthandler.disable()
+
+
+def is_up(path: Path) -> None:
+    """Say that this process does not hold the interpreter for long any more.
+
+    Args:
+        path: of the file; if there is none, nobody looks.
+    """
+    if path.exists():
+        path.write_bytes(UP)
 
 
 @contextmanager
@@ -68,11 +90,12 @@ def unhurried(path: Path) -> Iterator[None]:
     if not path.exists():
         yield
         return
-    path.write_bytes(b"unhurried")
+    before = path.read_bytes()
+    path.write_bytes(UNHURRIED)
     try:
         yield
     finally:
-        path.write_bytes(b"")
+        path.write_bytes(before)
 
 
 class Beat:
@@ -105,12 +128,19 @@ class Beat:
         """Whether the process beats at all: it has begun to, and has not ended it."""
         return self._read() is not None
 
+    def is_starting(self) -> bool:
+        """Whether the process has not said yet that it is up."""
+        return self._told() == STARTING
+
     def is_unhurried(self) -> bool:
         """Whether the process has said that it may be silent for long."""
+        return self._told() == UNHURRIED
+
+    def _told(self) -> bytes:
         try:
-            return self._path.stat().st_size > 0
+            return self._path.read_bytes()
         except OSError:
-            return False
+            return UP
 
     def _read(self) -> int | None:
         try:

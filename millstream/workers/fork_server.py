@@ -18,7 +18,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -79,6 +79,19 @@ class ForkServer:
         self._seen = "" if native is None else f" (see {native})"
         self._codes: dict[int, int] = {}
         self._is_gone = False
+        self._is_ready = False
+
+    def ready(self, seconds: float | None = None) -> bool:
+        """Whether the libraries are imported, so that workers begin at once; or it is gone.
+
+        Args:
+            seconds: to wait for that at most; None is for as long as it takes.
+        """
+        if not self._is_ready and self._line.poll(seconds):
+            with suppress(EOFError, OSError):  # whoever begins a worker is told
+                self._line.recv_bytes()
+            self._is_ready = True
+        return self._is_ready
 
     def begin(self, rank: int, variables: Mapping[str, str], output: Path | None) -> Worker:
         """Fork a worker; returns when it exists, at first when the libraries are imported.
@@ -92,6 +105,7 @@ class ForkServer:
             WorkersError: the process that forks workers is gone.
         """
         asked = Asked(rank, dict(variables), None if output is None else str(output))
+        self.ready()
         try:
             self._line.send_bytes(json.dumps(asdict(asked)).encode())
             while (pid := self._hear()) is None:
@@ -137,9 +151,12 @@ def fork_server(work: Callable[[int], None], native: Path | None = None) -> Iter
     process = FORK.Process(target=fork_workers, args=(theirs, ours, os.getpid(), work, native))
     process.start()
     theirs.close()
+    begun = ForkServer(ours, process.pid or -1, native)
     try:
-        yield ForkServer(ours, process.pid or -1, native)
+        yield begun
     finally:
+        if not begun.ready(0.0):
+            process.kill()  # it has no worker, and imports what nobody waits for
         ours.close()
         process.join()
 
@@ -171,6 +188,7 @@ def serve(line: Connection, be: Callable[[Asked], None]) -> None:
     """Fork a worker for each request, and say how each has ended."""
     running: dict[int, BaseProcess] = {}
     try:
+        tell(line, None, None)
         while True:
             for ready in wait([line, *running]):
                 if ready is line:
@@ -189,7 +207,7 @@ def serve(line: Connection, be: Callable[[Asked], None]) -> None:
 
 
 def tell(line: Connection, pid: int | None, code: int | None) -> None:
-    """Say that a worker has begun (no code yet) or has ended."""
+    """Say that a worker has begun (no code yet) or has ended; of none, that they can begin."""
     line.send_bytes(json.dumps([pid, code]).encode())
 
 

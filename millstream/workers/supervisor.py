@@ -35,12 +35,16 @@ OUT_OF_REACH = 4
 """Exit code of a worker that finds no broker or no registry."""
 IN_WORDS = {LOST_PEER: "lost another one", FAILED_ALONE: "could not train on its records"}
 """How workers end that are to begin again."""
+ASKED = (0, -signal.SIGTERM)
+"""How one ends that is told to stop; by the signal, if it has only begun."""
 PAUSE_S = 5.0
 LOOK_EVERY_S = 0.1
 WAIT_EVERY_S = 0.02
 MOST_SILENCE_S = 10.0
 MOST_UNHURRIED_S = 600.0
 """For a call that is known to hold the interpreter."""
+MOST_START_S = 660.0
+"""Until it is up: it may wait for workers of other machines, and TensorFlow gives up before."""
 MOST_ABSENCE_S = 120.0
 """Without a beat at all: for a process to begin, and to end."""
 GRACE_S = 3.0
@@ -75,6 +79,7 @@ class Crew:
         rounds: tells how many rounds are complete, so that progress is seen.
         environments: the variables of each, given how many they are.
         first_rank: the rank of the first one, if others are looked after elsewhere.
+        ready: whether one can begin at once; waits for that, so many seconds at most.
     """
 
     begin: Callable[[int, Mapping[str, str], Path | None], Process]
@@ -83,6 +88,7 @@ class Crew:
     rounds: Callable[[], int]
     environments: Callable[[int], list[dict[str, str]]] = local_environments
     first_rank: int = 0
+    ready: Callable[[float], bool] = lambda _: True
 
 
 @dataclass
@@ -107,7 +113,7 @@ def supervise(crew: Crew, stop: threading.Event) -> int:
     """
     make_folder(crew.folder)
     count, failures, done = crew.count, 0, crew.rounds()
-    while True:
+    while may_begin(crew, stop):
         members = start(crew, count)
         try:
             reason = watch(members, stop)
@@ -118,7 +124,8 @@ def supervise(crew: Crew, stop: threading.Event) -> int:
         if code is not None and not is_outage:
             return code
         if stop.is_set():
-            log.warning("%s; the rounds that are complete stay as they are", reason)
+            if any(code not in ASKED for code in codes):
+                log.warning("%s; the rounds that are complete stay as they are", reason)
             return 0
         failures = 1 if crew.rounds() > done else failures + 1
         done = crew.rounds()
@@ -135,6 +142,15 @@ def supervise(crew: Crew, stop: threading.Event) -> int:
         where = f"after round {done - 1}" if done else "from the beginning"
         log.warning("%s; all workers begin again %s", reason, where)
         stop.wait(PAUSE_S if is_outage else 0.0)
+    return 0
+
+
+def may_begin(crew: Crew, stop: threading.Event) -> bool:
+    """Wait until workers can begin; False if `stop` was set before."""
+    while not stop.is_set():
+        if crew.ready(LOOK_EVERY_S):
+            return True
+    return False
 
 
 def start(crew: Crew, count: int) -> list[Member]:
@@ -180,6 +196,8 @@ def most_silence(beat: Beat) -> float:
     """For how many seconds a worker may be silent."""
     if not beat.is_there():
         return MOST_ABSENCE_S
+    if beat.is_starting():
+        return MOST_START_S
     return MOST_UNHURRIED_S if beat.is_unhurried() else MOST_SILENCE_S
 
 

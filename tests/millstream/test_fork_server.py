@@ -175,3 +175,19 @@ print(json.dumps([begun.pid, begin(0, "wait").pid]))
 """,
     )
     assert not any(is_alive(pid) for pid in pids)
+
+
+def test_libraries_that_nobody_waits_for_are_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time; time.sleep(300)")
+    told = done(
+        tmp_path,
+        """
+was_ready = begun.ready()
+fork_server.LIBRARIES = ("slow",)
+with fork_server.fork_server(work) as slow:
+    is_ready = slow.ready(0.2)
+print(json.dumps([begun.pid, was_ready, slow.pid, is_ready]))
+""",
+    )
+    assert told[1::2] == [True, False]
+    assert not any(is_alive(pid) for pid in told[::2])

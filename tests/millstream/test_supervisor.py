@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from millstream.errors import UsageError, WorkersError
 from millstream.workers import supervisor
-from millstream.workers.beat import Beat, beating
+from millstream.workers.beat import Beat
 from millstream.workers.environment import (
     SUPERVISED,
     local_environments,
@@ -30,7 +31,7 @@ from millstream.workers.supervisor import LOST_PEER, Crew, supervise
 WORKER = """
 import json, os, signal, sys, time
 from pathlib import Path
-from millstream.workers.beat import beating, unhurried
+from millstream.workers.beat import beating, is_up, unhurried
 from millstream.workers.environment import supervisor_of
 
 folder, acts = Path(sys.argv[1]), json.loads(sys.argv[2])
@@ -40,6 +41,8 @@ starts.write_text(starts.read_text() + "x" if starts.exists() else "x")
 number = len(starts.read_text()) - 1
 act = acts[rank][min(number, len(acts[rank]) - 1)]
 with beating(folder / f"{rank}.beat", folder / f"{rank}.native.log", supervisor_of()):
+    if act != "join":
+        is_up(folder / f"{rank}.beat")
     if act in ("stop", "stop badly"):
         die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         signal.signal(signal.SIGTERM, die if act == "stop badly" else lambda *_: sys.exit(0))
@@ -48,11 +51,12 @@ with beating(folder / f"{rank}.beat", folder / f"{rank}.native.log", supervisor_
     elif act == "convert":
         with unhurried(folder / f"{rank}.beat"):
             os.kill(os.getpid(), signal.SIGSTOP)
-    elif act == "freeze":
+    elif act in ("freeze", "join"):
         os.kill(os.getpid(), signal.SIGSTOP)
     elif act == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif act == "wait":
+        (folder / f"{rank}.up").touch()
         time.sleep(60)
     elif act != "leave":
         time.sleep(float(act[1]))
@@ -127,6 +131,14 @@ def test_one_that_has_said_so_may_be_silent_for_longer(tmp_path, monkeypatch, ca
     assert "worker 0 hung for 3 s" in caplog.text
 
 
+def test_one_that_is_not_up_yet_may_wait_for_others(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(supervisor, "MOST_SILENCE_S", 1.5)
+    monkeypatch.setattr(supervisor, "MOST_START_S", 3.0)
+    monkeypatch.setattr(supervisor, "GRACE_S", 0.2)
+    assert supervise(crew(tmp_path, ["join", DONE]), threading.Event()) == 0
+    assert "worker 0 hung for 3 s" in caplog.text
+
+
 def test_a_worker_that_gives_up_ends_all(tmp_path):
     assert supervise(crew(tmp_path, [LOST], [REFUSED]), threading.Event()) == 2
     assert starts(tmp_path, 0) == 1
@@ -174,6 +186,33 @@ def test_a_stop_is_passed_on(tmp_path):
     assert supervise(crew(tmp_path, ["stop"], ["stop"]), stop_when_all_beat(tmp_path)) == 0
 
 
+def test_a_stop_before_workers_can_begin_begins_none(tmp_path, caplog):
+    stop, looks = threading.Event(), []
+
+    def ready(seconds: float) -> bool:
+        looks.append(seconds)
+        if len(looks) == 3:
+            stop.set()
+        return False
+
+    made = replace(crew(tmp_path, [DONE], [DONE]), ready=ready)
+    assert supervise(made, stop) == 0
+    assert len(looks) == 3
+    assert not list(tmp_path.glob("*.starts"))
+    assert caplog.text == ""
+
+
+def test_workers_that_are_stopped_as_they_begin_are_nothing_to_warn_of(
+    tmp_path, monkeypatch, caplog
+):
+    """They have no handler yet."""
+    monkeypatch.setattr(supervisor, "GRACE_S", 60.0)
+    made = crew(tmp_path, ["wait", DONE], ["wait", DONE])
+    assert supervise(made, stop_when_all_beat(tmp_path)) == 0
+    assert (starts(tmp_path, 0), starts(tmp_path, 1)) == (1, 1)
+    assert caplog.text == ""
+
+
 def test_after_a_stop_nothing_begins_again(tmp_path, caplog):
     made = crew(tmp_path, ["stop badly", DONE], ["stop", DONE])
     assert supervise(made, stop_when_all_beat(tmp_path)) == 0
@@ -195,33 +234,6 @@ def test_a_long_log_gives_way_to_a_new_one(tmp_path, monkeypatch):
     assert supervise(crew(tmp_path, [DONE], [DONE]), threading.Event()) == 0
     assert (tmp_path / "0.log.1").read_text() == "0123456789"
     assert (tmp_path / "1.log").read_text() == "012345678"
-
-
-def test_a_pause_of_all_is_no_silence(tmp_path):
-    now = [0.0]
-    file = tmp_path / "beat"
-    beat = Beat(file, lambda: now[0])
-    assert not beat.is_there()
-    file.touch()
-    assert beat.silence() == 0.0
-    assert beat.is_there()
-    now[0] = 1_000.0
-    assert beat.silence() == 1.0, "nobody looked in between"
-    for _ in range(20):
-        now[0] += 0.5
-        beat.silence()
-    assert beat.silence() == 11.0
-    os.utime(file, ns=(1, 1))
-    assert beat.silence() == 0.0, "any other time is a beat, an earlier one, too"
-
-
-def test_a_worker_whose_supervisor_is_gone_does_not_begin(tmp_path):
-    with (
-        pytest.raises(WorkersError, match="process 1, which looks after this worker, is gone"),
-        beating(tmp_path / "beat", tmp_path / "log", parent=1),
-    ):
-        raise AssertionError("it began")
-    assert not (tmp_path / "beat").exists()
 
 
 def test_workers_end_with_their_supervisor(tmp_path):
