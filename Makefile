@@ -9,7 +9,7 @@ SLIM := .bench/slim
 DEPLOY := .bench/deploy
 TFIO_TESTS := $(wildcard tests/ingest/test_augment_audio_*.py)
 ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt atheris
-# One more than CI has cores: a test waits for brokers, servers and rounds a quarter of its time.
+# One more than CI has cores: tests often wait, for brokers, servers and rounds.
 PROCESSES ?= 3
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 

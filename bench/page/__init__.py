@@ -1,1 +1,1 @@
-"""What viewers of the live page cost."""
+"""What viewers of the live page cost: the page's process, and the trainer beside it."""

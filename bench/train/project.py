@@ -132,6 +132,9 @@ def running(project: Project, *arguments: str, **environment: str) -> Iterator[p
         )
         try:
             yield process
+        except RuntimeError as error:
+            error.add_note(output.read_text())
+            raise
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
