@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from millstream.round_store import RoundStore
+from millstream.unreadable import read_all
 
 __all__ = ["LINES", "bare", "draw_curve"]
 
@@ -22,15 +23,15 @@ LINES = {
 
 
 def draw_curve(store: RoundStore, path: Path) -> Path:
-    """Draw one panel per metric over the last 500 rounds, as a PNG; returns its path."""
+    """Draw one panel per metric over the last 500 rounds, as a PNG; returns its path.
+
+    A round that cannot be read is left out: `millstream status` names it.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    reports = [
-        (folder.number, folder.report()["prequential"])
-        for folder in store.complete()[-SHOWN:]
-        if folder.number > 0
-    ]
+    rounds = [folder for folder in store.complete()[-SHOWN:] if folder.number > 0]
+    reports = list(read_all(rounds, lambda folder: (folder.number, folder.report()["prequential"])))
     metrics = sorted({m for _, p in reports for m in p.get("learner", {})}) or ["score"]
     width = 4.6 * len(metrics)
     figure = Figure(figsize=(width, 3.6), dpi=110)

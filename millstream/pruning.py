@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from millstream.errors import RoundStoreError
 from millstream.pipeline import Pipeline
+from millstream.round_folder import RoundFolder
 from registry import StoreError
 
 __all__ = ["needed_rounds", "prune"]
@@ -38,5 +40,12 @@ def needed_rounds(pipeline: Pipeline, every: int) -> set[int]:
             return {version.round for version in pipeline.registry.versions()}
         except StoreError as error:
             pipeline.reach.failed(error)
-    outcomes = [(folder.number, folder.published() or {}) for folder in pipeline.store.complete()]
-    return {number for number, outcome in outcomes if outcome.get("version") is not None}
+    return {folder.number for folder in pipeline.store.complete() if may_have_version(folder)}
+
+
+def may_have_version(folder: RoundFolder) -> bool:
+    """Whether a round says that it has a version, or cannot be asked."""
+    try:
+        return (folder.published() or {}).get("version") is not None
+    except RoundStoreError:
+        return True

@@ -15,6 +15,7 @@ from typing import Any
 from millstream.curve_faded import Seen, draw_faded, draw_slices
 from millstream.pipeline import Pipeline
 from millstream.round_folder import RoundFolder
+from millstream.unreadable import read_all
 from registry import RegistryError, TrackedRound, metric_name
 
 __all__ = ["track_rounds", "tracked_metrics"]
@@ -30,7 +31,8 @@ def track_rounds(pipeline: Pipeline) -> None:
     """Tell the service's run of all rounds that it does not have, and show it new pictures.
 
     Pictures are drawn for the first round of each minute, as rounds of seconds would spend a good
-    part of their time on them. Never fails for MLflow's sake: what went wrong is logged.
+    part of their time on them. Never fails for MLflow's sake: what went wrong is logged. A round
+    that cannot be read is left out: `millstream status` names it.
     """
     store = pipeline.store
     rounds = [folder for folder in store.complete() if folder.number > 0]
@@ -45,7 +47,7 @@ def track_rounds(pipeline: Pipeline) -> None:
         shown = rounds[-SHOWN:] if begin_minute(rounds, len(new)) else []
         with tempfile.TemporaryDirectory(prefix="millstream-track-") as scratch:
             pictures = draw(shown, pipeline.config.metric, Path(scratch)) if shown else {}
-            run.add([tracked(folder) for folder in new], pictures)
+            run.add(list(read_all(new, tracked)), pictures)
     except RegistryError as error:
         log.warning(
             "the curves in MLflow lack round %d, the next round adds it: %s",
@@ -109,7 +111,7 @@ def named(scores: Mapping[str, Any], *place: str) -> dict[str, float]:
 
 def draw(rounds: list[RoundFolder], metric: str, folder: Path) -> dict[str, Path]:
     """The pictures: faded scores, and slices if there are any."""
-    return dict(pictures([Seen.of(one) for one in rounds], metric, folder))
+    return dict(pictures(list(read_all(rounds, Seen.of)), metric, folder))
 
 
 def pictures(seen: list[Seen], metric: str, folder: Path) -> Iterator[tuple[str, Path]]:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from millstream.errors import MillstreamError
+from millstream.round_folder import RoundFolder
 from millstream.seal import damaged
 
-__all__ = ["UNREADABLE", "lost_round", "why_unreadable"]
+__all__ = ["UNREADABLE", "lost_round", "read_all", "why_unreadable"]
+
+T = TypeVar("T")
 
 UNREADABLE = (MillstreamError, OSError, AttributeError, KeyError, TypeError, ValueError)
 """What reading a round comes to whose files are damaged, or of a form that is not known."""
+
+
+def read_all(folders: Iterable[RoundFolder], read: Callable[[RoundFolder], T]) -> Iterator[T]:
+    """What reading each of them gives, but of those that cannot be read: for pictures, say."""
+    for folder in folders:
+        try:
+            yield read(folder)
+        except UNREADABLE:
+            continue
 
 
 def why_unreadable(folder: Path, error: Exception) -> str:
