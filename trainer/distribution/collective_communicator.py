@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer.distribution.lasting_keys import lasting_keys
 from trainer.errors import PeerLost, one_line
 
 __all__ = ["LOST", "CollectiveCommunicator", "peer_lost"]
@@ -18,6 +19,8 @@ LOST = (
     tf.errors.CancelledError,
     tf.errors.FailedPreconditionError,
 )
+SHORT = 512
+"""Words of a first collective: what services say many times a second takes about a kilobyte."""
 
 
 class CollectiveCommunicator:
@@ -26,6 +29,11 @@ class CollectiveCommunicator:
     Bytes travel as int64, which all of TensorFlow's transports take: a word with their number,
     then the bytes, padded to whole words. So no worker ever gives nothing: a collective in which
     all do crashes the process (TensorFlow 2.21). A call takes about 3 ms on one machine.
+
+    Services call it many times a second for as long as they live, so all that travels has one of a
+    few sizes, each with a compiled function of its own: TensorFlow keeps a note of each collective
+    for ever (see `lasting_keys`). What is longer than `SHORT` takes a second collective, whose size
+    the first one has told to all.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy, rank: int, size: int) -> None:
@@ -34,9 +42,7 @@ class CollectiveCommunicator:
         self.size = size
         self._strategy = strategy
         self._replicas = strategy.num_replicas_in_sync // size
-        words = tf.TensorSpec((None,), tf.int64)
-        run = tf.function(lambda each: strategy.gather(each, axis=0), reduce_retracing=True)
-        self._gather = run if self._replicas > 1 else run.get_concrete_function(words)
+        self._gathers: dict[int, Any] = {}
 
     def gather(self, data: bytes) -> list[bytes]:
         """Give `data` to all workers and return what each of them gave, in the order of ranks.
@@ -44,20 +50,38 @@ class CollectiveCommunicator:
         Raises:
             PeerLost: A worker is gone, or hangs.
         """
+        words = _packed(data)
         try:
-            words = self._gather(self._given(_packed(data))).numpy()
+            found = self._all(words, SHORT)
+            longest = max(_words_of(int(row[0])) for row in found)
+            if longest > SHORT:
+                found = self._all(words, 1 << (longest - 1).bit_length())
         except LOST as error:
             raise peer_lost(self.rank, self.size, error) from error
-        return _unpacked(words)[:: self._replicas]
+        return [row[1:].tobytes()[: int(row[0])] for row in found]
 
     def close(self) -> None:
         """Do nothing: the process's end closes the line."""
 
+    def _all(self, words: np.ndarray, size: int) -> np.ndarray:
+        """Return the first `size` words of each worker, int64[workers, size]."""
+        run = self._gathers.get(size)
+        if run is None:
+            strategy = self._strategy
+            run = tf.function(lambda each: strategy.gather(each, axis=0), autograph=False)
+            self._gathers[size] = run
+        own = np.zeros(size, np.int64)
+        own[: len(words)] = words[:size]
+        with lasting_keys():
+            found = run(self._given(own)).numpy()
+        rows: np.ndarray = found.reshape(-1, size)[:: self._replicas]
+        return rows
+
     def _given(self, words: np.ndarray) -> Any:
-        """Return what each of this worker's replicas gives: the first one the data."""
+        """Return what each of this worker's replicas gives: the first one the words."""
         if self._replicas == 1:
             return tf.constant(words)
-        values = [tf.constant(words)] + [tf.constant(_packed(b""))] * (self._replicas - 1)
+        values = [tf.constant(words)] + [tf.zeros_like(words)] * (self._replicas - 1)
         return self._strategy.experimental_distribute_values_from_function(
             lambda context: values[context.replica_id_in_sync_group % self._replicas]
         )
@@ -79,11 +103,6 @@ def _packed(data: bytes) -> np.ndarray:
     return np.concatenate([header, np.frombuffer(padded, np.int64)])
 
 
-def _unpacked(words: np.ndarray) -> list[bytes]:
-    parts, at = [], 0
-    while at < len(words):
-        length = int(words[at])
-        end = at + 1 + -(-length // 8)
-        parts.append(words[at + 1 : end].tobytes()[:length])
-        at = end
-    return parts
+def _words_of(length: int) -> int:
+    """How many words so many bytes take, with the one that says how many they are."""
+    return 1 + -(-length // 8)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
+from trainer.distribution.lasting_keys import lasting_keys
 from trainer.elastic.applying import Applying
 from trainer.elastic.batch import Batch
 from trainer.elastic.by_worker import ByWorker
@@ -179,6 +180,7 @@ class Steps:
             if isinstance(one, keras.layers.BatchNormalization) and self._replicas > 1
         ]
         with ExitStack() as stack:
+            stack.enter_context(lasting_keys())
             stack.enter_context(draws_by_batch())
             stack.enter_context(unscaled_losses())
             stack.enter_context(summed_gradients(self._model.optimizer))
