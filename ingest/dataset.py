@@ -10,6 +10,7 @@ import numpy as np
 
 from ingest.allocator import keep_freed_memory
 from ingest.augment.pipeline import Augmentations, Bound, row_seeds
+from ingest.generated import from_generator
 from ingest.identity import hash64
 from ingest.rows import Rows
 from ingest.schema import Schema
@@ -95,7 +96,7 @@ def _orders(
     """
     import tensorflow as tf
 
-    # TensorFlow keeps a generator until the process ends: this one must not keep the rows.
+    # TensorFlow may keep a generator until the process ends: this one must not keep the rows.
     count, kept = len(rows), weakref.ref(rows)
     size = block or max(1, count)
 
@@ -108,7 +109,7 @@ def _orders(
 
     long = (count if block is None else None,)
     specs = tf.TensorSpec(long, tf.int64), tf.TensorSpec(long, tf.uint64)
-    generated = tf.data.Dataset.from_generator(orders, output_signature=specs[: 1 + seeds])
+    generated = from_generator(orders, specs[: 1 + seeds])
     generated.rows = rows  # for as long as there is a dataset or an iterator of it
     return generated.prefetch(1)
 

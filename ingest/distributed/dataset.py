@@ -12,6 +12,7 @@ from ingest.allocator import keep_freed_memory
 from ingest.augment.pipeline import Augmentations, Bound, row_seeds
 from ingest.dataset import epoch_order, steps_per_epoch
 from ingest.distributed.roster import Roster
+from ingest.generated import from_generator
 from ingest.rows import Rows
 from ingest.schema import Schema
 
@@ -81,7 +82,7 @@ def _pieces(
     """Of each batch, the places of the own rows among them, where they are in it, their seeds."""
     import tensorflow as tf
 
-    # TensorFlow keeps a generator until the process ends: this one must not keep the rows.
+    # TensorFlow may keep a generator until the process ends: this one must not keep the rows.
     kept_rows, kept_roster = weakref.ref(rows), weakref.ref(roster)
 
     def orders() -> Iterator[dict[str, NDArray[Any]]]:
@@ -109,7 +110,7 @@ def _pieces(
 
         return tf.data.Dataset.range(steps).map(piece)
 
-    generated = tf.data.Dataset.from_generator(orders, output_signature=spec | bounds)
+    generated = from_generator(orders, spec | bounds)
     generated.kept = rows, roster  # for as long as there is a dataset or an iterator of it
     return generated.prefetch(1).flat_map(cut)
 
