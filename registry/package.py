@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ SCHEMA_FILE = "schema.json"
 FLOAT32_FILE = "float32/model.tflite.gzip"
 KERAS_FILE = "keras/model.keras"
 CARD_FILE = "README.md"
+CODE_MODULE = "code_model_"  # so begin the names of MLflow's modules
 REQUIRED = ("mlflow", "pandas", "numpy", "ai-edge-litert")
 
 
@@ -72,7 +74,7 @@ def save_model(publication: Publication, folder: Path) -> None:
     model = LiteModel(publication.artifact.tflite)
     fields = model_fields(model, publication.schema)
     example = {name: list(example_column(publication, name)) for name in fields}
-    with scratch_folder("package") as parts, quiet_mlflow():
+    with scratch_folder("package") as parts, quiet_mlflow(), no_module_of_it():
         artifacts = {"model": parts / MODEL_FILE, "schema": parts / SCHEMA_FILE}
         artifacts["model"].write_bytes(gzip_model(publication.artifact.tflite))
         artifacts["schema"].write_text(publication.schema_text, encoding="utf-8")
@@ -131,6 +133,18 @@ def forget_local_paths(folder: Path) -> None:
     for entry in flavor["artifacts"].values():
         entry["uri"] = entry["path"]
     model.save(str(folder / "MLmodel"))
+
+
+@contextmanager
+def no_module_of_it() -> Iterator[None]:
+    """Let go of the module that MLflow makes of the code: each time another one, kept for ever."""
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            if name.startswith(CODE_MODULE):
+                del sys.modules[name]
 
 
 @contextmanager
