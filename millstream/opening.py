@@ -204,4 +204,4 @@ def check_state(pipeline: Pipeline, latest: RoundFolder) -> None:
 
 def tell_missing(pipeline: Pipeline) -> None:
     """Show on the board how many offsets the broker had deleted before they were read."""
-    pipeline.board.update(missing=sum(f.plan().missing for f in pipeline.store.complete()))
+    pipeline.board.update(missing=sum(folder.missing() for folder in pipeline.store.complete()))

@@ -38,12 +38,27 @@ class RoundFolder:
     the weights: of other files only the form is checked.
     """
 
+    __slots__ = ("_known", "_missing", "path")
+
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.weights = path / "weights.npz"
-        self.test_rows = path / "test.arrow"
-        self.examples = path / "examples.arrow"  # where some rung learns from rows
         self._known: tuple[Marker, Plan] | None = None  # of a round that happened
+        self._missing: int | None = None
+
+    @property
+    def weights(self) -> Path:
+        """The learner after the round."""
+        return self.path / "weights.npz"
+
+    @property
+    def test_rows(self) -> Path:
+        """The test half of the holdout."""
+        return self.path / "test.arrow"
+
+    @property
+    def examples(self) -> Path:
+        """Rows that a rung learns from, where some rung does."""
+        return self.path / "examples.arrow"
 
     @property
     def number(self) -> int:
@@ -75,6 +90,19 @@ class RoundFolder:
         if self.done:
             self._known = self._marker(), plan
         return plan
+
+    def missing(self) -> int:
+        """How many of its offsets the broker had deleted; remembered of one that happened."""
+        if self._missing is not None:
+            return self._missing
+        missing = self.plan().missing
+        if self.done:
+            self._missing = missing
+        return missing
+
+    def forget_plan(self) -> None:
+        """Remember the plan no longer, nor the digests: there are ever more rounds."""
+        self._known = None
 
     def report(self) -> dict[str, Any]:
         """Counts, losses and scores of the round."""

@@ -30,13 +30,16 @@ from millstream.round_folder import HEAVY, RoundFolder
 
 __all__ = ["RoundFolder", "RoundStore"]
 
+REMEMBERED = 100
+"""Rounds whose plans stay in memory; a service that lives for years has hundreds of thousands."""
+
 
 class RoundStore:
     """All rounds of one state folder. One process writes (see `state_lock`); any may read."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[Path, RoundFolder] = {}  # they remember their plans
+        self._known: dict[Path, RoundFolder] = {}  # the newest remember their plans
 
     def folder(self, number: int) -> RoundFolder:
         """The folder of a round, which need not exist."""
@@ -47,6 +50,8 @@ class RoundStore:
         found = [path for path in self._folder.glob("[0-9]*") if path.name.isdecimal()]
         found = sorted(found, key=lambda path: int(path.name))
         rounds = [self._known.setdefault(path, RoundFolder(path)) for path in found]
+        for folder in rounds[:-REMEMBERED]:
+            folder.forget_plan()
         return [folder for folder in rounds if folder.done]
 
     def complete(self) -> list[RoundFolder]:
