@@ -1,10 +1,30 @@
-"""Cycles that a round leaves behind, found without looking through all that TensorFlow made."""
+"""What rounds leave behind, let go of without looking through all that TensorFlow made."""
 
 from __future__ import annotations
 
 import gc
+import sys
+from itertools import count
 
-__all__ = ["collect_cycles"]
+__all__ = ["collect_cycles", "tidy_up"]
+
+KERNELS_EVERY = 20
+"""Rounds. The next one makes kernels anew, which takes it some tenths of a second."""
+ROUNDS = count(1)
+
+
+def tidy_up() -> None:
+    """Called after each round: frees what nothing needs any more, and would pile up.
+
+    TensorFlow keeps a kernel of each operation that it has run once, for the next time. Those of
+    datasets are named by the functions in them, which are others in each round: some hundred
+    kilobytes a round are never used again. So all of them are dropped now and then.
+    """
+    collect_cycles()
+    if next(ROUNDS) % KERNELS_EVERY == 0 and "tensorflow" in sys.modules:
+        from tensorflow.python.eager import context
+
+        context.context().clear_kernel_cache()
 
 
 def collect_cycles() -> None:

@@ -18,7 +18,7 @@ from millstream.endings import Idleness, Silence, check_progress
 from millstream.every import every
 from millstream.fault import fault_point
 from millstream.fresh import FRESH_S, keep_fresh
-from millstream.garbage import collect_cycles
+from millstream.garbage import tidy_up
 from millstream.local import open_broker, open_registry
 from millstream.opening import Running, Untrained, open_parts, tell_missing
 from millstream.outbox import deliver_if_due, tell_waiting
@@ -255,7 +255,7 @@ def turn(
     running.traces.tell(folder, seconds.read())
     prune(pipeline)
     tell_missing(pipeline)
-    collect_cycles()
+    tidy_up()
     pipeline.board.update(step=1)
     running.seconds, running.spent = Seconds(), None
     return folder
