@@ -18,7 +18,7 @@ from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.page import page_beside
 from millstream.cli.signals import signals_of_service
 from millstream.cli.terminal import console, logging_of_service
-from millstream.cli.view import live_view, round_line
+from millstream.cli.view import SHOWN, live_view, round_line
 from millstream.cli.workers import run_as_worker, supervise_workers
 from millstream.config import Config, load_config
 from millstream.durable import make_folder
@@ -27,6 +27,7 @@ from millstream.native_log import native_log
 from millstream.pipelines import is_pipelines_file
 from millstream.round_store import RoundFolder, RoundStore
 from millstream.summary import RoundSummary
+from millstream.temporary import own_temporary_folder
 from millstream.workers.environment import supervisor_of, worker_count
 from millstream.workers.indexed_job import indexed_job
 
@@ -106,6 +107,7 @@ def run_with_view(
 
     def on_round(folder: RoundFolder) -> None:
         rounds.append(RoundSummary.of(folder))
+        del rounds[:-SHOWN]
         if config.service.log_format == "json":
             told = round_line(rounds[-1], config.metric)
             log.info("%s", told, extra={"round": folder.number})
@@ -113,6 +115,7 @@ def run_with_view(
             console.print(round_line(rounds[-1], config.metric), markup=False, soft_wrap=True)
 
     with (
+        own_temporary_folder(),
         native_log(native or config.state_dir / "native.log"),
         logging_of_service(config, board.round),
         viewing(board, rounds, config.metric),
