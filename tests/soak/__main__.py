@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import tempfile
 import time
@@ -51,12 +52,17 @@ def main() -> None:
     options = parser.parse_args()
     length = 60 * (60.0 if options.hour else options.minutes)
     with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder, "temporary")
+        temporary.mkdir()
+        os.environ["TMPDIR"] = str(temporary)  # of all that is started
         with open_trial(Path(folder), TOPIC, options.workers, SETTINGS, KEPT) as trial:
             observer, totals = Observer(trial.project.state_dir, options.looks), Totals()
             killed = run(trial, observer, totals, length, random.Random(options.seed))
             found = judge(trial, observer, totals)
         left = left_behind(Path(folder))
         assert not left, f"processes are left: {left}"
+        files = files_left(temporary)
+        assert not files, f"files of ended processes are left: {files}"
     print(json.dumps({"soak": {"minutes": length / 60, "kills": killed, **found}}))
 
 
@@ -132,6 +138,12 @@ def left_behind(folder: Path) -> list[str]:
         if any(str(folder) in fact for fact in facts):
             found.append(f"{process.pid}: {' '.join(facts)[:200]}")
     return found
+
+
+def files_left(temporary: Path) -> list[str]:
+    """What processes of the service have left in the temporary folder, killed ones too."""
+    signs = ("__autograph", "millstream-")
+    return sorted(path.name for path in temporary.iterdir() if path.name.startswith(signs))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Usage:
         pid: with `began`, which process it is.
         began: seconds since 1970.
         at: seconds since the observer began.
-        rss: resident memory, bytes.
+        memory: bytes of resident memory that are in no file; code that is read later is none.
         handles: open file descriptors.
         threads: of the process.
     """
@@ -41,7 +41,7 @@ class Usage:
     pid: int
     began: float
     at: float
-    rss: int
+    memory: int
     handles: int
     threads: int
 
@@ -97,9 +97,10 @@ class Observer:
         if part is None:
             return
         with process.oneshot():
-            rss, threads = process.memory_info().rss, process.num_threads()
+            memory, threads = process.memory_info(), process.num_threads()
         began, handles = process.create_time(), process.num_fds()
-        seen = Usage(part, process.pid, began, self.now, rss, handles, threads)
+        own = memory.rss - memory.shared
+        seen = Usage(part, process.pid, began, self.now, own, handles, threads)
         self.looks.append(seen)
         if self._keep is not None:
             with self._keep.open("a") as lines:

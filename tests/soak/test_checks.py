@@ -45,13 +45,13 @@ def looks(
 def test_warm_up_rounds_and_peaks_are_no_growth() -> None:
     (slope,) = per_hour(looks(), END_S)
     assert too_steep([slope]) == []
-    assert abs(slope.growth["rss_mb"]) < 20
+    assert abs(slope.growth["memory_mb"]) < 20
     assert slope.level["threads"] == 30
 
 
 @pytest.mark.parametrize(
     ("grows", "said"),
-    [({"mb_an_hour": 120}, "rss_mb grows"), ({"handles_an_hour": 60}, "handles grows")],
+    [({"mb_an_hour": 120}, "memory_mb grows"), ({"handles_an_hour": 60}, "handles grows")],
 )
 def test_growth_is_found_below_the_noise_of_rounds(grows: dict[str, float], said: str) -> None:
     (found,) = too_steep(per_hour(looks(**grows), END_S))
