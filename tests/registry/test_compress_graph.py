@@ -83,6 +83,22 @@ def test_what_is_not_understood_stays_whole() -> None:
     assert smaller.get_layer("table").output_dim == 8
 
 
+@pytest.mark.parametrize("zeros", [False, True])
+def test_units_of_masked_recurrent_layers_go(zeros: bool) -> None:
+    keras.utils.set_random_seed(6)
+    entry = keras.Input((7,), name="words", dtype="int32")
+    x = layers.Embedding(9, 6, mask_zero=True, name="table")(entry)
+    x = layers.GRU(8, return_sequences=True, zero_output_for_mask=zeros, name="all")(x)
+    x = layers.LSTM(6, go_backwards=True, name="last")(x)
+    model = flat_copy(keras.Model(entry, layers.Dense(2)(layers.Dense(4, name="hidden")(x))))
+    words = rows_for(model, 8)
+    assert 0 < np.count_nonzero(np.asarray(words.features["words"]) == 0)
+    smaller, _ = check_exact(model, 0.5)
+    widths = {name: smaller.get_layer(name).units for name in ("all", "last", "hidden")}
+    assert widths == {"all": 4, "last": 3, "hidden": 2}
+    assert smaller.get_layer("table").output_dim == 3
+
+
 @keras.saving.register_keras_serializable("tests")
 class Mixing(keras.layers.Layer):
     """A layer of a user that mixes all its channels."""

@@ -90,12 +90,15 @@ def embedding(node: Any, channels: Channels) -> Iterable[Atoms | None]:
 
 
 def recurrent(node: Any, channels: Channels) -> Iterable[Atoms | None]:
-    """A recurrent layer reads channels and makes others: the units of its state."""
-    layer = node.operation
+    """A recurrent layer reads channels and makes others: the units of its state.
+
+    A mask has no channels: at a masked step each unit repeats what it gave, or gives 0.
+    """
+    layer, mask = node.operation, node.arguments.kwargs.get("mask")
     gates = elementwise(layer) and elementwise(layer, "recurrent_activation")
     atoms = channels.tensors[id(node.input_tensors[0])]
-    states = layer.stateful or layer.return_state or len(node.input_tensors) > 1
-    if atoms is None or states:
+    others = [tensor for tensor in node.input_tensors[1:] if tensor is not mask]
+    if atoms is None or layer.stateful or layer.return_state or others:
         return barrier(node, channels)
     read(layer, atoms, channels)
     return [made(layer, node.outputs[0].shape[-1], channels, fixed=not gates)]
