@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
+import runpy
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -59,13 +60,20 @@ def forking() -> ForkServerContext:
 
 
 class Started:
-    """A command that runs; what `subprocess.Popen` says of it, in the same words."""
+    """A command that runs; what `subprocess.Popen` says of it, in the same words.
+
+    It is one of millstream, or a program: the path of a Python file.
+    """
 
     def __init__(
-        self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str]
+        self,
+        arguments: Sequence[str],
+        directory: Path,
+        environment: Mapping[str, str],
+        program: Path | None = None,
     ) -> None:
         self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115 - it lives as long as we do
-        given = (arguments, directory, environment, Path(self._output.name))
+        given = (arguments, directory, environment, Path(self._output.name), program)
         self._process = forking().Process(target=main, args=given)
         self._process.start()
         atexit.register(self._process.kill)
@@ -99,9 +107,13 @@ class Started:
 
 
 def main(
-    arguments: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path
+    arguments: Sequence[str],
+    directory: Path,
+    environment: Mapping[str, str],
+    output: Path,
+    program: Path | None = None,
 ) -> None:
-    """What `python -m millstream` does, in the forked process."""
+    """What `python -m millstream` or `python PROGRAM` does, in the forked process."""
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
@@ -109,7 +121,11 @@ def main(
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     sys.stdout, sys.stderr = (os.fdopen(os.dup(n), "w", buffering=1) for n in (1, 2))
-    sys.argv = ["millstream", *arguments]
+    sys.argv = [str(program or "millstream"), *arguments]
+    if program is not None:
+        sys.path.insert(0, str(program.parent))
+        runpy.run_path(str(program), run_name="__main__")
+        return
     from millstream.cli import main as command_line
     from millstream.cli.terminal import console
 

@@ -19,12 +19,19 @@ LAST = 3
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def learners() -> dict[str, trainer.Learner]:
+    """One of each kind; a test loads the checkpoint that it begins from."""
+    return {kind: make_learner(kind, seed=7) for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def trained(
+    learners: dict[str, trainer.Learner], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, str]]:
     """Per kind a learner trained for rounds 1 to LAST: the checkpoint before LAST, the digest."""
     folder = tmp_path_factory.mktemp("rounds")
     digests = {}
-    for kind in KINDS:
-        learner = make_learner(kind, seed=7)
+    for kind, learner in learners.items():
         for number in range(1, LAST):
             train_round(learner, number)
         trainer.save(learner.model, folder / f"{kind}.npz")
@@ -70,19 +77,19 @@ def test_round_after_troubled_rounds_trains_the_same_bits(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_round_seed_decides_draws_from_global_seeds_only(
-    trained: tuple[Path, dict[str, str]], kind: str
+    learners: dict[str, trainer.Learner], trained: tuple[Path, dict[str, str]], kind: str
 ) -> None:
-    folder, digests = trained
-    learner = make_learner(kind, seed=7)
+    (folder, digests), learner = trained, learners[kind]
     trainer.load(learner.model, folder / f"{kind}.npz")
     train_round(learner, LAST, round_seed=12345)
     same = trainer.digest(learner.model) == digests[kind]
     assert same == (not kind.endswith("noise"))
 
 
-def test_dropout_seeds_belong_to_the_state(trained: tuple[Path, dict[str, str]]) -> None:
-    folder, digests = trained
-    learner = make_learner("own_seeds", seed=7)
+def test_dropout_seeds_belong_to_the_state(
+    learners: dict[str, trainer.Learner], trained: tuple[Path, dict[str, str]]
+) -> None:
+    (folder, digests), learner = trained, learners["own_seeds"]
     trainer.load(learner.model, folder / "own_seeds.npz")
     seeds = [v for v in learner.model.variables if "seed" in v.path]
     for variable in seeds:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -17,6 +15,7 @@ from sharded_models import ROWS, SHARDS, UNITS, make_model, make_rows, train_rou
 
 import trainer
 from registry import LiteModel, export_float32, weights
+from tests.millstream.preloaded import Started
 from trainer import CheckpointError, Learner, ModelError
 from trainer.sharded import (
     ShardedDense,
@@ -42,16 +41,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Learner, Path]:
 def test_a_run_goes_on_with_other_devices_bit_for_bit(trained: tuple[Learner, Path]) -> None:
     """On four, in a process of its own, as devices are made once; here on what there is."""
     learner, path = trained
-    done = subprocess.run(
-        [sys.executable, str(HERE / "sharded_process.py"), str(SHARDS), str(path)],
-        cwd=HERE.parents[1],
-        env={**os.environ, "PYTHONPATH": f"{HERE}:{HERE.parents[1]}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    program = HERE / "sharded_process.py"
+    process = Started([str(SHARDS), str(path)], HERE, os.environ, program)
+    output, _ = process.communicate(200)
+    assert process.returncode == 0, output
+    told = json.loads(output.splitlines()[-1])
     check_placement(told)
     assert sum(told["bytes"].values()) == sum(bytes_by_device(learner.model).values())
     assert told["loaded"] == trainer.digest(path)

@@ -3,10 +3,10 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from tests.millstream.preloaded import Started
 
 HERE = Path(__file__).parent
 PATIENCE_S = 280
@@ -22,9 +22,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def start_workers(
-    size: int, folder: Path, *arguments: str, **more: str
-) -> list[subprocess.Popen[bytes]]:
+def start_workers(size: int, folder: Path, *arguments: str, **more: str) -> list[Started]:
     """Start `size` processes of elastic_worker.py; a single one gets no TF_CONFIG."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(size)]
     started = []
@@ -35,15 +33,8 @@ def start_workers(
         if size > 1:
             cluster = {"worker": addresses}
             environment["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
-        with (folder / f"log.{size}.{rank}").open("wb") as log:
-            started.append(
-                subprocess.Popen(
-                    [sys.executable, str(HERE / "elastic_worker.py"), str(folder), *arguments],
-                    env={**environment, **more},
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
-            )
+        whole = {**environment, **more}
+        started.append(Started([str(folder), *arguments], HERE, whole, HERE / "elastic_worker.py"))
     return started
 
 
@@ -61,9 +52,9 @@ def run_workers(
     """
     processes = start_workers(size, folder, *cases, **more)
     try:
-        for rank, process in enumerate(processes[: size - falls]):
+        for process in processes[: size - falls]:
             code = process.wait(PATIENCE_S)
-            assert code == 0, (folder / f"log.{size}.{rank}").read_text()[-4000:]
+            assert code == 0, process.communicate(0)[0][-4000:]
     finally:
         for process in processes:
             process.kill()
