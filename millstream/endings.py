@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from millstream.errors import NoProgressError, StackError
-from millstream.round_store import RoundStore
+from millstream.round_store import RoundFolder, RoundStore
+from millstream.unreadable import read_all
 
 __all__ = ["Idleness", "Silence", "check_progress"]
 
@@ -57,11 +58,11 @@ def check_progress(store: RoundStore) -> None:
     """End the service when no round can be trained any more.
 
     Raises:
-        NoProgressError: the last rounds all failed.
+        NoProgressError: the last rounds all failed; one that cannot be read counts as trained.
     """
-    last = store.complete()[-MOST_FAILURES:]
-    reasons = [folder.report().get("training", {}).get("diverged") for folder in last]
-    if len(last) == MOST_FAILURES and all(reasons):
+    reports = read_all(store.complete()[-MOST_FAILURES:], RoundFolder.report)
+    reasons = [report.get("training", {}).get("diverged") for report in reports]
+    if len(reasons) == MOST_FAILURES and all(reasons):
         raise NoProgressError(
             f"the last {MOST_FAILURES} rounds could not be trained, the latest because"
             f" {reasons[-1]}; correct the model, the learning rate or the ranges in [schema]"

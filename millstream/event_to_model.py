@@ -16,6 +16,7 @@ import numpy as np
 
 from ingest import EventTimes
 from millstream.round_store import RoundFolder
+from millstream.unreadable import read_all
 
 __all__ = ["event_to_model", "tell_event_times"]
 
@@ -41,6 +42,8 @@ def tell_event_times(times: EventTimes) -> dict[str, Any]:
 def event_to_model(folder: RoundFolder, promoted_at: datetime) -> dict[str, Any] | None:
     """The age of the records that users get with a version, at its promotion; None if none is told.
 
+    Of rounds whose versions were refused since, one that cannot be read ends them.
+
     Args:
         folder: the round that made it; the rounds before it are beside it.
         promoted_at: when it became the champion.
@@ -53,14 +56,21 @@ def event_to_model(folder: RoundFolder, promoted_at: datetime) -> dict[str, Any]
     """
     first, reports = folder.number, [folder.report()]
     for number in range(folder.number - 1, max(0, folder.number - MOST_ROUNDS), -1):
-        before = folder.path.with_name(f"{number:06d}")
-        earlier = RoundFolder(before)
-        if not before.is_dir() or (earlier.published() or {}).get("promoted"):
+        earlier = RoundFolder(folder.path.with_name(f"{number:06d}"))
+        report = next(read_all([earlier], refused_report), None)
+        if report is None:
             break
-        first, reports = number, [earlier.report(), *reports]
+        first, reports = number, [report, *reports]
     told = [report["event_times"] for report in reports if has_learned(report)]
     found = age_of(told, promoted_at.timestamp() * 1000)
     return None if found is None else {**found, "rounds": [first, folder.number]}
+
+
+def refused_report(folder: RoundFolder) -> dict[str, Any] | None:
+    """The report of a round whose version was not promoted; None if it was, or did not happen."""
+    if not folder.path.is_dir() or (folder.published() or {}).get("promoted"):
+        return None
+    return folder.report()
 
 
 def has_learned(report: Mapping[str, Any]) -> bool:
