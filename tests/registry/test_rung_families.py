@@ -22,17 +22,30 @@ from registry import (
 )
 from registry.flatbuffer import LOOKING_UP, MULTIPLYING
 
-RUNGS = ("float16", "int8", "static_int8", "int4")
+RUNGS = ("float16", "int8", "static_int8", "int4", "calibrated_int4")
 ROWS = 96
-LARGEST = {"float16": 0.56, "int8": 0.5, "static_int8": 0.56, "int4": 0.44}
-DIFFERENCE = {"float16": 2e-3, "int8": 0.02, "static_int8": 0.06, "int4": 0.25}
+LARGEST = {"float16": 0.56, "int8": 0.5, "static_int8": 0.56, "int4": 0.44, "calibrated_int4": 0.44}
+DIFFERENCE = {
+    "float16": 2e-3,
+    "int8": 0.02,
+    "static_int8": 0.06,
+    "int4": 0.25,
+    "calibrated_int4": 0.25,
+}
 DENSE = {
     "float16": {"FLOAT16"},
     "int8": {"INT8"},
     "static_int8": {"INT8"},
     "int4": {"INT4", "INT8"},
+    "calibrated_int4": {"INT4", "INT8"},
 }
-TABLES = {"float16": "FLOAT16", "int8": "INT8", "static_int8": "INT8", "int4": "INT4"}
+TABLES = {
+    "float16": "FLOAT16",
+    "int8": "INT8",
+    "static_int8": "INT8",
+    "int4": "INT4",
+    "calibrated_int4": "INT4",
+}
 SKIPPED = {("lstm", "static_int8"): "loops", ("gru", "static_int8"): "loops"}
 
 
