@@ -43,6 +43,8 @@ def aot_flags(java: Path, libraries: Path, practise: Callable[[Path, str], None]
     if version is None or int(version[1]) < FIRST_JAVA:
         return []
     file = libraries.with_name(f"{libraries.name}-{_key(release, libraries)}.aot")
+    if os.pathsep in str(file):
+        return []  # the JVM would take it for two, and not start
     with suppress(OSError, StackError):
         if not file.exists():
             _make(file, practise)

@@ -126,6 +126,12 @@ def test_a_folder_that_cannot_be_written_has_none(java: Path, libraries: Path) -
     assert aot_flags(java, libraries, practise) == []
 
 
+def test_a_path_that_java_would_cut_in_two_has_none(java: Path, libraries: Path) -> None:
+    practise, _ = practising()
+    apart = libraries.rename(libraries.with_name("a:b"))
+    assert aot_flags(java, apart, practise) == []
+
+
 def test_java_starts_from_a_whole_one_and_without_a_damaged_one(tmp_path: Path) -> None:
     program, libraries = find_java(), kafka_libraries()
     while not (flags := aot_flags(program, libraries, run_once)):
