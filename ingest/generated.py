@@ -13,7 +13,7 @@ __all__ = ["from_generator"]
 
 KEEPER = "_py_funcs_used_in_graph"
 """TensorFlow's (2.21) list of the Python functions that graphs call, of the outermost graph."""
-RECENT: deque[list[Any]] = deque(maxlen=16)
+RECENT: deque[list[Any]] = deque(maxlen=4)
 """The functions of the last datasets: an iterator calls one at its end, maybe after its dataset."""
 
 

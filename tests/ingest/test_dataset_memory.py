@@ -5,11 +5,13 @@ import weakref
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ingest import Augmentations, Roster, Statistics, Step, shared_dataset, training_dataset
 from ingest.augment import random
 from ingest.augment.mixup import MixUp
 from ingest.augment.own import Own
+from ingest.generated import KEEPER, RECENT
 from tests.ingest.samples import SCHEMA, make_rows
 from trainer import Alone
 
@@ -66,3 +68,17 @@ def test_a_round_of_several_workers_that_is_over_holds_nothing():
         del batches
         gc.collect()
         assert [each() for each in kept] == [None, None]
+
+
+def test_the_process_keeps_no_generators():
+    kept = getattr(tf.compat.v1.get_default_graph(), KEEPER, [])
+    before, functions = len(kept), []
+    for _ in range(RECENT.maxlen + 2):
+        dataset = dataset_of(make_rows(8), None)
+        functions.append([weakref.ref(function) for function in RECENT[-1]])
+        assert len(list(dataset.as_numpy_iterator())) == 2
+    del dataset
+    gc.collect()
+    assert len(kept) == before
+    assert [len(each) for each in functions] == [3] * len(functions)
+    assert [each() for each in functions[0]] == [None] * 3

@@ -9,7 +9,7 @@ import pytest
 from ingest import Gap, Position
 from millstream.errors import BusyError, RoundStoreError
 from millstream.plan import Plan
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.round_store import REMEMBERED, RoundFolder, RoundStore
 from millstream.state_lock import state_lock
 
 
@@ -118,3 +118,18 @@ def test_a_state_folder_has_one_holder(tmp_path: Path) -> None:
         pass
     with state_lock(tmp_path):
         pass
+
+
+def test_only_plans_of_the_newest_rounds_are_remembered(tmp_path: Path) -> None:
+    store = RoundStore(tmp_path)
+    for number in range(REMEMBERED + 2):
+        add_round(store, number, max(0, number - 1), number)
+    assert sum(folder.missing() for folder in store.complete()) == 0
+    plans = [folder.plan() for folder in store.complete()]
+    for folder in store.complete():
+        (folder.path / "plan.json").rename(folder.path / "away.json")
+    again = store.complete()
+    assert [folder.missing() for folder in again] == [0] * len(again)
+    assert [folder.plan() for folder in again[2:]] == plans[2:]
+    with pytest.raises(RoundStoreError, match=r"plan\.json"):
+        again[0].plan()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from keras_models import Sample
 from test_predictor import ENCODED, RAW
 
 from registry import LiteModel
-from registry.package import stage
+from registry.package import CODE_MODULE, stage
 
 ROWS = len(RAW["hour"])
 
@@ -24,7 +25,9 @@ def model(publication, tmp_path_factory: pytest.TempPathFactory) -> Any:
     import mlflow
 
     folder = tmp_path_factory.mktemp("inputs")
+    modules = set(sys.modules)
     stage(publication(), folder)
+    assert not {name for name in set(sys.modules) - modules if name.startswith(CODE_MODULE)}
     return mlflow.pyfunc.load_model(str(folder / "model"))
 
 
