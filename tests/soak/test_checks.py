@@ -14,6 +14,7 @@ from tests.soak.flat import disk_per_round, per_hour, too_steep
 from tests.soak.processes import Usage, part_of, size_of
 
 END_S = 1200.0
+ROUND_S = 20  # of a slow machine
 LEDGER = Ledger(
     rounds=3, read=100, trained_on=40, held_out=30, sampled_away=27, dead_lettered=3, versions=3
 )
@@ -29,14 +30,19 @@ METRICS = {
 
 
 def looks(
-    mb_an_hour: float = 0, handles_an_hour: float = 0, begin: float = 0, end: float = END_S
+    mb_an_hour: float = 0,
+    mb_a_round: float = 0,
+    handles_an_hour: float = 0,
+    begin: float = 0,
+    end: float = END_S,
 ) -> list[Usage]:
     """A process whose memory goes up and down with rounds, has a peak, and warms up first."""
     chance, found = random.Random(3), []
     for number in range(int(begin), int(end), 3):
         warm = min(number, 300) * 0.5
         peak = 400 if number % 301 < 6 else 0
-        mb = 500 + warm + peak + 20 * chance.random() + mb_an_hour * number / 3600
+        grown = mb_an_hour * number / 3600 + mb_a_round * (number // ROUND_S)
+        mb = 500 + warm + peak + 20 * chance.random() + grown
         handles = 40 + chance.choice((0, 2, 5)) + int(handles_an_hour * number / 3600)
         found.append(Usage("worker 0", 7, 1.0, float(number), int(mb * 1e6), handles, 30))
     return found
@@ -51,7 +57,11 @@ def test_warm_up_rounds_and_peaks_are_no_growth() -> None:
 
 @pytest.mark.parametrize(
     ("grows", "said"),
-    [({"mb_an_hour": 120}, "memory_mb grows"), ({"handles_an_hour": 60}, "handles grows")],
+    [
+        ({"mb_an_hour": 120}, "memory_mb grows"),
+        ({"mb_a_round": 1}, "memory_mb grows"),
+        ({"handles_an_hour": 60}, "handles grows"),
+    ],
 )
 def test_growth_is_found_below_the_noise_of_rounds(grows: dict[str, float], said: str) -> None:
     (found,) = too_steep(per_hour(looks(**grows), END_S))
