@@ -14,7 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -69,8 +69,7 @@ def training(data: Path, viewers: int, pairs: int, seconds: float) -> dict[str, 
                 raise RuntimeError("the service has no page")
             page, port = page_process(service), urlsplit(url).port or 0
             lap = partial(watched, project, page, port, seconds)
-            laps = in_turns(lap, viewers, pairs)
-    return told(laps, viewers, seconds)
+            return told(in_turns(lap, viewers, pairs), viewers, seconds)
 
 
 def one_long_round(folder: Path, servers: str, topic: str) -> Project:
@@ -154,21 +153,25 @@ def told(laps: dict[int, list[Lap]], viewers: int, seconds: float) -> dict[str, 
     print(f"\nTraining while {viewers} viewers watch: {pairs} pairs of laps of {seconds:.0f} s\n")
     print("| viewers | steps/s | page | viewers' own | states to each | cores idle | others |")
     print("| ------: | ------: | ---: | -----------: | -------------: | ---------: | -----: |")
-    for count, done in laps.items():
-        middle = [statistics.median(getattr(lap, name) for lap in done) for name in COLUMNS]
-        steps, page, own, states, nothing, others = middle
+    middle = {count: median(done) for count, done in laps.items()}
+    for count, lap in middle.items():
         print(
-            f"| {count:7d} | {steps:7.1f} | {page:4.1%} | {own:12.1%} | {states:12.1f}/s |"
-            f" {nothing:10.1%} | {others:6.1%} |"
+            f"| {count:7d} | {lap.rate:7.1f} | {lap.page:4.1%} | {lap.crowd:12.1%} |"
+            f" {lap.states:12.1f}/s | {lap.idle:10.1%} | {lap.others:6.1%} |"
         )
     ratios = sorted(b.rate / a.rate for a, b in zip(laps[0], laps[viewers], strict=True))
     ratio = statistics.median(ratios)
+    cores, many, none = os.cpu_count() or 1, middle[viewers], middle[0]
+    taken = (many.page + many.crowd - none.page) / cores
     print(
         f"\nwith viewers over without: {ratio:.4f} (pairs: {ratios[0]:.4f} to {ratios[-1]:.4f});"
-        f" page and viewers' own are parts of one core, the rest of all {os.cpu_count()}",
+        f" page and viewers took {taken:.2%} more of all {cores} cores\n"
+        "page and viewers' own: parts of one core; idle and others: of all",
         flush=True,
     )
-    return {"trained_with_viewers": ratio, "viewers": viewers}
+    return {"trained_with_viewers": ratio, "taken_by_viewers": taken, "viewers": viewers}
 
 
-COLUMNS = ("rate", "page", "crowd", "states", "idle", "others")
+def median(laps: list[Lap]) -> Lap:
+    """The middle of each number."""
+    return Lap(*(statistics.median(column) for column in zip(*map(astuple, laps), strict=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -20,15 +21,17 @@ def test_laps_take_turns():
     assert order(100, 4) == [0, 100, 100, 0, 0, 100, 100, 0]
 
 
-def test_the_median_of_pairs_counts(capsys):
+def test_the_median_of_pairs_counts(capsys, monkeypatch):
     """The machine becomes slower from lap to lap; viewers cost a hundredth."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     rates = iter([100, 98.0, 97.0, 97.98, 96, 95.04])
 
     def lap(count):
         return Lap(next(rates), 0.01, count / 1e4, count / 20, 0.02, 0.0)
 
     found = told(in_turns(lap, 100, 3), 100, 10.0)
-    assert found == {"trained_with_viewers": pytest.approx(0.99, abs=1e-4), "viewers": 100}
+    assert found["trained_with_viewers"] == pytest.approx(0.99, abs=1e-4)
+    assert found["taken_by_viewers"] == pytest.approx(0.01 / 2)
     assert "|     100 |    97.0 | 1.0% |         1.0% |" in capsys.readouterr().out
 
 
