@@ -9,7 +9,7 @@ from itertools import count
 __all__ = ["collect_cycles", "tidy_up"]
 
 KERNELS_EVERY = 20
-"""Rounds. The next one makes kernels anew, which takes it some tenths of a second."""
+"""Rounds. The next one makes its kernels anew, which takes it about half a second."""
 ROUNDS = count(1)
 
 
