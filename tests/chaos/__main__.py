@@ -19,15 +19,12 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from millstream.round_store import RoundStore
 from millstream.stack.kafka import EmbeddedKafka
+from tests.chaos.kept import kept_if_it_fails
 from tests.chaos.producer import Producer
 from tests.chaos.stream import Stream
 from tests.chaos.troubled import run_troubles
@@ -66,7 +63,7 @@ def kill(options: argparse.Namespace) -> None:
     """Kill at random instants, then check."""
     chance = random.Random(options.seed)
     begun = time.monotonic()
-    with kept_if_it_fails() as folder, EmbeddedKafka(folder / "kafka") as broker:
+    with kept_if_it_fails("chaos") as folder, EmbeddedKafka(folder / "kafka") as broker:
         stream = Stream(bitwise_project(folder / "project", broker), broker, options.workers)
         create_topic(broker.bootstrap_servers, TOPIC)
         killed: dict[str, int] = {}
@@ -82,18 +79,6 @@ def kill(options: argparse.Namespace) -> None:
         stream.finish()
         found = check(stream, producer, chance)
     print(json.dumps({"chaos": {"kills": killed, **found, "s": round(time.monotonic() - begun)}}))
-
-
-@contextmanager
-def kept_if_it_fails() -> Iterator[Path]:
-    """A folder that is removed when the body has ended well, and named when it has not."""
-    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    try:
-        yield folder
-    except BaseException:
-        print(f"what is left lies in {folder}", flush=True)
-        raise
-    shutil.rmtree(folder)
 
 
 def bitwise_project(folder: Path, broker: EmbeddedKafka):
@@ -114,7 +99,7 @@ def check(stream: Stream, producer: Producer, chance: random.Random) -> dict[str
     stream.check_dead_letters(store, numbers, producer.bad)
     drawn = sorted(chance.sample(numbers, min(REPLAYS, len(numbers))))
     for number in drawn:
-        replayed = project.command("replay", str(number))
+        replayed = project.command("replay", str(number), timeout=900)
         assert replayed.code == 0, replayed.output
         assert "bit for bit the same" in replayed.output, replayed.output
     return {

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
+from tests.chaos.kept import kept_if_it_fails
 from tests.chaos.trial import Trial, open_trial
 from tests.chaos.troubles import TROUBLES, Impossible, Lengths
 
@@ -32,7 +31,7 @@ def run_troubles(names: Sequence[str], workers: int, factor: float) -> dict[str,
         AssertionError: the service did not go on, or a record is lost or counted twice.
     """
     begun, found = time.monotonic(), {}
-    with tempfile.TemporaryDirectory() as folder, open_trial(Path(folder), TOPIC, workers) as trial:
+    with kept_if_it_fails(TOPIC) as folder, open_trial(folder, TOPIC, workers) as trial:
         trial.wait_for_rounds(1)
         for name in names:
             found[name] = told(trial, name, lengths(factor))
