@@ -18,7 +18,7 @@ from millstream.measured import FLOAT32, Measured
 from millstream.measuring import Score, ladder_settings, score_artifact
 from millstream.rung_choice import RungJudge
 from registry import Artifact, RegistryError
-from registry.compress import Sharing, climb, keep_in, keeping, make_rung, worst_ops
+from registry.compress import Sharing, climb, keep_in, keeping, make_rung, with_places, worst_ops
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -165,7 +165,7 @@ def mended(mending: Mending, name: str, faithful: Callable[[Measured], bool]) ->
             tried = worst_ops(keep_in(last, kept), changed, few, most=MOST, seconds=SECONDS)
             if not tried or tried[0].gain <= 0:
                 return
-            kept = (*kept, *tried[0].names)
+            kept = (*kept, *with_places(changed.float32, tried[0].names))
             artifact = climb(keeping(name, kept, settings), shared.subject, shared)
             if not isinstance(artifact, Artifact):
                 return

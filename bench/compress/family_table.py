@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "one_line_default"]
 
-RUNGS = ("float16", "int8", "static_int8", "int4")
+RUNGS = ("float16", "int8", "static_int8", "int4", "calibrated_int4")
 DEFAULT = "TF default"
 ROWS = 512
 CALLS = 200

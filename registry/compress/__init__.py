@@ -18,6 +18,7 @@ from registry.compress.ladder import (
     make_rung,
 )
 from registry.compress.layers import DropLayers
+from registry.compress.naming import with_places
 from registry.compress.prune import Prune
 from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.rung import Revertible, Rung, keep_in
@@ -58,5 +59,6 @@ __all__ = [
     "keeping",
     "ladder",
     "make_rung",
+    "with_places",
     "worst_ops",
 ]

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from registry.artifact import Tflite
 from registry.compress.calibrating import calibration_rows
 from registry.compress.inspection import Promise
+from registry.compress.naming import kept_operations
 from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.recipe import DYNAMIC_INT4, dynamic_int4_of
 from registry.compress.rounding import round_together
-from registry.compress.scheme import Means, Scheme, apply_scheme, kept_operations
+from registry.compress.scheme import Means, Scheme, apply_scheme
 from registry.compress.subject import Subject
 from registry.compress.watching import Layer, input_products, layers_of
 from registry.flatbuffer import weights

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from registry.artifact import Tflite
 from registry.compress.editing import assemble, take_apart
 from registry.compress.inspection import Promise, check_promise
+from registry.compress.naming import kept_operations
 from registry.compress.quantizer import Quantizer, default_quantizer
 from registry.compress.recipe import Recipe, dynamic_int8_of, float_of
 from registry.compress.slim import slim
@@ -16,7 +17,6 @@ from registry.compress.subject import Subject
 from registry.compress.tables import STEPS, shrink_tables
 from registry.errors import RungError
 from registry.flatbuffer import LOOKING_UP, MULTIPLYING, weights
-from registry.operations import Operation, operations
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,17 +130,3 @@ def apply_scheme(scheme: Scheme, float32: Tflite, keep: tuple[str, ...], means: 
     names |= {w.name for w in weights(made) if w.name.endswith(STEPS)}
     check_promise(scheme.name, scheme.promise, float32, made, names)
     return slim(made)
-
-
-def kept_operations(float32: Tflite, names: tuple[str, ...]) -> tuple[Operation, ...]:
-    """The operations that names stand for.
-
-    Raises:
-        RungError: a name is that of no operation and no weight.
-    """
-    wanted = set(names)
-    found = tuple(o for o in operations(float32) if wanted & {o.scope, *o.names, *o.constants})
-    known = {name for o in found for name in (o.scope, *o.names, *o.constants)}
-    if wanted - known:
-        raise RungError(f"keep: the model has no operation named {sorted(wanted - known)}")
-    return found

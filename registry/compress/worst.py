@@ -11,6 +11,7 @@ import numpy as np
 
 from registry.artifact import Tflite
 from registry.compress.inspection import MOVING
+from registry.compress.naming import kept_operations
 from registry.compress.rung import Revertible, keep_in
 from registry.compress.subject import Subject
 from registry.errors import CompressionError
@@ -93,7 +94,8 @@ def candidates(
     """
     activations = any(o.op == "QUANTIZE" for o in operations(made))
     stored = {w.name for w in weights(float32)}
-    seen: set[str] = set(kept)
+    before = kept_operations(float32, kept)
+    seen = {o.scope for o in before} | stored & {name for o in before for name in o.constants}
     for operation in reversed(operations(float32)):
         names = {*operation.names, *operation.constants, operation.scope}
         if operation.op in MULTIPLYING | LOOKING_UP and stored & set(operation.constants):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,7 @@ from millstream.config_compress import CompressConfig
 from millstream.measured import FLOAT32, Measured
 from millstream.pareto import pareto_front
 from millstream.rung_choice import choose_rung
-from millstream.rung_report import cost_tags, tell_rungs
+from millstream.rung_report import cost_tags, kept_of, tell_rungs
 from registry import Artifact
 from registry.measure import Cost
 
@@ -101,6 +104,14 @@ def test_a_rung_without_a_time_is_never_the_fastest() -> None:
     assert choose(section, REFERENCE, untimed, MIDDLE).chosen is MIDDLE
     assert "millstream.latency_ms" not in cost_tags(untimed)
     assert cost_tags(MIDDLE)["millstream.latency_ms"] == "0.05"
+
+
+@pytest.mark.parametrize("dtype", ["float", "int8"])
+def test_what_a_version_keeps_in_larger_numbers_is_in_its_tags(dtype: str) -> None:
+    tags = cost_tags(replace(MIDDLE, kept=("a/b#3", "c"), kept_as=dtype))
+    assert json.loads(tags[f"millstream.kept_{dtype}"]) == ["a/b#3", "c"]
+    assert kept_of(tags) == ("a/b#3", "c")
+    assert kept_of(cost_tags(MIDDLE)) == ()
 
 
 def test_points_that_nothing_beats() -> None:
