@@ -83,6 +83,12 @@ def load_pipelines(path: Path) -> Pipelines:
             f'{path.name}: pipelines: expected [[pipelines]], each with config = "...", got none;'
             " what is one pipeline's own file is run without --all"
         )
+    entries = raw["pipelines"] if isinstance(raw["pipelines"], list) else []
+    if any(isinstance(entry, dict) and "state_dir" in entry for entry in entries):
+        raise ConfigError(
+            f"{path.name}: state_dir: expected it above the first [[pipelines]], got it below,"
+            " where TOML takes it for one of the pipeline's; move it up"
+        )
     try:
         told = PipelinesFile.model_validate(raw)
     except ValidationError as error:

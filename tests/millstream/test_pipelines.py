@@ -85,6 +85,7 @@ def test_each_is_a_whole_configuration_and_the_page_is_that_of_all(tmp_path: Pat
         ("[page]\nport = 1\n", "all.toml: pipelines: expected [[pipelines]]"),
         ("pipelines = []\n", "all.toml: pipelines: "),
         ("[[pipelines]]\n", "all.toml: pipelines.0.config: missing"),
+        (BOTH + 'state_dir = "x"\n', "all.toml: state_dir: expected it above the first [[pip"),
         (BOTH + 'confg = "a"\n', 'pipelines.1.confg: unknown key; did you mean "config"?'),
         ('[kafka]\ntopics = ["t"]\n' + BOTH, "all.toml: kafka: unknown key; known: "),
         (BOTH + "[page]\nprot = 1\n", 'page.prot: unknown key; did you mean "port"?'),
