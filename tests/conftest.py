@@ -36,6 +36,7 @@ LONGEST = (
     "remote/test_end_to_end.py",
     "ingest/test_augment_pipeline_kinds.py",
     "trainer/test_elastic_workers.py",
+    "tests/test_architecture.py",
     "registry/test_mlflow_server.py",
     "millstream/test_odd_records.py",
     "ingest/test_stream_kafka.py",

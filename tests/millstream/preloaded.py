@@ -73,7 +73,7 @@ class Started:
         program: Path | None = None,
     ) -> None:
         self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115 - it lives as long as we do
-        given = (arguments, directory, environment, Path(self._output.name), program)
+        given = (arguments, directory, dict(environment), Path(self._output.name), program)
         self._process = forking().Process(target=main, args=given)
         self._process.start()
         atexit.register(self._process.kill)

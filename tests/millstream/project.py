@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
 
 from millstream.local import ensure_topics
 from millstream.publish_file import send_rows
@@ -149,15 +149,16 @@ def make_rows(count: int, seed: int) -> list[bytes]:
 
 
 def read_all(servers: str, topic: str) -> list:
-    """All records of a topic."""
-    consumer = KafkaConsumer(
-        topic,
-        bootstrap_servers=servers,
-        auto_offset_reset="earliest",
-        consumer_timeout_ms=3000,
-        group_id=None,
-    )
+    """All records of a topic, up to the end that it has now."""
+    consumer = KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", group_id=None)
     try:
-        return list(consumer)
+        found = []
+        partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
+        consumer.assign(partitions)
+        ends = consumer.end_offsets(partitions)
+        while any(consumer.position(partition) < ends[partition] for partition in partitions):
+            for records in consumer.poll(timeout_ms=200).values():
+                found += records
+        return found
     finally:
         consumer.close()

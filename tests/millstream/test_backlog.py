@@ -22,7 +22,7 @@ def test_a_backlog_becomes_bounded_rounds_that_replay(kafka, topic: str, tmp_pat
     path.write_text(text.replace("[kafka]", "[kafka]\nbacklog_records = 100"))
     create_topic(kafka.bootstrap_servers, topic)
     assert project.produce(make_rows(2_000, seed=3)) == 2_000
-    finished = project.command("run", "--stop-when-idle", "1")
+    finished = project.command("run", "--stop-when-idle", "0.5")
     assert finished.code == 0, finished.output
 
     rounds = RoundStore(project.state_dir / "rounds").complete()[1:]

@@ -39,7 +39,7 @@ def test_bad_records_are_dead_lettered_and_the_good_ones_trained(
     for index, bad in enumerate(BAD):
         good.insert(31 * index, bad)
     project.produce(good)
-    ended = project.command("run", "--stop-when-idle", "2")
+    ended = project.command("run", "--stop-when-idle", "0.5")
     assert ended.code == 0, ended.output
     counts = RoundStore(project.state_dir / "rounds").folder(1).report()["counts"]
     assert counts["seen"] == 600 + len(BAD)
@@ -59,7 +59,7 @@ def test_too_many_bad_records_end_the_service(kafka, topic: str, tmp_path: Path)
     create_topic(kafka.bootstrap_servers, topic)
     project = make_project(tmp_path / "p", kafka.bootstrap_servers, topic)
     project.produce([b"rubbish"] * 150 + make_rows(50, seed=1))
-    ended = project.command("run", "--stop-when-idle", "2")
+    ended = project.command("run", "--stop-when-idle", "0.5")
     assert ended.code == 3, ended.output
     assert "Traceback" not in ended.output
     assert "kafka.max_bad_ratio" in ended.output

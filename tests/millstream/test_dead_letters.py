@@ -40,7 +40,7 @@ def test_from_bad_records_to_a_fix(kafka, topic: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", servers, topic)
     renamed = [row.replace(b'"y"', b'"late"') for row in make_rows(40, seed=2)]
     project.produce(make_rows(400, seed=1) + renamed + [b"not json", b"[bold]x[/bold]"])
-    ended = project.command("run", "--stop-when-idle", "2", timeout=240)
+    ended = project.command("run", "--stop-when-idle", "0.5", timeout=240)
     assert ended.code == 0, ended.output
 
     listed = dead_letters(project, "--limit", "5")
@@ -77,7 +77,7 @@ def test_from_bad_records_to_a_fix(kafka, topic: str, tmp_path: Path) -> None:
     text = config.read_text().replace("[service]", '[service]\nstate_dir = "new"')
     config.write_text(text.replace('name = "y"', 'name = "late"').replace("min_rows", "# min_rows"))
     # A learner with the new schema reads all: the old records are bad, those that came back good.
-    ended = project.command("run", "--stop-when-idle", "2", timeout=240)
+    ended = project.command("run", "--stop-when-idle", "0.5", timeout=240)
     assert ended.code == 3, ended.output
     lines = dead_letters(project, "--json", "--limit", "1000", "--kind", "missing_field")
     bad = {(n["partition"], n["offset"]) for n in map(json.loads, lines.splitlines())}
@@ -99,7 +99,7 @@ def test_the_report_says_what_was_not_checked(kafka, topic: str, tmp_path: Path)
         )
     )
     project.produce(make_rows(3_000, seed=1))
-    ended = project.command("run", "--stop-when-idle", "2")
+    ended = project.command("run", "--stop-when-idle", "0.5")
     assert ended.code == 0, ended.output
     assert "not checked)" in ended.output
     folders = RoundStore(project.state_dir / "rounds").complete()[1:]

@@ -76,7 +76,7 @@ def finished(kafka, tmp_path_factory: pytest.TempPathFactory) -> Project:
     create_topic(kafka.bootstrap_servers, project.topic)
     for part in range(3):
         project.produce(make_rows(600, seed=part))
-        ended = project.command("run", "--stop-when-idle", "2")
+        ended = project.command("run", "--stop-when-idle", "0.5")
         assert ended.code == 0, ended.output
     return project
 

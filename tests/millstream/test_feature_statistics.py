@@ -102,7 +102,7 @@ def project(kafka, tmp_path_factory: pytest.TempPathFactory) -> Project:
     for part in range(ROUNDS):
         project.produce(moved(part))
         board = Board(directory / "status.json")
-        run_service(config, RunOptions(stop_when_idle_s=1.0), board, threading.Event())
+        run_service(config, RunOptions(stop_when_idle_s=0.5), board, threading.Event())
     return project
 
 

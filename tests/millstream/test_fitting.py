@@ -72,7 +72,7 @@ def test_rounds_of_a_tuned_model_are_replayed_bit_for_bit(
     create_topic(kafka.bootstrap_servers, topic)
     config = load_config(path)
     project.produce(make_rows(1000, seed=1))
-    options, board = RunOptions(stop_when_idle_s=1.0), Board(tmp_path / "status.json")
+    options, board = RunOptions(stop_when_idle_s=0.5), Board(tmp_path / "status.json")
     run_service(config, options, board, threading.Event())
     folders = RoundStore(project.state_dir / "rounds").complete()
     assert [folder.number for folder in folders] == [0, 1, 2]

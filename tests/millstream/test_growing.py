@@ -52,10 +52,10 @@ def project(kafka, tmp_path_factory: pytest.TempPathFactory) -> Project:
     for part, point in enumerate((None, "5.report", "6.before")):
         project.produce(make_rows(400, part))
         if point:
-            killed = project.command("run", "--stop-when-idle", "1", MILLSTREAM_FAULT=point)
+            killed = project.command("run", "--stop-when-idle", "0.5", MILLSTREAM_FAULT=point)
             assert killed.code == -signal.SIGKILL, killed.output
         board = Board(directory / "status.json")
-        run_service(config, RunOptions(stop_when_idle_s=1.0), board, threading.Event())
+        run_service(config, RunOptions(stop_when_idle_s=0.5), board, threading.Event())
     return project
 
 

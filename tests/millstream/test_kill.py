@@ -48,13 +48,13 @@ def test_kills_at_every_step_lose_nothing(
     sent = project.produce(mixed_rows(seed=0))
     chance = random.Random(5)
     for run, point in enumerate(points, start=1):
-        killed = project.command("run", "--stop-when-idle", "2", MILLSTREAM_FAULT=point)
+        killed = project.command("run", "--stop-when-idle", "0.5", MILLSTREAM_FAULT=point)
         assert killed.code == -signal.SIGKILL, f"{point}: {killed.output}"
         sent += project.produce(mixed_rows(seed=run))
     for run in range(RANDOM_KILLS):
         kill_after(project, chance.uniform(0.5, 6.0))
         sent += project.produce(mixed_rows(seed=100 + run))
-    finished = project.command("run", "--stop-when-idle", "2")
+    finished = project.command("run", "--stop-when-idle", "0.5")
     assert finished.code == 0, finished.output
 
     store = RoundStore(project.state_dir / "rounds")

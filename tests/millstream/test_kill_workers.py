@@ -27,7 +27,7 @@ def test_workers_begin_again_together(kafka, topic: str, tmp_path: Path) -> None
     once.mkdir()
     sent = project.produce(mixed_rows(seed=0)) + project.produce(mixed_rows(seed=1))
     done = project.command(
-        *("run", "--workers", "2", "--stop-when-idle", "2"),
+        *("run", "--workers", "2", "--stop-when-idle", "0.5"),
         timeout=500,
         MILLSTREAM_FAULT=",".join(FAULTS),
         MILLSTREAM_FAULT_ONCE=str(once),

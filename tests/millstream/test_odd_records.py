@@ -43,7 +43,7 @@ def test_a_record_that_the_model_cannot_take_costs_its_round_only(
 
     for seed, place in enumerate((1, 99, 2)):
         project.produce(rows(seed, place))
-        ended = project.command("run", "--stop-when-idle", "2")
+        ended = project.command("run", "--stop-when-idle", "0.5")
         assert ended.code == 0, ended.output
         assert "Traceback" not in ended.output
     first, second, third = outcomes(project)
@@ -64,7 +64,7 @@ def test_a_champion_with_other_inputs_does_not_block_a_new_learner(
     create_topic(kafka.bootstrap_servers, topic)
     project = make_project(tmp_path / "p", kafka.bootstrap_servers, topic)
     project.produce(make_rows(600, seed=1))
-    assert project.command("run", "--stop-when-idle", "2").code == 0
+    assert project.command("run", "--stop-when-idle", "0.5").code == 0
     for name, before, after in (
         ("millstream.toml", 'b = "float32"\n', ""),
         ("model.py", 'a, b = keras.Input((1,), name="a"), keras.Input((1,), name="b")', SINGLE),
@@ -74,11 +74,11 @@ def test_a_champion_with_other_inputs_does_not_block_a_new_learner(
         path = project.directory / name
         assert before in path.read_text()
         path.write_text(path.read_text().replace(before, after))
-    refused = project.command("run", "--stop-when-idle", "2")
+    refused = project.command("run", "--stop-when-idle", "0.5")
     assert refused.code == 6
     assert "another service.state_dir" in refused.output
     (project.state_dir / "rounds").rename(project.state_dir / "rounds-before")
-    ended = project.command("run", "--stop-when-idle", "2")
+    ended = project.command("run", "--stop-when-idle", "0.5")
     assert ended.code == 0, ended.output
     (outcome,) = outcomes(project)
     assert outcome["promoted"]

@@ -41,7 +41,7 @@ def project(kafka, tmp_path_factory: pytest.TempPathFactory) -> Project:
     create_topic(kafka.bootstrap_servers, topic)
     for part in range(ROUNDS):
         made.produce(make_rows(PER_ROUND, part))
-    ended = made.command("run", "--stop-when-idle", "1")
+    ended = made.command("run", "--stop-when-idle", "0.5")
     assert ended.code == 0, ended.output
     return made
 

@@ -67,7 +67,7 @@ def project(kafka, topic: str, folder: Path, task: str, label: str, model: str) 
 
 
 def run(made: Project) -> dict:
-    ended = made.command("run", "--stop-when-idle", "2")
+    ended = made.command("run", "--stop-when-idle", "0.5")
     assert ended.code == 0, ended.output
     folder = RoundStore(made.state_dir / "rounds").folder(1)
     published = folder.published()

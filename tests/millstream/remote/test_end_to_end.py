@@ -42,7 +42,7 @@ def test_a_pod_goes_on_where_another_lost_its_disk(
         for name in ("a", "b", "c")
     ]
     create_topic(kafka.bootstrap_servers, topic)
-    idle = ("run", "--stop-when-idle", "2")
+    idle = ("run", "--stop-when-idle", "0.5")
 
     sent = pods[0].produce(make_rows(700, seed=1))
     killed = pods[0].command(*idle, MILLSTREAM_FAULT="save.files:2")
