@@ -62,7 +62,7 @@ def shrink_tables(tflite: bytes, dtype: str, keep: Collection[str] = ()) -> byte
 
 
 def table_of(model: Any, graph: Any, operator: Any) -> Any | None:
-    """The constant float32 tensor that an operation looks rows up in, if it does so."""
+    """The constant float32 table that an operation looks rows up in, if it does so."""
     from ai_edge_litert import schema_py_generated as schema
 
     if operator_code(model, operator) != schema.BuiltinOperator.GATHER:
@@ -71,7 +71,13 @@ def table_of(model: Any, graph: Any, operator: Any) -> Any | None:
     data = model.buffers[tensor.buffer].data
     by_rows = options is None or not (options.axis or options.batchDims)
     constant = data is not None and len(data) > 0
-    return tensor if constant and by_rows and tensor.type == schema.TensorType.FLOAT32 else None
+    exact = tensor.type == schema.TensorType.FLOAT32 and not is_steps(tensor)
+    return tensor if constant and by_rows and exact else None
+
+
+def is_steps(tensor: Any) -> bool:
+    """Whether a tensor has the steps of an int4 table, which are never made small themselves."""
+    return bytes(tensor.name or b"").endswith(STEPS.encode())
 
 
 def scope_of(graph: Any, operator: Any) -> str:
