@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-__all__ = ["keep_freed_memory"]
+__all__ = ["give_back_freed_memory", "keep_freed_memory"]
 
 # From malloc.h, and the largest value that glibc takes for the second.
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
@@ -31,3 +31,16 @@ def keep_freed_memory() -> bool:
     if mallopt is None:
         return False
     return bool(mallopt(MMAP_THRESHOLD, LARGE) and mallopt(TRIM_THRESHOLD, 2 * LARGE))
+
+
+def give_back_freed_memory() -> bool:
+    """Give the system back what is free between what is used.
+
+    Each thread frees and allocates in one of many heaps of glibc's. All of them keep the most that
+    they ever needed, at different times: a process with a hundred threads grows by that for hours.
+
+    Returns:
+        Whether it was done: not with another C library.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return trim is not None and bool(trim(0))

@@ -6,6 +6,8 @@ import gc
 import sys
 from itertools import count
 
+from ingest.allocator import give_back_freed_memory
+
 __all__ = ["collect_cycles", "tidy_up"]
 
 KERNELS_EVERY = 20
@@ -25,6 +27,7 @@ def tidy_up() -> None:
         from tensorflow.python.eager import context
 
         context.context().clear_kernel_cache()
+        give_back_freed_memory()
 
 
 def collect_cycles() -> None:
