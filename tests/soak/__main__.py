@@ -3,8 +3,8 @@
     python -m tests.soak --minutes 20 --workers 2
 
 A producer sends good and bad records all the time. In the first quarter of the run service,
-workers and broker are killed, in the second workers and broker, in the third the broker only, and
-then nothing: so the processes that are judged live through the second half, and see a broker go.
+workers and broker are killed, until two fifths workers and broker, until three quarters the broker
+only, and then nothing: so the processes that are judged have warmed up, and see a broker go.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from millstream.page.server import find_page
 from tests.chaos.trial import Trial, open_trial
 from tests.chaos.victims import VICTIMS
 from tests.soak.counters import Totals, check_metrics, metrics_of
-from tests.soak.flat import DISK_KB, JUDGED_S, disk_per_round, per_hour, too_steep
+from tests.soak.flat import DISK_KB, JUDGED_S, WARM_UP, disk_per_round, per_hour, too_steep
 from tests.soak.processes import Observer
 
 TOPIC = "soak"
@@ -93,7 +93,7 @@ def victims_at(share: float) -> list[str]:
     """Who may be killed when so much of the time is over."""
     if share < 0.25:
         return sorted(VICTIMS)
-    if share < 0.5:
+    if share < 0.4:
         return ["broker", "chief", "worker"]
     return ["broker"] if share < 0.75 else []
 
@@ -101,7 +101,7 @@ def victims_at(share: float) -> list[str]:
 def judge(trial: Trial, observer: Observer, totals: Totals) -> dict[str, object]:
     """Let the service read the rest, and look at everything; AssertionError if it is not well."""
     length, service = observer.now, trial.stream.pid
-    slopes, judged = per_hour(observer.looks, length), length / 2 >= JUDGED_S
+    slopes, judged = per_hour(observer.looks, length), length * (1 - WARM_UP) >= JUDGED_S
     per_round = disk_per_round(observer.disk, length)
     for one in slopes:
         print(f"{one.part:18} level {one.level}  growth an hour {one.growth}", flush=True)
