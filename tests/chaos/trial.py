@@ -17,7 +17,7 @@ from tests.chaos.producer import Producer
 from tests.chaos.stream import Stream
 from tests.millstream.project import Project, create_topic, make_project
 
-__all__ = ["Trial", "open_trial"]
+__all__ = ["WAIT_S", "Trial", "open_trial"]
 
 WAIT_S = 300.0
 
