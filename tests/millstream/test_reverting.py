@@ -119,6 +119,20 @@ def test_of_a_changed_model_operations_go_back_to_the_changed_float(
     assert f"left in float32: {', '.join(mended.kept)}" in again.notes
 
 
+def test_calibrated_int4_is_mended_by_int8(
+    shared: Sharing, features: dict[str, np.ndarray]
+) -> None:
+    rung = "calibrated_int4"
+    scored, _ = run(shared, features, rung, max_loss=1e9)
+    loss = scored[rung].scores["rmse"]
+    before, after = run(shared, features, rung, max_loss=0.6 * loss)
+    mended = after[rung]
+    assert mended.kept_as == "int8"
+    assert mended.scores["rmse"] <= 0.6 * loss
+    assert before[rung].cost.bytes < mended.cost.bytes < 0.4 * before[FLOAT32].cost.bytes
+    assert "int8" in mended.artifact.notes[0]
+
+
 def test_what_the_change_itself_loses_no_operation_mends(
     shared: Sharing, features: dict[str, np.ndarray]
 ) -> None:
