@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from ingest.arrow import arrow
     from ingest.stream.dataset import dataset
-    from millstream.config import Config, load_config
+    from millstream.config.config import Config, load_config
     from millstream.errors import ConfigError, MillstreamError
     from millstream.service import RunOptions, run_service
     from millstream.stack.kafka import EmbeddedKafka
@@ -124,7 +124,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Config": "millstream.config",
+    "Config": "millstream.config.config",
     "ConfigError": "millstream.errors",
     "EmbeddedKafka": "millstream.stack.kafka",
     "Evidence": "trainer",
@@ -144,7 +144,7 @@ _HOMES = {
     "dataset": "ingest.stream.dataset",
     "follow": "registry",
     "load": "registry",
-    "load_config": "millstream.config",
+    "load_config": "millstream.config.config",
     "run_service": "millstream.service",
     "virtual_devices": "trainer",
 }

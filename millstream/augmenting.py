@@ -10,8 +10,8 @@ import numpy as np
 import ingest
 from ingest.augment.augmentation import Augmentation, Context
 from ingest.augment.own import Own
-from millstream.config import Config
-from millstream.config_augment import StepConfig
+from millstream.config.augment import StepConfig
+from millstream.config.config import Config
 from millstream.errors import ConfigError
 
 if TYPE_CHECKING:

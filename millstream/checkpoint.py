@@ -10,14 +10,14 @@ from dataclasses import asdict
 from typing import Any
 
 from ingest import Rows
-from millstream.compress_examples import save_examples
-from millstream.event_to_model import tell_event_times
 from millstream.fault import fault_point
 from millstream.pipeline import Pipeline
 from millstream.plain import finite
 from millstream.rehearsal import Rehearsal
+from millstream.rungs.examples import save_examples
 from millstream.training_rows import window_rows
 from millstream.turn import Trained, Turn
+from millstream.watch.event_to_model import tell_event_times
 from millstream.workers.rows import save_rows
 from millstream.workers.together import check_same, wait_for_all
 

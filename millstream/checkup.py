@@ -15,7 +15,7 @@ import ingest
 from ingest.redaction import public_uri
 from millstream.augmenting import make_steps, tell_steps
 from millstream.checkup_format import check_format, schema_ids, tell_ids
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.decoding import make_decoder
 from millstream.fitting import make_callbacks, prepare, tell
 from millstream.local import open_kafka, open_registry, require_broker

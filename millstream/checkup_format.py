@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ingest
 from ingest.formats.confluent.frame import unframe
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.decoding import make_decoder, make_schema_registry
 from millstream.pipeline import make_schema
 

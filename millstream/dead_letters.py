@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ingest import KafkaDeadLetters, Position, end_of_topics
-from millstream.config import Config
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.config.config import Config
+from millstream.rounds.store import RoundFolder, RoundStore
 
 __all__ = ["dead_letter_topics", "end_of_letters", "open_dead_letters"]
 

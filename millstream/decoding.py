@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import ingest
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ingest import Schema, Statistics, StatisticsError, Window, Workers, update_together
 from millstream.errors import RoundStoreError
-from millstream.round_store import RoundFolder
+from millstream.rounds.store import RoundFolder
 
 if TYPE_CHECKING:
     import keras

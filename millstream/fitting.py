@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from millstream.config import Config
-from millstream.plan import Plan
+from millstream.config.config import Config
+from millstream.rounds.plan import Plan
 
 if TYPE_CHECKING:
     import keras

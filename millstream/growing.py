@@ -13,7 +13,7 @@ import numpy as np
 
 from ingest import Rows, Schema, SchemaError, Vocabularies, Window, Workers, grow_together
 from millstream.errors import RoundStoreError
-from millstream.round_store import RoundFolder
+from millstream.rounds.store import RoundFolder
 
 __all__ = ["grow", "recoded", "schema_of", "tags_of", "vocabularies_of"]
 

@@ -19,13 +19,13 @@ import ingest
 from ingest.kafka.client import open_client
 from ingest.kafka.errors import translated
 from ingest.redaction import public_uri
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.durable import make_folder, read_as, write_json
 from millstream.errors import StackError
-from millstream.pipelines_stack import stack_folder
-from millstream.processes import is_alive
+from millstream.pipelines.stack import stack_folder
 from millstream.stack.kafka import EmbeddedKafka
 from millstream.stack.mlflow import prepare_store
+from millstream.watch.processes import is_alive
 
 __all__ = [
     "Addresses",

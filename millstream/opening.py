@@ -9,17 +9,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from ingest import GroupCommitter, Intake, IntakeSeconds, KafkaSource, Window, WindowBuilder
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.dead_letters import end_of_letters, open_dead_letters
 from millstream.errors import RoundStoreError
-from millstream.flow import Flow
-from millstream.outbox import rounds_that_wait
 from millstream.pipeline import Pipeline, keep_recipe, make_builder, source_options
-from millstream.publish import tell_champion
+from millstream.publishing.outbox import rounds_that_wait
+from millstream.publishing.publish import tell_champion
 from millstream.round import begin_store, finish_round
-from millstream.round_store import RoundFolder
-from millstream.seconds import Seconds
-from millstream.tracing import NoTraces, Traces
+from millstream.rounds.store import RoundFolder
+from millstream.watch.flow import Flow
+from millstream.watch.seconds import Seconds
+from millstream.watch.tracing import NoTraces, Traces
 from millstream.workers.failed_round import FailedRound, find_failed, read_failed
 from millstream.workers.readings import Readings
 from millstream.workers.together import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest import Intake
-from millstream.drift_look import DriftLook
+from millstream.drift.look import DriftLook
 from millstream.pipeline import Pipeline
 from millstream.request import Requests
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.rounds.store import RoundFolder, RoundStore
 
 if TYPE_CHECKING:
     import trainer

@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Any
 import ingest
 import registry
 from millstream.augmenting import make_steps
-from millstream.board import Board
-from millstream.config import Config
-from millstream.config_schema import make_field
+from millstream.config.config import Config
+from millstream.config.schema import make_field
 from millstream.decoding import make_decoder
-from millstream.drift import check_watching
+from millstream.drift.drift import check_watching
 from millstream.durable import make_folder, write_json
 from millstream.errors import ConfigError
 from millstream.fitting import make_callbacks, make_model
-from millstream.gate import make_gate
-from millstream.kept_champion import Champions, KeptChampion
-from millstream.past import Past
-from millstream.pipelines_stack import stack_folder
-from millstream.prequential_river import RiverBeside
+from millstream.pipelines.stack import stack_folder
+from millstream.prequential.river import RiverBeside
+from millstream.publishing.gate import make_gate
+from millstream.publishing.kept_champion import Champions, KeptChampion
 from millstream.reach import Reach
 from millstream.recipe import fingerprint, make_recipe, round_seed
 from millstream.remote.mirror import Here, Mirror
-from millstream.round_store import RoundStore
+from millstream.rounds.past import Past
+from millstream.rounds.store import RoundStore
 from millstream.sampling import make_sample_settings
 from millstream.trainable import check_fits, check_trainable
+from millstream.watch.board import Board
 from millstream.workers.place import Place, open_place
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.errors import UsageError
 from millstream.local import open_kafka
 

@@ -11,10 +11,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from millstream.config import Config
-from millstream.config_augment import augment_recipe
-from millstream.config_drift import drift_recipe
-from millstream.config_train import train_recipe
+from millstream.config.augment import augment_recipe
+from millstream.config.config import Config
+from millstream.config.drift import drift_recipe
+from millstream.config.train import train_recipe
 from millstream.decoding import read_bytes
 from millstream.sampling import sample_recipe
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from millstream.config_sample import HistoryConfig
+from millstream.config.sample import HistoryConfig
 
 __all__ = ["Rehearsal"]
 

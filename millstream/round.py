@@ -6,7 +6,7 @@
     4  test, then train
     5  checkpoint  weights, rows of the gate, statistics, past, report; the marker DONE last
     6  gate, compress, publish   to the registry, idempotent by round; it waits for a registry that
-                   is away (millstream.outbox), while the next rounds go on
+                   is away (millstream.publishing.outbox), while the next rounds go on
     7  commit      to the consumer group, for the eyes of lag tools only
 
 A kill before DONE: the round did not happen; its records are read again. A kill after DONE: the
@@ -24,21 +24,21 @@ from typing import TYPE_CHECKING, Any
 
 from ingest import GroupCommitter, Position, Statistics, Window
 from millstream.checkpoint import checkpoint
+from millstream.drift.reacting import begin_learner, react
 from millstream.fault import fault_point
 from millstream.feature_statistics import normalize, statistics_of, with_window
 from millstream.fitting import train_settings
 from millstream.growing import grow, schema_of
-from millstream.outbox import deliver
 from millstream.pipeline import Pipeline
-from millstream.plan import Plan
-from millstream.prequential import test_past, test_window
-from millstream.reacting import begin_learner, react
+from millstream.prequential.prequential import test_past, test_window
+from millstream.publishing.outbox import deliver
 from millstream.recipe import round_seed
-from millstream.round_store import RoundFolder
-from millstream.seconds import Seconds
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import RoundFolder
 from millstream.training_data import training_data
 from millstream.training_rows import rows_to_recall
 from millstream.turn import Trained, Turn
+from millstream.watch.seconds import Seconds
 from millstream.workers.failed_round import note_failed
 from millstream.workers.together import check_same, from_chief, wait_for_all
 

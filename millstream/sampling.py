@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import ingest
-from millstream.config import Config
-from millstream.config_sample import PolicySpec
+from millstream.config.config import Config
+from millstream.config.sample import PolicySpec
 from millstream.errors import ConfigError
 
 if TYPE_CHECKING:

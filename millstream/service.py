@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING
 
 from ingest import agree_on_window
 from ingest.redaction import public_uri
-from millstream.board import Board
-from millstream.config import Config
-from millstream.endings import Idleness, Silence, check_progress
+from millstream.config.config import Config
 from millstream.every import every
 from millstream.fault import fault_point
-from millstream.fresh import FRESH_S, keep_fresh
 from millstream.garbage import tidy_up
 from millstream.local import open_broker, open_registry
 from millstream.opening import Running, Untrained, open_parts, tell_missing
-from millstream.outbox import deliver_if_due, tell_waiting
 from millstream.outlook import Outlook
 from millstream.pause import is_paused
 from millstream.pipeline import open_pipeline
-from millstream.pruning import prune
-from millstream.reloading import is_reload_asked, reload_settings
+from millstream.publishing.outbox import deliver_if_due, tell_waiting
+from millstream.publishing.pruning import prune
+from millstream.reload.reloading import is_reload_asked, reload_settings
 from millstream.remote.opening import open_state
 from millstream.round import finish_round, run_round
-from millstream.round_store import RoundFolder
-from millstream.seconds import Seconds
-from millstream.tracing import open_traces
+from millstream.rounds.endings import Idleness, Silence, check_progress
+from millstream.rounds.store import RoundFolder
 from millstream.triggers import make_trigger
+from millstream.watch.board import Board
+from millstream.watch.fresh import FRESH_S, keep_fresh
+from millstream.watch.seconds import Seconds
+from millstream.watch.tracing import open_traces
 from millstream.workers.beat import is_up
 from millstream.workers.failed_round import forget_failed
 from millstream.workers.place import Place, beat_of, open_place

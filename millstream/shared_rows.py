@@ -10,7 +10,7 @@ import numpy as np
 
 from ingest import Roster, Rows, Workers, gather_arrays, select_important
 from millstream.pipeline import Pipeline
-from millstream.plan import Plan
+from millstream.rounds.plan import Plan
 from millstream.training_rows import is_recent, recent
 from millstream.turn import Turn
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from ingest import Rows, Vocabularies, Window, select_important
 from millstream.pipeline import Pipeline
-from millstream.plan import Plan
 from millstream.rehearsal import Rehearsal
-from millstream.round_store import RoundFolder
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import RoundFolder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from millstream.config_trigger import TriggerConfig
+from millstream.config.trigger import TriggerConfig
 
 if TYPE_CHECKING:
     import trainer

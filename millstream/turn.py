@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ingest import Statistics, Vocabularies, Window
-from millstream.drift import Watched
-from millstream.plan import Plan
-from millstream.round_store import RoundFolder
-from millstream.seconds import Seconds
+from millstream.drift.drift import Watched
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import RoundFolder
+from millstream.watch.seconds import Seconds
 
 if TYPE_CHECKING:
     from trainer import TrainReport

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import trainer
 from bench.compress.family_table import DEFAULT, one_line_default
 from bench.compress.models import Trained
-from millstream.compress_file import evidence_of
-from millstream.config_compress import CompressConfig
-from millstream.measured import FLOAT32, Measured
-from millstream.measuring import score_artifacts, score_rungs, with_costs
-from millstream.reverting import revert
-from millstream.rung_choice import RungChoice, choose_rung, compare_with_float32
+from millstream.config.compress import CompressConfig
+from millstream.rungs.choice import RungChoice, choose_rung, compare_with_float32
+from millstream.rungs.file import evidence_of
+from millstream.rungs.measured import FLOAT32, Measured
+from millstream.rungs.measuring import score_artifacts, score_rungs, with_costs
+from millstream.rungs.reverting import revert
 from registry import Artifact, Subject, export_float32
 from registry.compress import RUNGS, Sharing
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from millstream.config_compress import Objective
+    from millstream.config.compress import Objective
     from registry import Examples
 
 __all__ = ["OBJECTIVES", "Climbed", "climb", "make_section"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.compress.climbing import OBJECTIVES, Climbed
 from bench.compress.family_table import DEFAULT
-from millstream.measured import FLOAT32, Measured
+from millstream.rungs.measured import FLOAT32, Measured
 
 __all__ = ["never_worse", "numbers", "ratio", "table", "totals"]
 

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 import trainer
-from millstream.reaction import Reaction
+from millstream.drift.reaction import Reaction
 from trainer.variables import put, take
 
 FEATURES, BATCH, EPOCHS, NOISE = 8, 64, 5, 0.05

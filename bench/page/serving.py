@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 import psutil
 
 from bench.page.crowd import crowd
-from millstream.board import Board
-from millstream.config import load_config
-from millstream.flow import PartitionState
+from millstream.config.config import load_config
 from millstream.page.server import serving_page
 from millstream.template import write_template
+from millstream.watch.board import Board
+from millstream.watch.flow import PartitionState
 
 __all__ = ["page_process", "serving", "used"]
 

@@ -157,7 +157,7 @@ def flights() -> Schema:
     """That of the demo."""
     from importlib.resources import as_file, files
 
-    from millstream.config import load_config
+    from millstream.config.config import load_config
     from millstream.pipeline import make_schema
 
     with as_file(files("millstream.demo") / "millstream.toml") as path:

@@ -20,7 +20,7 @@ from bench.train.project import Project, running, wait_until
 from ingest import KafkaSource
 from millstream.cli.demo import prepare
 from millstream.local import ensure_topics
-from millstream.round_store import RoundFolder
+from millstream.rounds.store import RoundFolder
 from millstream.stack.kafka import EmbeddedKafka
 
 __all__ = ["Promotion", "lateness", "promotions", "waits"]

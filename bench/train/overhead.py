@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.train.project import PATIENCE_S, make_project, running, serving
-from millstream.round_store import RoundFolder
+from millstream.rounds.store import RoundFolder
 
 __all__ = ["COUNTED", "overhead", "parts_of", "rests"]
 

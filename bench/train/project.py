@@ -17,10 +17,10 @@ import psutil
 
 from bench.ingest.records import CATEGORIES, FEATURES
 from bench.ingest.topics import Topic, fill
-from millstream.board import LiveState
 from millstream.durable import read_as
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.rounds.store import RoundFolder, RoundStore
 from millstream.stack.kafka import EmbeddedKafka
+from millstream.watch.board import LiveState
 
 __all__ = [
     "PATIENCE_S",

@@ -16,11 +16,11 @@ import registry
 import trainer
 from examples.sharded.stream import make_likes
 from ingest import Rows
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.local import ensure_topics, open_registry
 from millstream.pipeline import make_registry, make_schema
 from millstream.publish_file import send_rows
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.rounds.store import RoundFolder, RoundStore
 from millstream.stack.kafka import EmbeddedKafka
 
 __all__ = ["Found", "main"]

@@ -25,8 +25,8 @@ def rollback(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Make another version the champion, whatever the gate said of it."""
-    from millstream.config import load_config
-    from millstream.rolled_back import note_roll_back
+    from millstream.config.config import load_config
+    from millstream.publishing.rolled_back import note_roll_back
 
     registry = find_registry(name, tracking_uri, config)
     before = registry.champion()

@@ -11,7 +11,7 @@ from rich.table import Table
 from millstream.cli.terminal import console, logging_to_terminal
 
 if TYPE_CHECKING:
-    from millstream.compress_file import Compressed
+    from millstream.rungs.file import Compressed
 
 __all__ = ["compress"]
 
@@ -56,8 +56,8 @@ def compress(
 
     Writes the chosen model.tflite, also packed, rungs.json and pareto.png.
     """
-    from millstream.compress_file import FileOptions, compress_file, make_section
-    from millstream.compress_task import task_and_metric
+    from millstream.rungs.file import FileOptions, compress_file, make_section
+    from millstream.rungs.task import task_and_metric
 
     section = make_section(settings)
     task, metric = task_and_metric(judged)

@@ -76,7 +76,7 @@ def _refuse_options(context: typer.Context) -> None:
 
 def _letters(config: Path) -> Iterator[Letter]:
     from ingest.kafka.letters_topic import read_letters
-    from millstream.config import load_config
+    from millstream.config.config import load_config
     from millstream.dead_letters import dead_letter_topics
     from millstream.local import require_broker
     from millstream.pipeline import source_options
@@ -114,7 +114,7 @@ def republish(
 
 def _request(config: Path, kind: str | None) -> RepublishRequest:
     from ingest.kafka.republish import RepublishRequest
-    from millstream.config import load_config
+    from millstream.config.config import load_config
     from millstream.dead_letters import dead_letter_topics
     from millstream.local import require_broker
     from millstream.pipeline import source_options

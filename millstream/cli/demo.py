@@ -20,12 +20,12 @@ from millstream.cli.page import page_beside
 from millstream.cli.run import run_with_view
 from millstream.cli.signals import stop_on_signals
 from millstream.cli.terminal import console
-from millstream.config import Config, load_config
-from millstream.curve import draw_curve
+from millstream.config.config import Config, load_config
 from millstream.errors import UsageError
 from millstream.local import Addresses, announced, ensure_topics, open_registry
-from millstream.round_store import RoundStore
-from millstream.summary import RoundSummary, rounds_table, summaries
+from millstream.prequential.curve import draw_curve
+from millstream.rounds.store import RoundStore
+from millstream.watch.summary import RoundSummary, rounds_table, summaries
 
 __all__ = ["demo"]
 

@@ -21,9 +21,9 @@ __all__ = ["doctor", "findings_table"]
 def doctor(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check versions, disk, format, model, steps, broker, records, registry; say what to mend."""
     from millstream.checkup import examine
-    from millstream.config import load_config
+    from millstream.config.config import load_config
     from millstream.durable import make_folder
-    from millstream.native_log import native_log
+    from millstream.watch.native_log import native_log
 
     settings = load_config(config)
     make_folder(settings.state_dir)

@@ -38,7 +38,7 @@ def find_registry(name: str | None, tracking_uri: str | None, config: Path) -> M
     base = None if name is None else Reference.parse(name).name
     if base is not None and tracking_uri is not None:
         return ModelRegistry(base, tracking_uri)
-    from millstream.config import load_config
+    from millstream.config.config import load_config
     from millstream.local import open_registry
     from millstream.pipeline import make_registry
 

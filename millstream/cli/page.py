@@ -45,7 +45,7 @@ def page(
     from millstream.page.listening import address_of, listen
     from millstream.page.serve import serve
     from millstream.page.token import FILE
-    from millstream.pipelines import page_of
+    from millstream.pipelines.pipelines import page_of
 
     files = config or [DEFAULT_CONFIG]
     settings, _ = page_of(files)
@@ -62,7 +62,7 @@ def page(
 def pause(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Let no round begin until `millstream resume`, also through restarts; records are read on."""
     from millstream import pause as paused
-    from millstream.config import load_config
+    from millstream.config.config import load_config
 
     paused.pause(load_config(config).state_dir)
     console.print("paused: no round begins until `millstream resume`", markup=False)
@@ -71,7 +71,7 @@ def pause(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def resume(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Let rounds begin again."""
     from millstream import pause as paused
-    from millstream.config import load_config
+    from millstream.config.config import load_config
 
     state_dir = load_config(config).state_dir
     was_paused = paused.is_paused(state_dir)

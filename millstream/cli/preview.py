@@ -43,15 +43,15 @@ def preview(
     Images, sound and series are drawn, as a PNG; other rows are printed as a table.
     """
     from millstream.augmenting import make_steps
-    from millstream.config import load_config
+    from millstream.config.config import load_config
     from millstream.durable import make_folder
-    from millstream.native_log import native_log
     from millstream.pipeline import make_schema
-    from millstream.preview import make_preview, read_file, read_topics
-    from millstream.preview_look import choose_look, parse_shape
-    from millstream.preview_picture import draw_preview
-    from millstream.preview_table import preview_table
+    from millstream.preview.look import choose_look, parse_shape
+    from millstream.preview.picture import draw_preview
+    from millstream.preview.preview import make_preview, read_file, read_topics
+    from millstream.preview.table import preview_table
     from millstream.trainable import check_trainable
+    from millstream.watch.native_log import native_log
 
     settings = load_config(config)
     schema = make_schema(settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.terminal import console
 from millstream.cli.trigger import check_running
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.request import RELOAD, ask
 
 __all__ = ["reload"]

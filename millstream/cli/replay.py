@@ -11,7 +11,7 @@ from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.terminal import console, logging_to_terminal
 
 if TYPE_CHECKING:
-    from millstream.replay_run import Replayed
+    from millstream.replay.run import Replayed
 
 __all__ = ["replay"]
 
@@ -40,12 +40,12 @@ def replay(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Train rounds again from their plans and compare the weights, bit for bit."""
-    from millstream.config import load_config
+    from millstream.config.config import load_config
     from millstream.local import open_broker
-    from millstream.native_log import native_log
     from millstream.remote.opening import bring_rounds
-    from millstream.replay_run import ReplayOptions, run_replay
+    from millstream.replay.run import ReplayOptions, run_replay
     from millstream.state_lock import state_lock
+    from millstream.watch.native_log import native_log
 
     settings = load_config(config)
     with (
@@ -66,7 +66,7 @@ def tell(found: Replayed, as_json: bool) -> None:
         ReplayError: something differs.
     """
     from millstream.errors import ReplayError
-    from millstream.replay_outcome import Likeness, replay_table, tell_replays
+    from millstream.replay.outcome import Likeness, replay_table, tell_replays
 
     if as_json:
         typer.echo(json.dumps(tell_replays(found.rounds, found.artifact), indent=1))

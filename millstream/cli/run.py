@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.live import Live
 
-from millstream.board import Board
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.page import page_beside
 from millstream.cli.signals import signals_of_service
 from millstream.cli.terminal import console, logging_of_service
 from millstream.cli.view import SHOWN, live_view, round_line
 from millstream.cli.workers import run_as_worker, supervise_workers
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.durable import make_folder
 from millstream.errors import MillstreamError, UsageError
-from millstream.native_log import native_log
-from millstream.pipelines import is_pipelines_file
-from millstream.round_store import RoundFolder, RoundStore
-from millstream.summary import RoundSummary
+from millstream.pipelines.pipelines import is_pipelines_file
+from millstream.rounds.store import RoundFolder, RoundStore
 from millstream.temporary import own_temporary_folder
+from millstream.watch.board import Board
+from millstream.watch.native_log import native_log
+from millstream.watch.summary import RoundSummary
 from millstream.workers.environment import supervisor_of, worker_count
 from millstream.workers.indexed_job import indexed_job
 

@@ -19,11 +19,11 @@ from millstream.cli.terminal import logging_to_terminal
 from millstream.cli.workers import command_of
 from millstream.durable import make_folder
 from millstream.errors import UsageError
-from millstream.pipelines import Member, load_pipelines
-from millstream.pipelines_keep import Kept, keep
-from millstream.pipelines_lines import Label, Lines
+from millstream.pipelines.keep import Kept, keep
+from millstream.pipelines.lines import Label, Lines
+from millstream.pipelines.pipelines import Member, load_pipelines
 from millstream.remote.opening import bring_rounds
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 from millstream.state_lock import state_lock
 from millstream.workers.environment import worker_count
 from millstream.workers.fork_server import ForkServer, fork_server, set_name

@@ -12,8 +12,8 @@ from millstream.cli.page import page_beside
 from millstream.cli.terminal import console
 from millstream.local import Addresses, announced, find_addresses
 from millstream.page.server import find_page, shown_elsewhere
-from millstream.pipelines import Pipelines
-from millstream.pipelines_stack import share_stack, stack_folder
+from millstream.pipelines.pipelines import Pipelines
+from millstream.pipelines.stack import share_stack, stack_folder
 from millstream.stack.kafka import EmbeddedKafka
 from millstream.stack.mlflow import prepare_store
 

@@ -12,20 +12,20 @@ import typer
 from rich.console import RenderableType
 from rich.live import Live
 
-from millstream.board import LiveState
 from millstream.cli.keys import reading_keys
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.terminal import console
 from millstream.cli.view import SHOWN, live_view
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.durable import read_as
 from millstream.errors import UsageError
-from millstream.metrics_live import GONE_S, SILENT_S
 from millstream.pause import is_paused
-from millstream.processes import is_alive
-from millstream.rolled_back import champion_by_hand
-from millstream.round_store import RoundStore
-from millstream.summary import look_back
+from millstream.publishing.rolled_back import champion_by_hand
+from millstream.rounds.store import RoundStore
+from millstream.watch.board import LiveState
+from millstream.watch.metrics_live import GONE_S, SILENT_S
+from millstream.watch.processes import is_alive
+from millstream.watch.summary import look_back
 
 __all__ = ["find_live", "status", "top"]
 

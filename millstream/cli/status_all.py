@@ -10,9 +10,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from millstream.board import STEPS, LiveState
 from millstream.cli.terminal import console
-from millstream.pipelines import load_pipelines
+from millstream.pipelines.pipelines import load_pipelines
+from millstream.watch.board import STEPS, LiveState
 
 __all__ = ["status_of_all"]
 

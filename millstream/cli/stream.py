@@ -24,7 +24,7 @@ def publish(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Send the rows of a file to a topic as JSON, in order, in turn over the partitions."""
-    from millstream.config import load_config
+    from millstream.config.config import load_config
     from millstream.local import ensure_topics, require_broker
     from millstream.pipeline import source_options
     from millstream.publish_file import check_file, check_takes_json, read_rows, send_rows

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal
 import typer
 from rich.console import Console
 
-from millstream.logs import JsonFormatter, LinesToLog
+from millstream.watch.logs import JsonFormatter, LinesToLog
 
 if TYPE_CHECKING:
-    from millstream.config import Config
+    from millstream.config.config import Config
 
 __all__ = ["console", "is_told", "logging_of_service", "logging_to_terminal"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from millstream.board import LiveState
 from millstream.cli.options import DEFAULT_CONFIG, ConfigOption
 from millstream.cli.terminal import console
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.durable import read_as
 from millstream.errors import NotRunningError
 from millstream.pause import is_paused
 from millstream.request import ask
+from millstream.watch.board import LiveState
 
 __all__ = ["check_running", "trigger"]
 

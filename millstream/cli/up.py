@@ -44,8 +44,8 @@ def up_for_one(file: Path) -> None:
     from ingest.redaction import public_uri
     from millstream.cli.page import page_beside
     from millstream.cli.shared import SharedStack
-    from millstream.config import load_config
-    from millstream.pipelines_stack import stack_folder
+    from millstream.config.config import load_config
+    from millstream.pipelines.stack import stack_folder
 
     config = load_config(file)
     servers, url = config.kafka.bootstrap_servers, config.registry.tracking_uri
@@ -63,7 +63,7 @@ def up_for_all(file: Path) -> None:
         StackError: as for one.
     """
     from millstream.cli.shared import one_page, share
-    from millstream.pipelines import load_pipelines
+    from millstream.pipelines.pipelines import load_pipelines
 
     top = load_pipelines(file)
     keep_up(share(top), one_page(top, file))

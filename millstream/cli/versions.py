@@ -21,7 +21,7 @@ def versions(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """List the registered versions: scores, sizes, and why each was promoted or not."""
-    from millstream.version_table import version_facts, versions_table
+    from millstream.publishing.version_table import version_facts, versions_table
 
     registry = find_registry(name, tracking_uri, config)
     found = registry.versions()

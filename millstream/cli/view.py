@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from millstream.board import STEPS, LiveState
 from millstream.cli.view_parts import damaged_facts, extra_facts, partitions_table
 from millstream.cli.view_slices import slices_table
-from millstream.summary import DamagedRound, RoundSummary
+from millstream.watch.board import STEPS, LiveState
+from millstream.watch.summary import DamagedRound, RoundSummary
 
 __all__ = ["SHOWN", "live_view", "round_line"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from millstream.board import LiveState
-from millstream.flow import OLD_S, PartitionState
-from millstream.summary import DamagedRound
+from millstream.watch.board import LiveState
+from millstream.watch.flow import OLD_S, PartitionState
+from millstream.watch.summary import DamagedRound
 
 __all__ = ["damaged_facts", "extra_facts", "partitions_table"]
 

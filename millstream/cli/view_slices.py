@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from millstream.summary import RoundSummary
+from millstream.watch.summary import RoundSummary
 
 __all__ = ["slices_table"]
 

@@ -14,14 +14,14 @@ import typer
 from millstream.cli.page import page_beside
 from millstream.cli.signals import ignore_hangup, signals_of_service, stop_on_signals
 from millstream.cli.terminal import logging_of_service
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.durable import make_folder
 from millstream.errors import MillstreamError, UsageError
 from millstream.local import open_broker, open_registry
-from millstream.native_log import native_log
 from millstream.remote.opening import bring_rounds
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 from millstream.state_lock import state_lock
+from millstream.watch.native_log import native_log
 from millstream.workers.beat import beating, native_of
 from millstream.workers.environment import SUPERVISED, local_environments, own_rank, worker_count
 from millstream.workers.fork_server import fork_server

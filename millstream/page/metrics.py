@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from millstream.metrics import ServiceCollector
+from millstream.watch.metrics import ServiceCollector
 
 __all__ = ["metrics_routes"]
 

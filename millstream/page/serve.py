@@ -16,7 +16,7 @@ import uvicorn
 from millstream.page.app import make_app
 from millstream.page.metrics import metrics_routes
 from millstream.page.token import FILE, find_token
-from millstream.pipelines import page_of
+from millstream.pipelines.pipelines import page_of
 
 __all__ = ["main", "serve"]
 

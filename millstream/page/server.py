@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from millstream.config_page import PageConfig
+from millstream.config.page import PageConfig
 from millstream.durable import make_folder, read_as, write_json
 from millstream.errors import MillstreamError
 from millstream.page.listening import address_of, listen
-from millstream.processes import is_alive
 from millstream.stack.server_process import ServerProcess
+from millstream.watch.processes import is_alive
 
 __all__ = ["PageAddress", "Paged", "find_page", "serving_page", "shown_elsewhere"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ingest.redaction import public_uri, redacted
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.durable import write_json
 
 __all__ = ["FILE", "settings_of", "write_settings"]

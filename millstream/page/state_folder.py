@@ -11,16 +11,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from millstream.board import LiveState
 from millstream.durable import read_as
 from millstream.page.told_round import tell_detail, tell_lost, tell_round
 from millstream.page.words import tell_state
 from millstream.pause import find_pause
-from millstream.reload_journal import FILE as RELOADS
-from millstream.reload_journal import last_reload
+from millstream.publishing.rolled_back import FILE as ROLLED_BACK
+from millstream.reload.journal import FILE as RELOADS
+from millstream.reload.journal import last_reload
 from millstream.request import Requests
-from millstream.rolled_back import FILE as ROLLED_BACK
-from millstream.round_folder import RoundFolder
+from millstream.rounds.folder import RoundFolder
+from millstream.watch.board import LiveState
 
 __all__ = ["MOST_ROUNDS", "Look", "StateFolder"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from millstream.plan import Plan
-from millstream.round_folder import RoundFolder
-from millstream.unreadable import UNREADABLE, lost_round, why_unreadable
-from millstream.verdict import parts_of
+from millstream.rounds.folder import RoundFolder
+from millstream.rounds.plan import Plan
+from millstream.rounds.unreadable import UNREADABLE, lost_round, why_unreadable
+from millstream.watch.verdict import parts_of
 
 __all__ = ["UNREADABLE", "tell_detail", "tell_lost", "tell_round"]
 

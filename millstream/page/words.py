@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from millstream.pause import Pause
-from millstream.processes import is_alive
+from millstream.watch.processes import is_alive
 
 __all__ = ["ENDED", "Level", "Words", "tell_state"]
 

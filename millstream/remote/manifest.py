@@ -23,9 +23,9 @@ from typing import Any
 import msgspec
 
 from millstream.errors import RoundStoreError
-from millstream.marker import check_digest
-from millstream.round_folder import HEAVY, RoundFolder
-from millstream.seal import damaged, file_digest, seal, unseal
+from millstream.rounds.folder import HEAVY, RoundFolder
+from millstream.rounds.marker import check_digest
+from millstream.rounds.seal import damaged, file_digest, seal, unseal
 
 __all__ = [
     "OUTCOME",

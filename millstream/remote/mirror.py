@@ -23,8 +23,8 @@ from millstream.remote.manifest import (
 )
 from millstream.remote.objects import ObjectStore
 from millstream.remote.restore import list_state, restore
-from millstream.round_folder import HEAVY, RoundFolder
-from millstream.round_store import RoundStore
+from millstream.rounds.folder import HEAVY, RoundFolder
+from millstream.rounds.store import RoundStore
 
 __all__ = ["Here", "Mirror", "StoreMirror"]
 

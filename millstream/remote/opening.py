@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from ingest import Workers
-from millstream.board import Board
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.page.settings_file import write_settings
 from millstream.remote.lease import holding
 from millstream.remote.mirror import Here, Mirror, StoreMirror
 from millstream.remote.objects import ObjectStore
 from millstream.remote.restore import list_state, restore
 from millstream.state_lock import state_lock
+from millstream.watch.board import Board
 from millstream.workers.together import from_chief
 
 __all__ = ["bring_rounds", "open_state"]

@@ -23,9 +23,9 @@ from millstream.remote.manifest import (
     round_of,
 )
 from millstream.remote.objects import ObjectStore
-from millstream.round_folder import HEAVY, RoundFolder
-from millstream.round_store import RoundStore
-from millstream.seal import file_digest
+from millstream.rounds.folder import HEAVY, RoundFolder
+from millstream.rounds.seal import file_digest
+from millstream.rounds.store import RoundStore
 
 __all__ = ["SET_ASIDE", "list_state", "restore", "saved_rounds"]
 

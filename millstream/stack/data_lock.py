@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from millstream.errors import StackError
-from millstream.processes import is_alive
+from millstream.watch.processes import is_alive
 
 __all__ = ["hold_folder"]
 

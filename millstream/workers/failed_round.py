@@ -17,13 +17,13 @@ from pathlib import Path
 
 from ingest import DeadLetters, KafkaSource, Window, read_window
 from ingest.read_window import lost_offsets
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.durable import make_folder, write_bytes
 from millstream.errors import RoundStoreError
 from millstream.pipeline import Pipeline, make_builder
-from millstream.plan import Plan
-from millstream.round_store import RoundFolder
-from millstream.seal import file_digest, seal, unseal
+from millstream.rounds.plan import Plan
+from millstream.rounds.seal import file_digest, seal, unseal
+from millstream.rounds.store import RoundFolder
 from millstream.workers.together import from_chief, own_part, owns
 
 __all__ = ["FailedRound", "find_failed", "forget_failed", "note_failed", "read_failed"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from millstream.durable import read_as, write_json
-from millstream.flow import PartitionState
+from millstream.watch.flow import PartitionState
 
 __all__ = ["Reading", "Readings", "together"]
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ingest import Intake, IntakeSeconds, Workers
-from millstream.flow import PartitionState
+from millstream.watch.flow import PartitionState
 from millstream.workers.readings import Reading
 
 if TYPE_CHECKING:

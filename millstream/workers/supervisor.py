@@ -19,7 +19,7 @@ from typing import Protocol
 
 from millstream.durable import make_folder
 from millstream.errors import WorkersError
-from millstream.log_file import MOST_LOG_BYTES, keep_short
+from millstream.watch.log_file import MOST_LOG_BYTES, keep_short
 from millstream.workers.beat import Beat, end_with_stacks, native_of
 from millstream.workers.environment import local_environments
 

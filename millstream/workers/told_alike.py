@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from ingest import Workers
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.recipe import fingerprint, make_recipe
 from millstream.workers.together import check_same
 

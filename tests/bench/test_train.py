@@ -15,8 +15,8 @@ from bench.train.models import tiny
 from bench.train.overhead import parts_of
 from bench.train.reading import Sample, ceiling, summed_up
 from ingest import training_dataset
-from millstream.plan import Plan
-from millstream.round_folder import RoundFolder
+from millstream.rounds.folder import RoundFolder
+from millstream.rounds.plan import Plan
 
 pytestmark = pytest.mark.long
 

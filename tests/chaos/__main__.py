@@ -22,7 +22,7 @@ import random
 import time
 from pathlib import Path
 
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 from millstream.stack.kafka import EmbeddedKafka
 from tests.chaos.kept import kept_if_it_fails
 from tests.chaos.producer import Producer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest import OffsetRange
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 
 __all__ = ["Ledger", "RoundCounts", "add_up", "read_rounds"]
 

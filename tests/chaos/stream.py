@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 from millstream.stack.kafka import EmbeddedKafka
 from millstream.workers.supervisor import OUT_OF_REACH
 from tests.millstream.project import Project, read_all

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from millstream.board import LiveState
 from millstream.durable import write_json
+from millstream.watch.board import LiveState
 from tests.chaos import troubles
 from tests.chaos.troubles import wait_for_clock
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 from millstream.stack.kafka import EmbeddedKafka
 from millstream.stack.mlflow import MlflowServer, prepare_store
 from registry import ModelRegistry

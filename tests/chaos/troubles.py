@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from millstream.board import LiveState
 from millstream.durable import read_as
+from millstream.watch.board import LiveState
 from tests.chaos.trial import WAIT_S, Trial
 from tests.chaos.victims import VICTIMS
 

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from millstream.metrics_names import METERS
+from millstream.watch.metrics_names import METERS
 from tests.deploy.compose_file import ROOT, services
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"

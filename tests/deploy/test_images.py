@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from millstream.config import load_config
+from millstream.config.config import load_config
 from tests.deploy.compose_file import ROOT, SECRETS, argv, services
 
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from millstream.config import load_config
+from millstream.config.config import load_config
 from tests.deploy.compose_file import ROOT
 from tests.deploy.kubernetes_files import FOLDER, OVERLAYS, one, pods, render
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest import CorruptBatchError, SourceError
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.pipeline import source_options
 from tests.ingest.broker import opened, produce, read_all
 from tests.millstream.test_config import GOOD

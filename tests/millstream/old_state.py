@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest import NoDeadLetters, Position, RecordBatch, Window
-from millstream.board import Board
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.local import open_registry
 from millstream.pipeline import Pipeline, make_builder, open_pipeline
+from millstream.watch.board import Board
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "state"
 TOPIC = "state-1"

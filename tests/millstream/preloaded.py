@@ -36,7 +36,7 @@ PRELOADED = [
     "millstream.cli.run",
     "millstream.cli.workers",
     "millstream.remote.opening",
-    "millstream.replay",
+    "millstream.replay.replay",
     "millstream.service",
     "mlflow.pyfunc",
     "mlflow.store.model_registry.sqlalchemy_workspace_store",

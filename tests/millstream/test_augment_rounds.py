@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from millstream.board import Board
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.errors import ReplayError
 from millstream.local import open_registry
 from millstream.pipeline import open_pipeline
-from millstream.replay import replay_round
-from millstream.round_store import RoundStore
+from millstream.replay.replay import replay_round
+from millstream.rounds.store import RoundStore
 from millstream.service import RunOptions, run_service
+from millstream.watch.board import Board
 
 from .project import MODEL, Project, create_topic, make_project, make_rows
 from .test_cli import check_error, millstream

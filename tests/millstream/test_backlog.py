@@ -8,7 +8,7 @@ import pytest
 
 from ingest import Position
 from ingest.fair_share import fair_share
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 
 from .project import create_topic, make_project, make_rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 
 from .project import create_topic, make_project, make_rows, read_all
 

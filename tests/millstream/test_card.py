@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from ingest import Gap, Position
-from millstream.card import make_card
-from millstream.card_facts import CardFacts
-from millstream.plan import Plan
-from millstream.reaction import Reaction
-from millstream.round_folder import RoundFolder
+from millstream.drift.reaction import Reaction
+from millstream.publishing.card import make_card
+from millstream.publishing.card_facts import CardFacts
+from millstream.rounds.folder import RoundFolder
+from millstream.rounds.plan import Plan
 from registry import KerasFile
 
 BEGIN = Position({"flights": {0: 100, 1: 0}})

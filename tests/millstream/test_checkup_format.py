@@ -11,7 +11,7 @@ import pytest
 
 from ingest import IngestError
 from millstream.checkup_format import check_format
-from millstream.config import Config
+from millstream.config.config import Config
 from millstream.errors import ConfigError
 
 from ..ingest.registry_server import RegistryServer, registry_server

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 import trainer
-from millstream.board import Board
 from millstream.checkup import Finding, UnwellError, check_holdout, describe
 from millstream.cli.app import exit_code
 from millstream.cli.doctor import findings_table
 from millstream.cli.terminal import console
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.errors import UsageError
 from millstream.publish_file import check_takes_json
+from millstream.watch.board import Board
 
 from .project import Project, make_project
 

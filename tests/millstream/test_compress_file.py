@@ -15,10 +15,10 @@ from keras import layers
 from typer.testing import CliRunner
 
 from millstream.cli import compress as command
-from millstream.compress_data import places_in_nobodys_order, read_data
-from millstream.compress_file import FileOptions, compress_file, make_section
-from millstream.compress_task import guess_task, loss_of
 from millstream.errors import ConfigError
+from millstream.rungs.data import places_in_nobodys_order, read_data
+from millstream.rungs.file import FileOptions, compress_file, make_section
+from millstream.rungs.task import guess_task, loss_of
 from registry import LiteModel
 
 ROWS = 600

@@ -11,12 +11,12 @@ import pytest
 from mlflow import MlflowClient
 
 from ingest import Rows
-from millstream.compress_examples import read_examples, save_examples
-from millstream.config import load_config
-from millstream.config_compress import CompressConfig
+from millstream.config.compress import CompressConfig
+from millstream.config.config import load_config
 from millstream.local import open_registry
-from millstream.round_folder import RoundFolder
-from millstream.round_store import RoundStore
+from millstream.rounds.folder import RoundFolder
+from millstream.rounds.store import RoundStore
+from millstream.rungs.examples import read_examples, save_examples
 from tests.millstream.project import create_topic, make_project, make_rows
 from tests.millstream.test_recent_rows import pipeline_of, rows_of
 from trainer import run_workers

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.redaction import public_uri
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.errors import ConfigError
 from millstream.pipeline import make_schema
 

@@ -10,7 +10,7 @@ from ingest.augment.image.flip import Flip
 from ingest.augment.own import Own
 from millstream.augmenting import make_steps
 from millstream.checkup import check_augment
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.errors import ConfigError
 from millstream.pipeline import make_schema
 from millstream.recipe import differences, fingerprint, make_recipe

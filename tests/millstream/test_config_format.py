@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import ingest
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.decoding import make_decoder
 from millstream.errors import ConfigError
 from millstream.pipeline import make_schema

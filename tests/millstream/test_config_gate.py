@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.errors import ConfigError
-from millstream.gate import make_gate
+from millstream.publishing.gate import make_gate
 from trainer import Evidence, FirstVersion, Guard, PairedTest, Verdict
 
 from .test_config import GOOD, write

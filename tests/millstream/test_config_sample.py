@@ -9,7 +9,7 @@ import pytest
 
 from ingest import Balanced, Recent, SamplerError, Stratified, Weighted
 from millstream.cli.app import exit_code
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.errors import ConfigError
 from millstream.pipeline import make_schema
 from millstream.recipe import differences, fingerprint, make_recipe

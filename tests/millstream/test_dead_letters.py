@@ -18,7 +18,7 @@ from ingest.kafka.letter import Letter
 from millstream.cli import commands
 from millstream.errors import UsageError
 from millstream.letter_view import letter_json, letters_table, parse_since, summary_table
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 
 from .project import Project, create_topic, make_project, make_rows, read_all
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from millstream.board import Board, LiveState
 from millstream.cli.app import exit_code, in_words
 from millstream.durable import read_as, write_bytes
+from millstream.watch.board import Board, LiveState
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="/dev/full is not here: Linux has it")

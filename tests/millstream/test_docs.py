@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 import trainer
 from millstream.cli.app import EXIT_CODES
-from millstream.config import METRICS, Config, load_config
-from millstream.config_schema import FieldSpec
+from millstream.config.config import METRICS, Config, load_config
+from millstream.config.schema import FieldSpec
 from millstream.pipeline import make_schema
 from millstream.trainable import check_fits
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from millstream.board import STEPS
 from millstream.cli.status import ENDED
-from millstream.metrics_names import METERS
-from millstream.verdict import BOUNDS
+from millstream.watch.board import STEPS
+from millstream.watch.metrics_names import METERS
+from millstream.watch.verdict import BOUNDS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "operations.md").read_text()

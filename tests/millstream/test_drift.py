@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from ingest import Field, Rows, Schema
-from millstream.config import Config, load_config
-from millstream.config_drift import PARAMETERS, DriftConfig
-from millstream.drift import watch
-from millstream.drift_state import DriftState
+from millstream.config.config import Config, load_config
+from millstream.config.drift import PARAMETERS, DriftConfig
+from millstream.drift.drift import watch
+from millstream.drift.holdout_sample import HoldoutSample
+from millstream.drift.reacting import sample_of_all
+from millstream.drift.reaction import Reaction
+from millstream.drift.state import DriftState
 from millstream.errors import ConfigError, RoundStoreError
-from millstream.holdout_sample import HoldoutSample
-from millstream.prequential_rows import Tested as Holdout
-from millstream.reacting import sample_of_all
-from millstream.reaction import Reaction
+from millstream.prequential.rows import Tested as Holdout
 from trainer import run_workers
 from trainer.drift import KINDS, TESTS
 
@@ -165,7 +165,7 @@ def test_a_state_with_any_byte_changed_is_read_or_refused() -> None:
 
 
 def test_a_newer_state_is_refused(monkeypatch) -> None:
-    import millstream.drift_state
+    import millstream.drift.state
 
     monkeypatch.setattr(millstream.drift_state, "FORMAT", 2)
     data = DriftState().to_bytes(DriftConfig())

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from millstream.board import Board
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.local import open_registry
 from millstream.pipeline import open_pipeline
-from millstream.replay import replay_round
+from millstream.replay.replay import replay_round
 from millstream.request import Requests, ask
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.rounds.store import RoundFolder, RoundStore
 from millstream.service import RunOptions, run_service
+from millstream.watch.board import Board
 
 from .project import Project, create_topic, make_project, make_rows
 

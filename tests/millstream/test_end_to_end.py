@@ -17,20 +17,20 @@ import pytest
 from mlflow import MlflowClient
 
 from ingest import Rows
-from millstream.board import Board
-from millstream.champion import Champion, ask_champion
-from millstream.config import load_config
-from millstream.config_gate import GateConfig, GuardSpec
-from millstream.evidence import make_evidence
-from millstream.gate import make_gate
+from millstream.config.config import load_config
+from millstream.config.gate import GateConfig, GuardSpec
 from millstream.local import open_registry
 from millstream.pipeline import open_pipeline
-from millstream.promoting import champion_before
-from millstream.publish import measure_rungs, publish_round
-from millstream.round_store import RoundStore
-from millstream.rung_choice import choose_rung
-from millstream.summary import summaries
-from millstream.verdict import BOUNDS
+from millstream.publishing.champion import Champion, ask_champion
+from millstream.publishing.evidence import make_evidence
+from millstream.publishing.gate import make_gate
+from millstream.publishing.promoting import champion_before
+from millstream.publishing.publish import measure_rungs, publish_round
+from millstream.rounds.store import RoundStore
+from millstream.rungs.choice import choose_rung
+from millstream.watch.board import Board
+from millstream.watch.summary import summaries
+from millstream.watch.verdict import BOUNDS
 from registry import LiteModel, ModelRegistry, PublicationError
 from trainer import FirstVersion
 
@@ -188,7 +188,7 @@ def test_what_cannot_be_registered_leaves_a_round_without_version(
     def refuse(*_: object) -> None:
         raise PublicationError('example: column "a" is missing')
 
-    monkeypatch.setattr("millstream.publish.publish_until_decided", refuse)
+    monkeypatch.setattr("millstream.publishing.publish.publish_until_decided", refuse)
     config = load_config(finished.directory / "millstream.toml")
     pipeline = open_pipeline(config, open_registry(config), Board(finished.state_dir / "r.json"))
     folder = RoundStore(finished.state_dir / "rounds").complete()[-1]

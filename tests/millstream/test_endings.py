@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ingest import Position
-from millstream.endings import Idleness, Silence, check_progress
 from millstream.errors import NoProgressError, StackError
-from millstream.plan import Plan
-from millstream.round_store import RoundStore
+from millstream.rounds.endings import Idleness, Silence, check_progress
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import RoundStore
 
 
 def test_idle_is_caught_up_and_quiet() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ingest import EventTimes
 from millstream.durable import write_json
-from millstream.event_to_model import SHARES, age_of, event_to_model, tell_event_times
-from millstream.round_store import RoundFolder
+from millstream.rounds.store import RoundFolder
+from millstream.watch.event_to_model import SHARES, age_of, event_to_model, tell_event_times
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NOW_MS = NOW.timestamp() * 1000

@@ -12,10 +12,10 @@ import pytest
 
 from ingest import Position
 from millstream.cli.workers import command_of
-from millstream.log_file import keep_short
-from millstream.plan import Plan
-from millstream.round_store import RoundStore
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import RoundStore
 from millstream.service import RunOptions
+from millstream.watch.log_file import keep_short
 from millstream.workers.failed_round import find_failed, forget_failed, note_failed
 from trainer import Communicator, run_workers
 
@@ -97,8 +97,8 @@ def test_what_native_code_prints_for_long_stays_bounded(tmp_path: Path) -> None:
 import os, time
 from functools import partial
 from pathlib import Path
-from millstream import native_log
-from millstream.log_file import keep_short
+from millstream.watch import native_log
+from millstream.watch.log_file import keep_short
 
 native_log.LOOK_EVERY_S = 0.01
 native_log.keep_short = partial(keep_short, most_bytes=1000)

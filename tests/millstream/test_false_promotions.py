@@ -14,10 +14,10 @@ import pytest
 from scipy.stats import rankdata
 
 import trainer
-from millstream.compress_file import evidence_of
-from millstream.config_compress import CompressConfig
-from millstream.measured import FLOAT32, Measured
-from millstream.rung_choice import choose_rung
+from millstream.config.compress import CompressConfig
+from millstream.rungs.choice import choose_rung
+from millstream.rungs.file import evidence_of
+from millstream.rungs.measured import FLOAT32, Measured
 from registry import Artifact, Examples
 from registry.measure import Cost
 from trainer import PairedTest, ScoreGate

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import trainer
-from millstream.compress_file import evidence_of
-from millstream.config_compress import CompressConfig
-from millstream.measured import FLOAT32, Measured
-from millstream.reverting import least_mended
-from millstream.rung_choice import RungChoice, RungJudge, choose_rung
+from millstream.config.compress import CompressConfig
+from millstream.rungs.choice import RungChoice, RungJudge, choose_rung
+from millstream.rungs.file import evidence_of
+from millstream.rungs.measured import FLOAT32, Measured
+from millstream.rungs.reverting import least_mended
 from registry import Artifact, Examples
 from registry.compress import RUNGS
 from registry.measure import Cost

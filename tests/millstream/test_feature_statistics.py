@@ -12,15 +12,15 @@ import pytest
 
 from ingest import Field, Position, Rows, Schema, Statistics, Window
 from ingest.window import Counts
-from millstream.board import Board
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.errors import RoundStoreError
 from millstream.feature_statistics import statistics_of, with_window
 from millstream.local import open_registry
 from millstream.pipeline import make_schema, open_pipeline
-from millstream.replay import replay_round
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.replay.replay import replay_round
+from millstream.rounds.store import RoundFolder, RoundStore
 from millstream.service import RunOptions, run_service
+from millstream.watch.board import Board
 
 from .project import Project, create_topic, make_project, make_rows, normalize
 from .test_round_store import add_round

@@ -11,19 +11,19 @@ import pytest
 
 import trainer
 from ingest import Position
-from millstream.board import Board
 from millstream.cli.app import exit_code
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
+from millstream.drift.reaction import Reaction
 from millstream.errors import ConfigError, ReplayError
 from millstream.fitting import make_model, make_options, tell, train_settings
 from millstream.local import open_registry
 from millstream.pipeline import open_pipeline
-from millstream.plan import Plan
-from millstream.reaction import Reaction
 from millstream.recipe import differences, make_recipe
-from millstream.replay import replay_round
-from millstream.round_store import RoundStore
+from millstream.replay.replay import replay_round
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import RoundStore
 from millstream.service import RunOptions, run_service
+from millstream.watch.board import Board
 
 from .project import create_topic, make_project, make_rows
 from .test_config import GOOD, write

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from ingest import IntakeSeconds, Position
-from millstream.flow import Flow, PartitionState
 from millstream.testing import run_workers
+from millstream.watch.flow import Flow, PartitionState
 from millstream.workers.readings import Readings
 from millstream.workers.signals import Signals, agree_on_signals, others_of
 from trainer import Waiting

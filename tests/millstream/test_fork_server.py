@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from millstream.processes import is_alive
+from millstream.watch.processes import is_alive
 
 # Begins workers in a process that has no thread; what a worker does is told by its variables.
 LOOKS_AFTER = """

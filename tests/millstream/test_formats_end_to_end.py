@@ -14,15 +14,15 @@ import pandas as pd
 import pytest
 
 from ingest import Rows
-from millstream.board import Board
 from millstream.checkup import examine
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.local import ensure_topics, open_registry
 from millstream.pipeline import make_registry, make_schema, open_pipeline
 from millstream.publish_file import send_rows
-from millstream.replay import replay_round
-from millstream.round_store import RoundStore
+from millstream.replay.replay import replay_round
+from millstream.rounds.store import RoundStore
 from millstream.service import RunOptions, run_service
+from millstream.watch.board import Board
 from registry import LiteModel
 
 from ..ingest.registry_server import registry_server

@@ -11,7 +11,7 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
 from ingest import Gap
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.rounds.store import RoundFolder, RoundStore
 from registry import ModelRegistry
 
 from .project import Project, create_topic, make_project, make_rows

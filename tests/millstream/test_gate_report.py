@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from millstream.gate_report import gate_metrics, gate_tags, gate_text, tell_gain
+from millstream.publishing.gate_report import gate_metrics, gate_tags, gate_text, tell_gain
 
 GUARDS = [
     {"slice": "carrier", "value": "AA", "metric": "auc", "gain": -0.04, "low": -0.07}

@@ -14,16 +14,16 @@ import pytest
 
 from ingest import Field, Position, Rows, Schema, Window
 from ingest.window import Counts
-from millstream.board import Board
-from millstream.champion import ask_champion
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.errors import RoundStoreError
 from millstream.growing import grow, recoded, schema_of, vocabularies_of
 from millstream.local import open_registry
 from millstream.pipeline import open_pipeline
-from millstream.replay import replay_round
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.publishing.champion import ask_champion
+from millstream.replay.replay import replay_round
+from millstream.rounds.store import RoundFolder, RoundStore
 from millstream.service import RunOptions, run_service
+from millstream.watch.board import Board
 from registry import LiteModel, ModelRegistry
 
 from .project import CONFIG, MODEL, Project, create_topic

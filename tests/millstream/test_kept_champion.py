@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from millstream.champion import champion_of_all
-from millstream.kept_champion import KeptChampion
+from millstream.publishing.champion import champion_of_all
+from millstream.publishing.kept_champion import KeptChampion
 from millstream.reach import LONGEST_PAUSE_S, Reach
 from registry import ModelVersion, StoreError, StoreUnavailable
 from trainer import Communicator, run_workers

@@ -11,12 +11,12 @@ import pytest
 
 from ingest import TRAIN, BottomK, Rows
 from ingest.window_samples import SIDES
-from millstream.board import Board
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.local import open_registry
 from millstream.pipeline import open_pipeline
-from millstream.replay import read_again
-from millstream.round_store import RoundStore
+from millstream.replay.replay import read_again
+from millstream.rounds.store import RoundStore
+from millstream.watch.board import Board
 from registry import ModelRegistry
 
 from .project import Project, create_topic, make_project, make_rows, normalize, read_all

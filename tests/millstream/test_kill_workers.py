@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 
 from .project import create_topic, make_project
 from .test_kill import check_one_version_a_round, check_ranges_tile, mixed_rows

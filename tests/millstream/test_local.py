@@ -9,7 +9,7 @@ import pytest
 from kafka.admin import KafkaAdminClient
 
 from ingest import SourceError
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.durable import make_folder, read_as
 from millstream.errors import ConfigError
 from millstream.local import Addresses, announced, ensure_topics, find_addresses, open_broker

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from millstream.board import STEPS, Board
 from millstream.cli.terminal import is_told, logging_to_terminal
 from millstream.errors import StackError
+from millstream.watch.board import STEPS, Board
 
 from .project import make_project
 

@@ -11,9 +11,9 @@ import pytest
 from keras import layers
 
 import trainer
-from millstream.config_compress import CompressConfig
-from millstream.measured import FLOAT32
-from millstream.measuring import score_rungs
+from millstream.config.compress import CompressConfig
+from millstream.rungs.measured import FLOAT32
+from millstream.rungs.measuring import score_rungs
 from registry import Examples, SkippedRung, Subject, export_float32
 from registry.compress import Sharing, climb
 

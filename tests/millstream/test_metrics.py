@@ -18,14 +18,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from millstream.cli.status import find_live
-from millstream.metrics import ServiceCollector
-from millstream.metrics_names import METERS
 from millstream.page.app import make_app
 from millstream.page.metrics import metrics_routes
 from millstream.pause import pause
-from millstream.rolled_back import note_roll_back
-from millstream.round_store import RoundStore
-from millstream.round_totals import RoundTotals
+from millstream.publishing.rolled_back import note_roll_back
+from millstream.rounds.store import RoundStore
+from millstream.rounds.totals import RoundTotals
+from millstream.watch.metrics import ServiceCollector
+from millstream.watch.metrics_names import METERS
 
 from .page.state import publication, status
 from .page.state import rounds as make_rounds

@@ -13,11 +13,11 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from millstream.board import LiveState
 from millstream.durable import read_as
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 from millstream.stack.kafka import EmbeddedKafka
 from millstream.stack.mlflow import MlflowServer, prepare_store
+from millstream.watch.board import LiveState
 from registry import ModelRegistry
 
 from .project import Finished, Project, create_topic, make_project, make_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 
 from .project import Project, create_topic, make_project, make_rows
 

@@ -11,15 +11,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from millstream import outbox
-from millstream.board import Board, LiveState
 from millstream.cli.terminal import console
 from millstream.cli.view import live_view
-from millstream.outbox import deliver, deliver_if_due, rounds_that_wait, tell_waiting
-from millstream.pruning import needed_rounds
+from millstream.publishing import outbox
+from millstream.publishing.outbox import deliver, deliver_if_due, rounds_that_wait, tell_waiting
+from millstream.publishing.pruning import needed_rounds
 from millstream.reach import LONGEST_PAUSE_S, Reach
 from millstream.remote.mirror import Here
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.rounds.store import RoundFolder, RoundStore
+from millstream.watch.board import Board, LiveState
 from registry import StoreError, StoreRefused, StoreUnavailable
 
 from .test_round_store import add_round

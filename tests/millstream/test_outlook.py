@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import trainer
-from millstream.config_trigger import TriggerConfig
+from millstream.config.trigger import TriggerConfig
 from millstream.outlook import past_rounds
 from millstream.triggers import make_trigger
 from trainer import PastRound, Waiting

@@ -27,9 +27,9 @@ from ingest import (
     WindowBuilder,
 )
 from millstream.errors import RoundStoreError
-from millstream.past import Past
-from millstream.plan import Plan
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.rounds.past import Past
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import RoundFolder, RoundStore
 from tests.ingest.samples import SCHEMA, TOPICS, ListDeadLetters, encoded
 
 WAYS = {

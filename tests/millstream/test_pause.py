@@ -11,13 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from ingest import IntakeSeconds, IntakeTotals
-from millstream.board import Board
 from millstream.cli import commands
 from millstream.cli.app import app
 from millstream.pause import is_paused
 from millstream.remote.mirror import Here
 from millstream.request import Requests
 from millstream.service import agree, reason_for_round
+from millstream.watch.board import Board
 from millstream.workers.signals import Others, Signals, agree_on_signals
 from trainer import HandTrigger, RecordsTrigger, Waiting, run_workers
 from trainer.distribution.communicator import Alone

@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from millstream.cli import commands
 from millstream.cli.app import app
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.errors import ConfigError, RoundStoreError
 from millstream.local import Addresses, announced, open_broker, open_registry
-from millstream.pipelines import load_pipelines, page_of
-from millstream.pipelines_lines import Label
-from millstream.pipelines_stack import share_stack, stack_folder
+from millstream.pipelines.lines import Label
+from millstream.pipelines.pipelines import load_pipelines, page_of
+from millstream.pipelines.stack import share_stack, stack_folder
 from millstream.stack.kafka import EmbeddedKafka
 
 from .page.state import status as write_status

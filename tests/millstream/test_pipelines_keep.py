@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from millstream import pipelines_keep
-from millstream.pipelines_keep import Kept, keep
+from millstream.pipelines import keep as pipelines_keep
+from millstream.pipelines.keep import Kept, keep
 
 # Notes each start in a file, then ends as its start number says, or stays until SIGTERM.
 PROGRAM = """

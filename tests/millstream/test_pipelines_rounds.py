@@ -11,10 +11,10 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.local import open_registry
-from millstream.processes import is_alive
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
+from millstream.watch.processes import is_alive
 from registry import ModelRegistry
 
 from .project import Project, create_topic, make_project, make_rows

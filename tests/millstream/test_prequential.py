@@ -9,10 +9,10 @@ import pytest
 
 import trainer
 from ingest import Field, Rows, Schema, Statistics
-from millstream import prequential_rows as holdout
-from millstream.config import Config
-from millstream.prequential_scores import score_rows
-from millstream.prequential_slices import UNKNOWN, groups_of
+from millstream.config.config import Config
+from millstream.prequential import rows as holdout
+from millstream.prequential.scores import score_rows
+from millstream.prequential.slices import UNKNOWN, groups_of
 
 
 def make_config(**section: object) -> Config:

@@ -10,8 +10,8 @@ import pytest
 from ingest import Rows
 from millstream.errors import RoundStoreError
 from millstream.pipeline import make_schema
-from millstream.prequential_river import RIVER_FILE, RiverBeside
-from millstream.round_folder import RoundFolder
+from millstream.prequential.river import RIVER_FILE, RiverBeside
+from millstream.rounds.folder import RoundFolder
 
 from .test_prequential import make_config
 

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.pipeline import make_schema
-from millstream.prequential_river import RiverBeside
-from millstream.round_store import RoundStore
-from millstream.tracking import track_rounds
+from millstream.prequential.river import RiverBeside
+from millstream.publishing.tracking import track_rounds
+from millstream.rounds.store import RoundStore
 from registry import ModelRegistry
 
 from .project import create_topic, make_project, make_rows

@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 
 from millstream.augmenting import make_steps
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.errors import UsageError
 from millstream.pipeline import make_schema
-from millstream.preview import SHOWN, Preview, make_preview, read_file, read_topics
-from millstream.preview_look import Look, choose_look, parse_shape
-from millstream.preview_picture import draw_preview
-from millstream.preview_table import preview_table
+from millstream.preview.look import Look, choose_look, parse_shape
+from millstream.preview.picture import draw_preview
+from millstream.preview.preview import SHOWN, Preview, make_preview, read_file, read_topics
+from millstream.preview.table import preview_table
 
 from .project import create_topic, make_project, make_rows
 from .test_cli import check_error, millstream

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from millstream.config import load_config
-from millstream.describe import WEIGHTS_TAG
-from millstream.drift import Watched
-from millstream.drift_state import DriftState
-from millstream.prequential_rows import Tested as Holdout
-from millstream.reacting import amended, carried, decide
-from millstream.reaction import Reaction
+from millstream.config.config import load_config
+from millstream.drift.drift import Watched
+from millstream.drift.reacting import amended, carried, decide
+from millstream.drift.reaction import Reaction
+from millstream.drift.state import DriftState
+from millstream.prequential.rows import Tested as Holdout
+from millstream.publishing.describe import WEIGHTS_TAG
 from trainer.drift import Finding
 
 from .project import make_project

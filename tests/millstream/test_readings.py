@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from millstream.flow import PartitionState
+from millstream.watch.flow import PartitionState
 from millstream.workers.readings import Reading, Readings, together
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ingest import Field, Rows, Schema, Vocabularies
-from millstream.config_sample import SampleConfig
-from millstream.reaction import Reaction
+from millstream.config.sample import SampleConfig
+from millstream.drift.reaction import Reaction
 from millstream.shared_rows import shared_rows
 from millstream.training_rows import training_rows
 from trainer import run_workers

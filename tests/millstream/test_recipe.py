@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 from ingest import NoDeadLetters, Position, RecordBatch
-from millstream.board import Board
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.pipeline import make_builder, open_pipeline
 from millstream.recipe import differences, fingerprint, make_recipe, round_seed
+from millstream.watch.board import Board
 
 from .project import make_project
 from .test_config import GOOD, write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from millstream.config_sample import HistoryConfig
+from millstream.config.sample import HistoryConfig
 from millstream.rehearsal import Rehearsal
 
 FIXED = HistoryConfig(rows=100, ratio=0.5)

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from millstream.board import Board
 from millstream.cli import commands
 from millstream.cli.app import app
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.errors import ConfigError, NotRunningError
 from millstream.page.settings_file import settings_of
 from millstream.recipe import make_recipe
-from millstream.reload import SAFE, Reload, compare, read_again, recipe_with
-from millstream.reload_journal import FILE, last_reload, note_reload
-from millstream.reloading import agree_on_reload
+from millstream.reload.journal import FILE, last_reload, note_reload
+from millstream.reload.reload import SAFE, Reload, compare, read_again, recipe_with
+from millstream.reload.reloading import agree_on_reload
 from millstream.request import RELOAD, Requests
+from millstream.watch.board import Board
 from millstream.workers.signals import Signals, agree_on_signals
 from trainer import Waiting, run_workers
 
@@ -66,7 +66,7 @@ def test_every_setting_reloads_or_says_that_it_needs_a_restart(
     changed = getattr(config, section).model_copy(update={key: OTHER})
     found = config.model_copy(update={section: changed})
     # Whether a value fits is not the matter here, so nothing is put together of this one.
-    monkeypatch.setattr("millstream.reload.merged", lambda before, _: before)
+    monkeypatch.setattr("millstream.reload.reload.merged", lambda before, _: before)
     reload = compare(config, found)
     name = f"{'schema' if section == 'schema_' else section}.{key}"
     if key in SAFE.get(section, ()):

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from millstream.recipe import differences
-from millstream.reload_journal import FILE
+from millstream.reload.journal import FILE
 from millstream.request import RELOAD, Requests
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 from millstream.stack.kafka import EmbeddedKafka
 
 from .project import create_topic, make_project, make_rows

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
-from millstream.replay_chain import leftovers, replay_chain
-from millstream.round_store import RoundStore
+from millstream.replay.chain import leftovers, replay_chain
+from millstream.rounds.store import RoundStore
 
 from .old_state import TOPIC, copied, opened, records
 from .project import CONFIG, MODEL, Project, create_topic

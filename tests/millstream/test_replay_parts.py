@@ -12,12 +12,12 @@ import pytest
 from ingest import Gap, OffsetRange, Position
 from ingest.read_window import lost_offsets
 from millstream.errors import ReplayError
-from millstream.plan import Plan
-from millstream.replay_files import differing_files, differing_plans, differing_reports
-from millstream.replay_gaps import tell_lost, tell_rounds
-from millstream.replay_outcome import ArtifactReplay, Likeness, Replay, tell_replays
-from millstream.replay_version import check_round
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.replay.files import differing_files, differing_plans, differing_reports
+from millstream.replay.gaps import tell_lost, tell_rounds
+from millstream.replay.outcome import ArtifactReplay, Likeness, Replay, tell_replays
+from millstream.replay.version import check_round
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import RoundFolder, RoundStore
 from registry import ModelVersion
 from trainer import Distance
 

@@ -8,10 +8,10 @@ import pytest
 from keras import layers
 
 import trainer
-from millstream.config_compress import CompressConfig
-from millstream.measured import FLOAT32, Measured
-from millstream.measuring import ladder_settings, score_rungs
-from millstream.reverting import revert, worth_mending
+from millstream.config.compress import CompressConfig
+from millstream.rungs.measured import FLOAT32, Measured
+from millstream.rungs.measuring import ladder_settings, score_rungs
+from millstream.rungs.reverting import revert, worth_mending
 from registry import Artifact, Examples, Subject, export_float32, weights
 from registry.compress import Sharing, climb, keeping
 from registry.measure import Cost

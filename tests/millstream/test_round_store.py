@@ -8,8 +8,8 @@ import pytest
 
 from ingest import Gap, Position
 from millstream.errors import BusyError, RoundStoreError
-from millstream.plan import Plan
-from millstream.round_store import REMEMBERED, RoundFolder, RoundStore
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import REMEMBERED, RoundFolder, RoundStore
 from millstream.state_lock import state_lock
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import trainer
-from millstream.config_compress import CompressConfig
-from millstream.measured import FLOAT32, Measured
-from millstream.pareto import pareto_front
-from millstream.rung_choice import choose_rung
-from millstream.rung_report import cost_tags, kept_of, tell_rungs
+from millstream.config.compress import CompressConfig
+from millstream.rungs.choice import choose_rung
+from millstream.rungs.measured import FLOAT32, Measured
+from millstream.rungs.pareto import pareto_front
+from millstream.rungs.report import cost_tags, kept_of, tell_rungs
 from registry import Artifact
 from registry.measure import Cost
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ingest import BottomK, Rows
-from millstream.config import load_config
-from millstream.config_sample import ImportanceSpec, PolicySpec
+from millstream.config.config import load_config
+from millstream.config.sample import ImportanceSpec, PolicySpec
 from millstream.pipeline import make_schema
 from millstream.sampling import make_sample_settings
 

@@ -12,17 +12,17 @@ from rich.console import Console
 
 import trainer
 from ingest import Rows
-from millstream.board import Board
 from millstream.cli.view import live_view, round_line
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.growing import grow
 from millstream.local import open_registry
 from millstream.pipeline import Pipeline, open_pipeline
-from millstream.replay import read_again, replay_round
-from millstream.round_store import RoundFolder
+from millstream.replay.replay import read_again, replay_round
+from millstream.rounds.store import RoundFolder
 from millstream.service import RunOptions, run_service
-from millstream.summary import RoundSummary
 from millstream.training_rows import training_rows
+from millstream.watch.board import Board
+from millstream.watch.summary import RoundSummary
 
 from .project import CONFIG, MODEL, Project, create_topic, make_rows
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.local import open_registry
 from millstream.pipeline import make_registry
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 from registry import LiteModel, weights
 
 from .project import MODEL, create_topic, make_project, make_rows

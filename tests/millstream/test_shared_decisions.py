@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from ingest import Rows
-from millstream.config import load_config
-from millstream.endings import Idleness
+from millstream.config.config import load_config
 from millstream.errors import WorkersError
 from millstream.outlook import Outlook
-from millstream.predicting import predict_alike
-from millstream.prequential_rows import Tested as Holdout
+from millstream.prequential.predicting import predict_alike
+from millstream.prequential.rows import Tested as Holdout
 from millstream.request import ask
+from millstream.rounds.endings import Idleness
 from millstream.shared_rows import scores_of
 from millstream.workers.signals import Signals, agree_on_signals
 from millstream.workers.told_alike import check_told_alike

@@ -17,15 +17,15 @@ from ingest import Position
 from millstream.errors import RoundStoreError
 from millstream.feature_statistics import statistics_of
 from millstream.growing import vocabularies_of
-from millstream.marker import Marker
 from millstream.opening import check_state
-from millstream.past import Past
 from millstream.pipeline import Pipeline
 from millstream.rehearsal import Rehearsal
-from millstream.replay import check_beginning
+from millstream.replay.replay import check_beginning
 from millstream.round import run_round
-from millstream.round_store import RoundFolder, RoundStore
-from millstream.seal import seal
+from millstream.rounds.marker import Marker
+from millstream.rounds.past import Past
+from millstream.rounds.seal import seal
+from millstream.rounds.store import RoundFolder, RoundStore
 
 from .old_state import TOPIC, copied, next_window, opened
 

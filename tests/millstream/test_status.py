@@ -20,8 +20,8 @@ from millstream.cli import commands
 from millstream.cli.app import app
 from millstream.cli.view_parts import MOST_PARTITIONS, partitions_table
 from millstream.errors import UsageError
-from millstream.flow import PartitionState
 from millstream.pause import pause
+from millstream.watch.flow import PartitionState
 
 from .page.state import partitions, rounds
 from .page.state import status as write_status

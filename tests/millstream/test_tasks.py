@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 
 from .project import Project, create_topic, make_project
 

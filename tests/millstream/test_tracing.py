@@ -13,11 +13,11 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from millstream.board import STEPS
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.errors import ConfigError
-from millstream.round_store import RoundStore
-from millstream.tracing import NoTraces, RoundTraces, open_traces
+from millstream.rounds.store import RoundStore
+from millstream.watch.board import STEPS
+from millstream.watch.tracing import NoTraces, RoundTraces, open_traces
 
 from .page.state import rounds
 from .project import make_project

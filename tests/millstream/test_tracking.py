@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from mlflow import MlflowClient
 
-from millstream.tracking import begin_minute, track_rounds
+from millstream.publishing.tracking import begin_minute, track_rounds
 from registry import ModelRegistry
 
 MINUTE = 60_000

@@ -11,15 +11,15 @@ import pytest
 import trainer
 from ingest import Position, Rows, Statistics, Vocabularies, Window
 from ingest.window import Counts
-from millstream.board import Board
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.pipeline import Pipeline, open_pipeline
-from millstream.plan import Plan
 from millstream.rehearsal import Rehearsal
 from millstream.round import begin_store, checkpoint, train_window
-from millstream.round_store import RoundFolder
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import RoundFolder
 from millstream.training_rows import rows_to_recall, training_rows, window_rows
 from millstream.turn import Trained, Turn
+from millstream.watch.board import Board
 
 from .project import make_project
 

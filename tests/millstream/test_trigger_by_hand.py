@@ -9,11 +9,11 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from millstream.board import Board
 from millstream.cli import commands
 from millstream.cli.app import app
 from millstream.errors import NotRunningError
 from millstream.request import Requests, ask
+from millstream.watch.board import Board
 
 from .project import make_project
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from millstream.curve import draw_curve
-from millstream.endings import check_progress
-from millstream.event_to_model import event_to_model
-from millstream.pruning import may_have_version
-from millstream.round_store import RoundFolder, RoundStore
-from millstream.tracking import draw
+from millstream.prequential.curve import draw_curve
+from millstream.publishing.pruning import may_have_version
+from millstream.publishing.tracking import draw
+from millstream.rounds.endings import check_progress
+from millstream.rounds.store import RoundFolder, RoundStore
+from millstream.watch.event_to_model import event_to_model
 
 from .page.state import report, rounds
 

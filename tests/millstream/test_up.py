@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from millstream.cli import commands
 from millstream.cli.app import app
 from millstream.cli.shared import SharedStack, share
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.errors import ConfigError
 from millstream.local import find_addresses, open_registry, require_broker
 from millstream.page.server import find_page
-from millstream.pipelines import load_pipelines
+from millstream.pipelines.pipelines import load_pipelines
 
 from .project import Project
 from .test_pipelines import BOTH, top_of, write

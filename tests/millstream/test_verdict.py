@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millstream.config import Config
-from millstream.seconds import Seconds
-from millstream.verdict import ADVICE, BOUNDS, DOING, find_bottleneck, parts_of
+from millstream.config.config import Config
+from millstream.watch.seconds import Seconds
+from millstream.watch.verdict import ADVICE, BOUNDS, DOING, find_bottleneck, parts_of
 
 REPORT = {
     "seconds": {"wait": 1.0, "broker": 0.5, "decode": 0.25, "cut": 0.05, "plan": 0.01}

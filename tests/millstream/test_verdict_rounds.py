@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from kafka.protocol.admin import AlterClientQuotasRequest
 
-from millstream.board import Board
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.request import ask
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 from millstream.service import RunOptions, run_service
-from millstream.verdict import parts_of
+from millstream.watch.board import Board
+from millstream.watch.verdict import parts_of
 from tests.ingest.broker import admin
 
 from .project import Project, create_topic, make_project, make_rows

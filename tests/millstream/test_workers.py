@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from kafka import KafkaProducer
 
-from millstream.board import LiveState
 from millstream.durable import read_as
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.rounds.store import RoundFolder, RoundStore
+from millstream.watch.board import LiveState
 from tests.millstream.project import Project, create_topic, make_rows
 
 # Records for each partition: some get few in a round, or none; the last batch is a short one.

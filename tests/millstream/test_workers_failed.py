@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 
 from ingest import split
 from ingest.split import TRAIN, VALIDATION
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.rounds.store import RoundFolder, RoundStore
 from tests.millstream.project import Finished, Project, create_topic, make_rows
 
 pytestmark = pytest.mark.long

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
-from millstream.board import LiveState
 from millstream.durable import read_as
+from millstream.watch.board import LiveState
 from tests.millstream.project import create_topic, make_project, make_rows
 
 FOR_EVER = 1_000_000

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from quick_versions import aliases, moves, quick_publication, quick_publish, quick_version
 
-from millstream.promoting import TRIES, publish_until_decided
-from millstream.seconds import Seconds
+from millstream.publishing.promoting import TRIES, publish_until_decided
+from millstream.watch.seconds import Seconds
 from registry import ModelRegistry, ModelVersion, Publication
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from millstream.cli import commands
 from millstream.cli.terminal import console
-from millstream.version_table import state_of, tell_score, versions_table
+from millstream.publishing.version_table import state_of, tell_score, versions_table
 from registry import ModelRegistry, VersionNotFound
 
 

@@ -11,7 +11,7 @@ from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
 from ingest.kafka.client import open_client
 from ingest.redaction import public_uri, redacted
-from millstream.config import load_config
+from millstream.config.config import load_config
 from millstream.pipeline import source_options
 from tests.millstream.test_config import GOOD
 from tests.security.conftest import KEY_PASSWORD, PASSWORD, SECRETS, USER, Secured

@@ -10,7 +10,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from ingest.kafka.client import open_client
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 from tests.millstream.project import (
     Finished,
     Project,

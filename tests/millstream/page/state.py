@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ingest import Gap, Position
-from millstream.board import LiveState
 from millstream.durable import write_json
-from millstream.plan import Plan
-from millstream.round_store import RoundStore
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import RoundStore
+from millstream.watch.board import LiveState
 
 TOPIC = "clicks"
 RECORDS = 20_000

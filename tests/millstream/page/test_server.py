@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from millstream.config import Config, load_config
+from millstream.config.config import Config, load_config
 from millstream.errors import StackError
 from millstream.page.listening import MOST_TRIES, address_of, listen
 from millstream.page.server import find_page, serving_page

@@ -9,8 +9,8 @@ from pathlib import Path
 from millstream.remote.lease import holding
 from millstream.remote.mirror import StoreMirror
 from millstream.remote.objects import ObjectStore
-from millstream.round_store import RoundFolder, RoundStore
-from millstream.seal import file_digest
+from millstream.rounds.seal import file_digest
+from millstream.rounds.store import RoundFolder, RoundStore
 
 from ..test_round_store import make_plan
 

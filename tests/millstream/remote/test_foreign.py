@@ -11,7 +11,7 @@ from millstream.remote.lease import Holder, Lease
 from millstream.remote.manifest import Manifest, Saved
 from millstream.remote.objects import ObjectStore
 from millstream.remote.restore import list_state, restore
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 
 from .rounds import add_round, files_of, mirrored
 from .server import Proxy

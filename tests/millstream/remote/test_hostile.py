@@ -8,16 +8,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from millstream import outbox
-from millstream.board import Board
 from millstream.errors import BusyError, RoundStoreError
-from millstream.outbox import deliver
+from millstream.publishing import outbox
+from millstream.publishing.outbox import deliver
 from millstream.reach import Reach
 from millstream.remote.lease import Holder, Lease
 from millstream.remote.manifest import manifest_key, outcome_key
 from millstream.remote.mirror import StoreMirror
 from millstream.remote.objects import ObjectStore
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.rounds.store import RoundFolder, RoundStore
+from millstream.watch.board import Board
 
 from .rounds import add_round, files_of, mirrored, rounds_of
 from .server import Proxy

@@ -8,7 +8,7 @@ import pytest
 
 from millstream.errors import RoundStoreError
 from millstream.remote.objects import ObjectStore
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 
 from ..old_state import copied
 from .rounds import add_round, files_of, mirrored, rounds_of

@@ -12,7 +12,7 @@ from millstream.remote.address import check_state_dir
 from millstream.remote.manifest import Manifest, Saved
 from millstream.remote.objects import ObjectStore
 from millstream.remote.restore import list_state, restore
-from millstream.seal import seal
+from millstream.rounds.seal import seal
 
 from .rounds import add_round, files_of, mirrored
 from .server import Proxy

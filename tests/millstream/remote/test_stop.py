@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from millstream.board import LiveState
 from millstream.durable import read_as
 from millstream.remote.lease import holding
 from millstream.remote.objects import ObjectStore
+from millstream.watch.board import LiveState
 
 from ..preloaded import Started
 from ..project import Project

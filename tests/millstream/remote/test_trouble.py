@@ -9,15 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from millstream import outbox
-from millstream.board import Board
-from millstream.outbox import deliver, deliver_if_due
+from millstream.publishing import outbox
+from millstream.publishing.outbox import deliver, deliver_if_due
 from millstream.reach import Reach
 from millstream.remote import driver
 from millstream.remote.lease import holding
 from millstream.remote.mirror import StoreMirror
 from millstream.remote.objects import ObjectStore
-from millstream.round_store import RoundFolder, RoundStore
+from millstream.rounds.store import RoundFolder, RoundStore
+from millstream.watch.board import Board
 
 from .rounds import add_round, files_of, mirrored
 from .server import CUT, LOST, Asked, Proxy

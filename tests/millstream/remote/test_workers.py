@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from millstream.remote.objects import ObjectStore
-from millstream.round_store import RoundStore
+from millstream.rounds.store import RoundStore
 from millstream.stack.mlflow import prepare_store
 
 from ..project import create_topic, make_rows

@@ -1,0 +1,1 @@
+"""What is noticed of drift, what is kept of it, and what a round does about it."""

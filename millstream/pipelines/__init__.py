@@ -1,0 +1,1 @@
+"""Several pipelines of one file, each a process of its own."""

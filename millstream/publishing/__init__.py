@@ -1,0 +1,1 @@
+"""Step 6: from exported bytes to a version, promoted or not."""

@@ -1,0 +1,1 @@
+"""A round again, from its plan."""

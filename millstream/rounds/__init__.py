@@ -1,0 +1,1 @@
+"""The round store: what a round leaves on disk, sealed, and read again."""
