@@ -23,7 +23,7 @@ FLIGHTS = pd.DataFrame(
 )
 
 
-PLUGIN = ("millstream", "millstream.publishing.kafka_source")
+PLUGIN = ("millstream", "millstream.kafka_source")
 """MLflow itself imports these where millstream is installed, to know where a run's records lie."""
 
 

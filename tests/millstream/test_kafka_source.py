@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 
 from millstream import MillstreamError
-from millstream.publishing.kafka_source import KafkaDatasetSource
+from millstream.kafka_source import KafkaDatasetSource
 from registry import KafkaData, KafkaRange
 from registry.lineage import dataset_input
 
