@@ -26,6 +26,8 @@ def live_view(
 ) -> RenderableType:
     """The state in a few lines, and the last rounds below."""
     facts = Table.grid(padding=(0, 2))
+    facts.add_column()
+    facts.add_column(overflow="fold")  # a path that is cut is of no use
     facts.add_row("phase", Text(_phase(state), style="bold"))
     lag = "unknown" if state.lag is None else f"{state.lag:,}"
     facts.add_row(

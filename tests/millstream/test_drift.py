@@ -165,9 +165,7 @@ def test_a_state_with_any_byte_changed_is_read_or_refused() -> None:
 
 
 def test_a_newer_state_is_refused(monkeypatch) -> None:
-    import millstream.drift.state
-
-    monkeypatch.setattr(millstream.drift_state, "FORMAT", 2)
+    monkeypatch.setattr("millstream.drift.state.FORMAT", 2)
     data = DriftState().to_bytes(DriftConfig())
     monkeypatch.undo()
     with pytest.raises(RoundStoreError, match="expected format 1, got 2"):

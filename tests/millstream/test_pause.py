@@ -18,7 +18,7 @@ from millstream.remote.mirror import Here
 from millstream.request import Requests
 from millstream.service import agree, reason_for_round
 from millstream.watch.board import Board
-from millstream.workers.signals import Others, Signals, agree_on_signals
+from millstream.workers.signals import Signals, agree_on_signals
 from trainer import HandTrigger, RecordsTrigger, Waiting, run_workers
 from trainer.distribution.communicator import Alone
 
@@ -88,7 +88,7 @@ def test_a_window_that_fills_while_it_is_looked_at_is_full_at_the_next_look(tmp_
         ),
         stop=threading.Event(),
         flow=SimpleNamespace(news=dict),
-        others=Others(),
+        readings=SimpleNamespace(hear=lambda _: None),
         spent=None,
     )
     told = [agree(running, outlook, None) for _ in range(2)]

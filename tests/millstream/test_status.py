@@ -88,16 +88,20 @@ def test_json_has_the_same_and_all_rounds(project: Project) -> None:
 
 
 def test_damaged_rounds_are_named_with_their_remedy_and_the_others_shown(project: Project) -> None:
+    assert len(str(project.state_dir)) > 40, "a path that is cut would have no name of a file"
     rounds = project.state_dir / "rounds"
     (rounds / "000002" / "report.json").write_text("{}")
     shutil.rmtree(rounds / "000003")
     (rounds / "000004" / "published.json").write_text("[]")
-    text = " ".join(shown(project).split())
-    assert "damaged round 2: " in text
-    assert "000002/report.json: expected SHA-256" in text
-    assert "000003: expected a round, as there are later ones, got none of it; restore" in text
-    assert "round 4: " in text
-    assert "got a list; restore the folder from a backup" in text
+    text = "".join(shown(project).split())
+    for told in (
+        "damaged round 2: ",
+        "000002/report.json: expected SHA-256",
+        "000003: expected a round, as there are later ones, got none of it; restore",
+        "round 4: ",
+        "got a list; restore the folder from a backup",
+    ):
+        assert "".join(told.split()) in text
     assert "round 5 was compute-bound" in text
     assert "20,000" in text  # the records of a round that can be shown
     facts = json.loads(shown(project, "--json"))
