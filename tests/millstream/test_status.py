@@ -100,10 +100,10 @@ def test_damaged_rounds_are_named_with_their_remedy_and_the_others_shown(project
         "000003: expected a round, as there are later ones, got none of it; restore",
         "round 4: ",
         "got a list; restore the folder from a backup",
+        "round 5 was compute-bound",
+        "20,000",  # the records of a round that can be shown
     ):
         assert "".join(told.split()) in text
-    assert "round 5 was compute-bound" in text
-    assert "20,000" in text  # the records of a round that can be shown
     facts = json.loads(shown(project, "--json"))
     assert [item["number"] for item in facts["rounds"]] == [1, 5]
     assert [item["number"] for item in facts["damaged"]] == [2, 3, 4]
