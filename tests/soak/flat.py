@@ -20,13 +20,24 @@ from scipy.stats import theilslopes
 
 from tests.soak.processes import Usage
 
-__all__ = ["BOUNDS", "JUDGED_S", "WARM_UP", "Slope", "disk_per_round", "per_hour", "too_steep"]
+__all__ = [
+    "BOUNDS",
+    "JUDGED_S",
+    "LEAST",
+    "WARM_UP",
+    "Slope",
+    "disk_per_round",
+    "per_hour",
+    "too_steep",
+]
 
 MB = 1e6
-BOUNDS = {"memory_mb": 60.0, "handles": 30.0, "threads": 30.0}
+BOUNDS = {"memory_mb": 60.0, "handles": 10.0, "threads": 10.0}
 """Most growth in an hour. A round every six seconds that leaves 100 kB behind is 60 MB an hour;
-one that leaves a file or a thread behind every minute is 60 an hour, and each round 600. One or two
-threads that a pool begins late, for good, are 14 an hour of a run of twenty minutes."""
+one that leaves a file or a thread behind every minute is 60 an hour, and each round 600."""
+LEAST = {"memory_mb": 0.0, "handles": 3.0, "threads": 3.0}
+"""A rise of no more over the looks that count is none: two threads that a pool begins late, for
+good, are 14 an hour of a run of twenty minutes, and 5 of one of an hour."""
 DISK_KB = 100.0
 """Most that a round may leave in the state folder for ever: its plan, report and outcome."""
 WARM_UP = 0.6
@@ -45,12 +56,14 @@ class Slope:
         pid: which.
         level: the median of each kind.
         growth: of each kind in an hour.
+        hours: that the looks took.
     """
 
     part: str
     pid: int
     level: dict[str, float]
     growth: dict[str, float]
+    hours: float
 
 
 def per_hour(looks: Sequence[Usage], end: float) -> list[Slope]:
@@ -72,7 +85,7 @@ def per_hour(looks: Sequence[Usage], end: float) -> list[Slope]:
         at = [look.at / 3600 for look in late]
         level = {kind: round(median(values), 1) for kind, values in series.items()}
         growth = {kind: slope(values, at) for kind, values in series.items()}
-        found.append(Slope(part, pid, level, growth))
+        found.append(Slope(part, pid, level, growth, at[-1] - at[0]))
     return found
 
 
@@ -88,7 +101,7 @@ def too_steep(slopes: Sequence[Slope]) -> list[str]:
         for one in slopes
         if one.part != "mlflow"
         for kind, grown in one.growth.items()
-        if grown > BOUNDS[kind]
+        if grown > BOUNDS[kind] and grown * one.hours > LEAST[kind]
     ]
 
 
