@@ -14,6 +14,7 @@ from ingest.generated import from_generator
 from ingest.identity import hash64
 from ingest.rows import Rows
 from ingest.schema import Schema
+from ingest.untuned import untuned
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -84,7 +85,7 @@ def training_dataset(
     else:
         orders = _orders(rows, epochs, seed, seeds=True)
         made = _augmented(orders, count, batch_size, tensors, bound)
-    return made.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(8)
+    return untuned(made.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(8))
 
 
 def _orders(

@@ -15,6 +15,7 @@ from ingest.distributed.roster import Roster
 from ingest.generated import from_generator
 from ingest.rows import Rows
 from ingest.schema import Schema
+from ingest.untuned import untuned
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -64,7 +65,7 @@ def shared_dataset(
     tensors = tf.nest.map_structure(tf.constant, parts)
     has_steps = augment is not None and bool(augment.steps) and len(rows) > 0
     bound = augment.bind(rows, schema) if augment is not None and has_steps else None
-    return (
+    return untuned(
         _pieces(rows, roster, batch_size, epochs, seed, seeds=bound is not None)
         .map(
             lambda piece: _gathered(piece, tensors, bound),
