@@ -16,6 +16,7 @@ from millstream.config.config import Config
 from millstream.every import every
 from millstream.fault import fault_point
 from millstream.garbage import tidy_up
+from millstream.head_start import head_start
 from millstream.local import open_broker, open_registry
 from millstream.opening import Running, Untrained, open_parts, tell_missing
 from millstream.outlook import Outlook
@@ -150,6 +151,8 @@ def loop(
     if running.untrained is not None:
         latest = record_untrained(running, latest, running.untrained)
         tell(running, latest, on_round)
+    if last is None or latest.number < last:
+        head_start(running)
     while last is None or latest.number < last:
         running.intake.check()
         now = agree(running, outlook, latest)

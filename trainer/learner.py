@@ -1,7 +1,8 @@
 """The learner: the weights that keep learning, round after round."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -159,7 +160,7 @@ class Learner:
         before = take(self.model)
         best, diverged = 0, None
         try:
-            best = self._fit(task, settings, round_seed, watch, clock)
+            best = self._fit(task, settings, round_seed, watch, clock, self._make_callbacks)
         except Diverged as error:
             put(self.model, before)
             best, diverged = 0, str(error)
@@ -168,6 +169,41 @@ class Learner:
             raise
         return make_report(watch.history, task, best, diverged, clock)
 
+    def rehearse(
+        self,
+        dataset: tf.data.Dataset,
+        steps_per_epoch: int,
+        validation: Validation | None,
+        settings: TrainSettings = _DEFAULTS,
+    ) -> None:
+        """Trace what `train` runs by running it, so that the first round need not wait for that.
+
+        Model, optimizer and callbacks' state are as they were afterwards, and no callback of the
+        user is called. It does nothing for a model that is traced or compiled in each round anyway.
+
+        Args:
+            dataset: As of `train`; of the values of its rows nothing matters.
+            steps_per_epoch: As of `train`.
+            validation: As of `train`.
+            settings: Those of the rounds.
+
+        Raises:
+            ModelError: As of `train`.
+            TrainingError: The model does not take these rows; the next round is none the worse.
+        """
+        if not self._functions.are_kept:
+            return
+        settings = replace(settings, epochs=1, unmonitored_epochs=1)
+        task = assign(self.model, dataset, steps_per_epoch, validation, settings)
+        watch = Watch(steps_per_epoch, settings.monitor, task.monitored, _quiet, _never)
+        before, state = take(self.model), callback_state(self.model)
+        try:
+            with suppress(Diverged):
+                self._fit(task, settings, 0, watch, PartClock(), no_callbacks)
+        finally:
+            put(self.model, before)
+            keep_callback_state(self.model, state)
+
     def _fit(
         self,
         task: Assignment,
@@ -175,11 +211,12 @@ class Learner:
         round_seed: int,
         watch: Watch,
         clock: PartClock,
+        make_callbacks: CallbackMaker,
     ) -> int:
-        quiet = self._make_callbacks is no_callbacks and self._functions.are_looked_at
+        quiet = make_callbacks is no_callbacks and self._functions.are_looked_at
         (seed_python if quiet else seed_everything)(self._seed, round_seed)  # callbacks may draw
         stopping = early_stopping(settings)
-        own = RoundCallbacks(self._make_callbacks(), callback_state(self.model))
+        own = RoundCallbacks(make_callbacks(), callback_state(self.model))
         loan = Loan(
             element_spec=task.batches.element_spec,
             steps_per_epoch=task.steps_per_epoch,

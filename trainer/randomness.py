@@ -56,18 +56,16 @@ def _mixed(seed: int, round_seed: int) -> int:
     return int.from_bytes(hashlib.sha256(text).digest()[:4], "big")
 
 
-def draws_globally(model: keras.Model, element_spec: Any) -> bool:
+def draws_globally(model: keras.Model, graph: Any) -> bool:
     """Return whether a train step draws numbers that no variable of the model determines.
 
     Args:
         model: A model whose optimizer is built.
-        element_spec: The spec of one batch, as `tf.data.Dataset.element_spec`.
+        graph: Of a train step.
 
     Raises:
         ModelError: The step uses a variable that no checkpoint would hold.
     """
-    step = tf.function(lambda batch: model.train_step(batch), autograph=False)
-    graph = step.get_concrete_function(element_spec).graph
     outside = [variable.name for variable in _outside(model, graph.variables)]
     stray = [name for name in outside if _GLOBAL_GENERATOR not in name]
     if stray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from trainer.errors import ModelError
 from trainer.fit.grouped_steps import GROUP, GroupedSteps
@@ -69,6 +70,12 @@ class Functions:
         """Whether it is known if the model draws from global seeds; to see it, they must be set."""
         return self._draws_globally is not None
 
+    @property
+    def are_kept(self) -> bool:
+        """Whether what one fit traces and compiles serves the next one, as far as is known."""
+        eager, global_draws = self._model.run_eagerly, bool(self._draws_globally)
+        return not (eager or self._xla or global_draws)
+
     @contextmanager
     def lent(self, loan: Loan) -> Iterator[None]:
         """Make the model ready for one `fit`.
@@ -93,7 +100,7 @@ class Functions:
 
     def _prepare(self, loan: Loan) -> None:
         if self._draws_globally is None:
-            self._draws_globally = draws_globally(self._model, loan.element_spec)
+            self._draws_globally = draws_globally(self._model, self._graph(loan))
         if self._draws_globally:
             seed_everything(self._seed, loan.round_seed)
             self._train, self._test = {}, None
@@ -104,13 +111,22 @@ class Functions:
             if warms_up:
                 raise _too_eager()
             return None
-        if warms_up not in self._train:
-            xla = bool(self._xla)
-            self._train[warms_up] = GroupedSteps(self._model, self.meter, xla, warms_up)
-        steps = self._train[warms_up]
+        steps = self._steps(warms_up)
         group = 1 if loan.each_batch else GROUP
         steps.begin_fit(loan.steps_per_epoch, group, loan.warm_up, loan.clock)
         return steps
+
+    def _steps(self, warms_up: bool) -> GroupedSteps:
+        if warms_up not in self._train:
+            xla = bool(self._xla)
+            self._train[warms_up] = GroupedSteps(self._model, self.meter, xla, warms_up)
+        return self._train[warms_up]
+
+    def _graph(self, loan: Loan) -> Any:
+        if not self._model.run_eagerly:
+            return self._steps(loan.warm_up > 0).graph(loan.element_spec)
+        step = tf.function(lambda batch: self._model.train_step(batch), autograph=False)
+        return step.get_concrete_function(loan.element_spec).graph
 
 
 def _too_eager() -> ModelError:

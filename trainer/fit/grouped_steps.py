@@ -35,12 +35,18 @@ class GroupedSteps:
             xla: Whether a step is compiled by XLA.
             warms_up: Whether the learning rate grows in each fit.
         """
-        self._run = _looped(model, xla, warms_up)
+        self._step = _traced_step(model, xla, warms_up)
+        self._run = _looped(self._step)
         self._cold = {"first", "last"} if xla else {"first"}
         self._steps = self._left = self._done = self._warm_up = 0
         self._group = GROUP
         self._clock, self._meter = PartClock(), meter
         self._seconds = 0.0
+
+    def graph(self, element_spec: Any) -> Any:
+        """Return the graph of one step on a batch of that spec; the steps then need no other."""
+        factor = tf.TensorSpec((), tf.float32)
+        return self._step.get_concrete_function(element_spec, factor).graph
 
     def begin_fit(self, steps_per_epoch: int, group: int, warm_up: int, clock: PartClock) -> None:
         """Say how a fit goes; one that was broken off is forgotten.
@@ -105,15 +111,17 @@ def _wait_for(logs: Any) -> None:
         tf.convert_to_tensor(value).numpy()
 
 
-def _looped(model: keras.Model, xla: bool, warms_up: bool) -> Any:
+def _traced_step(model: keras.Model, xla: bool, warms_up: bool) -> Any:
     def train(batch: Any, factor: tf.Tensor) -> Any:
         if not warms_up:
             return model.train_step(batch)
         with scaled_rate(model.optimizer, factor):
             return model.train_step(batch)
 
-    step = tf.function(train, reduce_retracing=True, jit_compile=xla, autograph=False)
+    return tf.function(train, reduce_retracing=True, jit_compile=xla, autograph=False)
 
+
+def _looped(step: Any) -> Any:
     def run(iterator: Any, count: tf.Tensor, done: tf.Tensor, warm_up: tf.Tensor) -> Any:
         first = step(iterator.get_next(), warm_up_factor(done, warm_up))
 

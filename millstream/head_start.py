@@ -1,0 +1,121 @@
+"""What the first round of a process would wait for, done while its records come.
+
+To trace a train step, and to load what draws pictures, takes some seconds: for rounds of two seconds
+of records that is most of what the first ones wait for. It is done on made-up rows, and leaves
+everything as it was: what a round comes to does not depend on it. A service of several workers
+does without, as all of them would have to do it alike.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ingest import Counts, Field, Rows, Window
+from ingest.ragged import Ragged
+from millstream.feature_statistics import statistics_of, with_window
+from millstream.fitting import train_settings
+from millstream.growing import vocabularies_of
+from millstream.opening import Running
+from millstream.pipeline import Pipeline
+from millstream.recipe import round_seed
+from millstream.rounds.plan import Plan
+from millstream.rounds.store import RoundFolder
+from millstream.training_data import training_data
+from millstream.turn import Turn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    import trainer
+
+__all__ = ["head_start"]
+
+log = logging.getLogger("millstream")
+
+
+def head_start(running: Running) -> None:
+    """Do it, unless the service is told to stop; call it once, before the first round."""
+    import trainer
+
+    pipeline = running.pipeline
+    if not isinstance(pipeline.learner, trainer.Learner):
+        return
+    begun = time.monotonic()
+    training = partial(trace_training, pipeline, pipeline.learner, running.latest)
+    for part in (training, load_pictures):
+        if running.stop.is_set():
+            return
+        try:
+            part()
+        except Exception as error:  # noqa: BLE001 - a round says what is wrong with real rows
+            log.debug("no head start: %s", error)
+    log.debug("ready for the first round after %.1f s", time.monotonic() - begun)
+
+
+def trace_training(pipeline: Pipeline, learner: trainer.Learner, latest: RoundFolder) -> None:
+    """Test and train on a made-up window, as a round does."""
+    turn = made_up_turn(pipeline, latest)
+    rows, schema = turn.window.train, pipeline.schema
+    learner.predict(rows.features(schema))
+    seed = round_seed(turn.plan.seed, turn.plan.round)
+    statistics = with_window(statistics_of(schema, latest), turn.window)
+    given = training_data(pipeline, turn, statistics, seed)
+    settings = train_settings(pipeline.config, turn.plan)
+    learner.rehearse(given.dataset, given.steps_per_epoch, given.validation, settings)
+
+
+def load_pictures() -> None:
+    """Load what draws a version's pictures."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    FigureCanvasAgg(Figure())
+
+
+def made_up_turn(pipeline: Pipeline, latest: RoundFolder) -> Turn:
+    """A round after the latest, on one row of zeros for each side; it has no files."""
+    end, seed = latest.plan().end, pipeline.config.sample.seed
+    vocabularies = vocabularies_of(pipeline.schema, latest)
+    rows = vocabularies.encode(made_up_rows(pipeline), pipeline.schema)
+    window = Window(end, end, (), Counts(), rows, rows, rows, None, None, train_weights=np.ones(1))
+    plan = Plan(
+        round=latest.number + 1,
+        parent=latest.number,
+        start=end,
+        end=end,
+        gaps=(),
+        seed=seed,
+        recipe=pipeline.recipe_fingerprint,
+        reason="head start",
+        created_ms=0,
+    )
+    return Turn(latest, latest, plan, window, vocabularies)
+
+
+def made_up_rows(pipeline: Pipeline) -> Rows:
+    """One row of zeros."""
+    schema = pipeline.schema
+    empty = Rows.empty(schema, pipeline.config.kafka.topics)
+    one = np.zeros(1, np.int64)
+    return replace(
+        empty,
+        topic=one.astype(np.int32),
+        partition=one.astype(np.int32),
+        offset=one,
+        timestamp=one,
+        columns={field.name: zeros(field) for field in schema.fields},
+    )
+
+
+def zeros(field: Field) -> NDArray[Any] | Ragged:
+    """A column of one row."""
+    if field.is_ragged:
+        return Ragged(np.zeros(1, field.numpy_dtype), np.array([0, 1]))
+    plain: NDArray[Any] = np.zeros((1, *field.shape), field.numpy_dtype)
+    return plain

@@ -1,0 +1,109 @@
+"""A fit for nothing: it traces, and leaves everything as it was."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import Data, make_data, make_dataset, make_model
+
+import trainer
+from trainer import TrainSettings
+from trainer.fit.callback_state import callback_state
+
+Rows = tuple[Mapping[str, np.ndarray], np.ndarray, None]
+SETTINGS = TrainSettings(epochs=2)
+
+
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with each trace of a train step."""
+    found: list[int] = []
+    step = keras.Model.train_step
+
+    def counted(model: keras.Model, batch: Any) -> Any:
+        found.append(1)
+        return step(model, batch)
+
+    monkeypatch.setattr(keras.Model, "train_step", counted)
+    return found
+
+
+def made_up() -> tuple[tf.data.Dataset, int, Rows]:
+    row = make_data(1)
+    return *make_dataset(row, 1), (*row, None)
+
+
+def test_a_round_after_it_traces_nothing_and_gives_the_same_bits(
+    data: Data, validation: Rows, traces: list[int]
+) -> None:
+    dataset, steps = make_dataset(data, 2)
+    digests = []
+    for rehearses in (False, True):
+        keras.utils.set_random_seed(3)
+        learner = trainer.Learner(make_model(metrics=["auc"]), seed=5)
+        if rehearses:
+            before = trainer.digest(learner.model)
+            learner.rehearse(*made_up(), SETTINGS)
+            assert trainer.digest(learner.model) == before
+            assert traces
+        traces.clear()
+        learner.train(dataset, steps, validation, SETTINGS, round_seed=7)
+        assert bool(traces) is not rehearses
+        digests.append(trainer.digest(learner.model))
+    assert digests[0] == digests[1]
+
+
+def test_no_callback_is_called_and_their_state_is_kept(data: Data, validation: Rows) -> None:
+    begun = []
+
+    class Noting(keras.callbacks.Callback):
+        def on_train_begin(self, logs: object = None) -> None:
+            begun.append(1)
+
+    def make() -> list[keras.callbacks.Callback]:
+        return [Noting(), keras.callbacks.ReduceLROnPlateau(min_delta=10.0)]
+
+    dataset, steps = make_dataset(data, 2)
+    learner = trainer.Learner(make_model(keras.optimizers.Adam(0.01)), callbacks=make)
+    learner.rehearse(*made_up(), SETTINGS)
+    assert not begun
+    learner.train(dataset, steps, validation, SETTINGS)
+    before, state = trainer.digest(learner.model), callback_state(learner.model)
+    learner.rehearse(*made_up(), SETTINGS)
+    assert trainer.digest(learner.model) == before
+    assert callback_state(learner.model) == state
+    assert "wait" in state
+    assert len(begun) == 1
+
+
+def test_losses_that_are_no_number_do_not_matter() -> None:
+    learner = trainer.Learner(make_model())
+    before = trainer.digest(learner.model)
+    dataset, steps, held = made_up()
+    infinite = dataset.map(lambda x, y: (x | {"amount": x["amount"] + np.inf}, y))
+    learner.rehearse(infinite, steps, held, SETTINGS)
+    assert trainer.digest(learner.model) == before
+
+
+def test_what_the_model_does_not_take_leaves_it_as_it_was(data: Data, validation: Rows) -> None:
+    learner = trainer.Learner(make_model())
+    before = trainer.digest(learner.model)
+    dataset, steps, held = made_up()
+    outside = dataset.map(lambda x, y: (x | {"place": x["place"] + 100}, y))
+    with pytest.raises(trainer.TrainingError):
+        learner.rehearse(outside, steps, held, SETTINGS)
+    assert trainer.digest(learner.model) == before
+    assert learner.train(*make_dataset(data, 2), validation, SETTINGS).epochs == 2
+
+
+@pytest.mark.parametrize("kind", ["eager", "xla"])
+def test_what_would_be_traced_or_compiled_anew_is_not_rehearsed(
+    kind: str, traces: list[int]
+) -> None:
+    model = make_model(run_eagerly=kind == "eager")
+    learner = trainer.Learner(model, xla=kind == "xla" or None)
+    learner.rehearse(*made_up(), SETTINGS)
+    assert not traces
