@@ -1,9 +1,9 @@
 """What the first round of a process would wait for, done while its records come.
 
-To trace a train step, and to load what draws pictures, takes some seconds: for rounds of two seconds
-of records that is most of what the first ones wait for. It is done on made-up rows, and leaves
-everything as it was: what a round comes to does not depend on it. A service of several workers
-does without, as all of them would have to do it alike.
+To trace a train step, and to load what draws pictures, takes some seconds: of rounds of two seconds
+that is most of what the first ones wait for. It is done on made-up rows, and leaves everything as
+it was: what a round comes to does not depend on it. Several workers trace nothing, as all of them
+would have to do it alike.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ingest import Counts, Field, Rows, Window
 from ingest.ragged import Ragged
 from millstream.feature_statistics import statistics_of, with_window
 from millstream.fitting import train_settings
+from millstream.garbage import set_aside
 from millstream.growing import vocabularies_of
 from millstream.opening import Running
 from millstream.pipeline import Pipeline
@@ -32,8 +33,6 @@ from millstream.turn import Turn
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    import trainer
-
 __all__ = ["head_start"]
 
 log = logging.getLogger("millstream")
@@ -41,25 +40,25 @@ log = logging.getLogger("millstream")
 
 def head_start(running: Running) -> None:
     """Do it, unless the service is told to stop; call it once, before the first round."""
-    import trainer
-
-    pipeline = running.pipeline
-    if not isinstance(pipeline.learner, trainer.Learner):
-        return
     begun = time.monotonic()
-    training = partial(trace_training, pipeline, pipeline.learner, running.latest)
-    for part in (training, load_pictures):
+    for part in (partial(trace_training, running.pipeline, running.latest), load_pictures):
         if running.stop.is_set():
             return
         try:
             part()
         except Exception as error:  # noqa: BLE001 - a round says what is wrong with real rows
             log.debug("no head start: %s", error)
+    set_aside()
     log.debug("ready for the first round after %.1f s", time.monotonic() - begun)
 
 
-def trace_training(pipeline: Pipeline, learner: trainer.Learner, latest: RoundFolder) -> None:
-    """Test and train on a made-up window, as a round does."""
+def trace_training(pipeline: Pipeline, latest: RoundFolder) -> None:
+    """Test and train on a made-up window, as a round of one worker does."""
+    import trainer
+
+    learner = pipeline.learner
+    if not isinstance(learner, trainer.Learner):
+        return
     turn = made_up_turn(pipeline, latest)
     rows, schema = turn.window.train, pipeline.schema
     learner.predict(rows.features(schema))

@@ -11,7 +11,7 @@ from tests.millstream.preloaded import Started
 
 PROGRAM = """
 import gc, weakref
-from millstream.garbage import collect_cycles
+from millstream.garbage import tidy_up
 
 class Node:
     pass
@@ -25,7 +25,7 @@ gc.disable()
 kept = [[number] for number in range(50_000)]
 node, first = cycle()
 del node
-collect_cycles()
+tidy_up()
 assert first() is None
 assert gc.get_freeze_count() > 50_000
 frozen = gc.get_freeze_count()
@@ -33,7 +33,7 @@ for _ in range(3):
     node, later = cycle()
     del node
     assert later() is not None
-    collect_cycles()
+    tidy_up()
     assert later() is None
 assert gc.get_freeze_count() <= frozen
 assert len(gc.get_objects()) < 50_000

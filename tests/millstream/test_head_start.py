@@ -63,7 +63,7 @@ def test_a_made_up_window_is_trained_for_any_schema_and_leaves_the_model(
     pipeline = make_pipeline(tmp_path, SCHEMAS[schema])
     first, learner = begin_store(pipeline, AT, AT), learner_of(pipeline)
     before = trainer.digest(learner.model)
-    trace_training(pipeline, learner, first)
+    trace_training(pipeline, first)
     assert trainer.digest(learner.model) == before
     assert [folder.number for folder in pipeline.store.complete()] == [0]
 
