@@ -10,6 +10,7 @@ import tensorflow as tf
 from trainer.elastic.losses import PartLoss
 from trainer.elastic.rows import OwnValidation, validation_parts
 from trainer.elastic.states import MetricStates
+from trainer.few_lengths import chunks, few_lengths
 
 __all__ = ["Judge"]
 
@@ -48,9 +49,9 @@ class Judge:
     def states(self, parts: Mapping[int, list[Any]], rows: int) -> dict[int, np.ndarray]:
         """Return the state float64[size] of each part; `rows` is the number of all workers'."""
         counted = {}
-        for number, chunks in parts.items():
+        for number, tensors in parts.items():
             state = tf.zeros([self._states.size], tf.float64)
-            for chunk in chunks:
+            for chunk in tensors:
                 state = self._run(state, chunk, tf.constant(_rows_of_a_batch(rows)))
             counted[number] = state.numpy()
         return counted
@@ -68,12 +69,12 @@ class Judge:
 def _chunks(part: Any) -> list[Any]:
     rows = len(part[1])
     return [
-        tf.nest.map_structure(lambda column, at=at: tf.constant(column[at : at + CHUNK]), part)
-        for at in range(0, rows, CHUNK)
+        tf.nest.map_structure(lambda column, at=at: tf.constant(column[at]), part)
+        for at in chunks(rows, CHUNK)
+        if rows
     ]
 
 
 def _rows_of_a_batch(rows: int) -> float:
-    """The mean number of rows of a batch over all rows, if they came in batches of CHUNK."""
-    full, rest = divmod(rows, CHUNK)
-    return (full * CHUNK**2 + rest**2) / rows if rows else 0.0
+    """The mean number of rows of a batch over all rows, if one worker had them all."""
+    return sum(length**2 for length in few_lengths(rows, CHUNK)) / rows if rows else 0.0

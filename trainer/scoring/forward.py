@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.few_lengths import chunks
 from trainer.models.inputs import as_inputs, check_inputs, row_shape, select, shapes_of
 
 CHUNK = 8192
@@ -44,8 +45,8 @@ class Forward:
         inputs = as_inputs(self._model, features)
         rows = len(next(iter(inputs.values())))
         parts = [
-            self._run({name: array[at : at + CHUNK] for name, array in inputs.items()}).numpy()
-            for at in range(0, max(rows, 1), CHUNK)
+            self._run({name: array[at] for name, array in inputs.items()}).numpy()
+            for at in chunks(rows, CHUNK)
         ]
         output = np.concatenate(parts).astype(np.float32)
         return output.reshape(rows) if output.shape[1:] in {(), (1,)} else output

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.errors import ModelError, SettingsError, TrainingError
+from trainer.few_lengths import chunks
 from trainer.hints import did_you_mean
 from trainer.models.inputs import as_inputs, check_inputs, input_names, row_shape, select, shapes_of
 from trainer.scoring.forward import CHUNK
@@ -114,11 +115,8 @@ class Scores:
         known = np.asarray(labels)
         run = self._function(kind, known)
         parts = [
-            run(
-                {name: array[at : at + CHUNK] for name, array in inputs.items()},
-                known[at : at + CHUNK],
-            ).numpy()
-            for at in range(0, len(known), CHUNK)
+            run({name: array[at] for name, array in inputs.items()}, known[at]).numpy()
+            for at in chunks(len(known), CHUNK)
         ]
         return _checked(np.concatenate([np.empty(0), *parts]).astype(np.float64), kind)
 
