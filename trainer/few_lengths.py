@@ -5,7 +5,13 @@ for each thread and operation, at some ten kilobytes each: a service that judges
 rows in each round would grow by a quarter of a megabyte a round, for hours.
 """
 
+from typing import Any
+
+import keras
+from keras import tree
+
 STEPS = (256, 16, 1)
+_MEANS = {"sum_over_batch_size", "mean"}
 
 
 def few_lengths(rows: int, most: int) -> list[int]:
@@ -27,10 +33,43 @@ def few_lengths(rows: int, most: int) -> list[int]:
     return lengths
 
 
-def chunks(rows: int, most: int) -> list[slice]:
-    """Return the same chunks as places among the rows; of no rows, one that is empty."""
+def chunks(rows: int, most: int, *, few: bool = True) -> list[slice]:
+    """Return where chunks of at most so many rows lie; of no rows, one that is empty.
+
+    Args:
+        rows: How many there are.
+        most: Rows of a chunk.
+        few: Whether they are of few lengths; else all but the last are of `most`.
+    """
+    lengths = few_lengths(rows, most) if few else [most] * (rows // most) + [rows % most]
     found, begin = [], 0
-    for length in few_lengths(rows, most):
-        found.append(slice(begin, begin + length))
-        begin += length
+    for length in lengths:
+        if length:
+            found.append(slice(begin, begin + length))
+            begin += length
     return found or [slice(0, 0)]
+
+
+def may_be_cut(model: keras.Model) -> bool:
+    """Return whether loss and metrics of some rows are the same for any cut, but for rounding.
+
+    It is so for those of Keras whose loss is a mean over rows. What a user wrote may look at a
+    batch as a whole, and a sum is not shown as one: such rows stay in as few batches as can be.
+    """
+    parts = [model.loss]
+    if (compiled := getattr(model, "_compile_metrics", None)) is not None:
+        parts += [compiled._user_metrics, compiled._user_weighted_metrics]
+    return all(_is_of_rows(part) for part in tree.flatten(parts) if part is not None)
+
+
+def _is_of_rows(part: Any) -> bool:
+    if isinstance(part, str):
+        return True
+    function = getattr(part, "fn", None) or getattr(part, "_fn", None)
+    known = all(_is_of_keras(each) for each in (part, function) if each is not None)
+    return known and getattr(part, "reduction", "mean") in _MEANS
+
+
+def _is_of_keras(part: Any) -> bool:
+    module = getattr(part, "__module__", None) or type(part).__module__
+    return module.split(".")[0] == "keras"

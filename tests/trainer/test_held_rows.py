@@ -17,7 +17,7 @@ def rows_of(count: int) -> tuple:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 16))
+@given(st.integers(1, 40), st.integers(1, 20))
 def test_every_row_once_in_order_epoch_after_epoch(count: int, size: int) -> None:
     batches = in_batches(rows_of(count), size)
     assert int(batches.cardinality()) == -(-count // size)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from trainer.elastic.losses import PartLoss
 from trainer.elastic.rows import OwnValidation, validation_parts
 from trainer.elastic.states import MetricStates
-from trainer.few_lengths import chunks, few_lengths
+from trainer.few_lengths import chunks, may_be_cut
 
 __all__ = ["Judge"]
 
@@ -44,7 +44,8 @@ class Judge:
         if rows is None:
             return {}
         parts = validation_parts(self._model, rows, by_share=self._by_share)
-        return {number: _chunks(part) for number, part in parts.items()}
+        few = may_be_cut(self._model)
+        return {number: _chunks(part, few) for number, part in parts.items()}
 
     def states(self, parts: Mapping[int, list[Any]], rows: int) -> dict[int, np.ndarray]:
         """Return the state float64[size] of each part; `rows` is the number of all workers'."""
@@ -66,15 +67,16 @@ class Judge:
         return self._states.update(state, (loss, count), part)
 
 
-def _chunks(part: Any) -> list[Any]:
+def _chunks(part: Any, few: bool) -> list[Any]:
     rows = len(part[1])
     return [
         tf.nest.map_structure(lambda column, at=at: tf.constant(column[at]), part)
-        for at in chunks(rows, CHUNK)
+        for at in chunks(rows, CHUNK, few=few)
         if rows
     ]
 
 
 def _rows_of_a_batch(rows: int) -> float:
-    """The mean number of rows of a batch over all rows, if one worker had them all."""
-    return sum(length**2 for length in few_lengths(rows, CHUNK)) / rows if rows else 0.0
+    """The mean number of rows of a batch over all rows, if they came in batches of CHUNK."""
+    full, rest = divmod(rows, CHUNK)
+    return (full * CHUNK**2 + rest**2) / rows if rows else 0.0

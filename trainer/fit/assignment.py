@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.errors import TrainingError
+from trainer.few_lengths import may_be_cut
 from trainer.fit.held_rows import in_batches
 from trainer.fit.settings import TrainSettings
 from trainer.models.inputs import check_inputs, input_names, input_structure, select, shapes_of
@@ -64,7 +65,8 @@ def _validation(model: keras.Model, validation: Validation | None) -> tf.data.Da
     check_inputs(model, shapes_of(features))
     used = {name: tf.constant(features[name]) for name in input_names(model)}
     rows = (select(model, used), tf.constant(labels))
-    return in_batches(rows if weights is None else (*rows, tf.constant(weights)))
+    weighed = rows if weights is None else (*rows, tf.constant(weights))
+    return in_batches(weighed, few=may_be_cut(model))
 
 
 def _check_length(dataset: tf.data.Dataset, epochs: int, steps_per_epoch: int) -> None:

@@ -117,6 +117,7 @@ class Scores:
         parts = [
             run({name: array[at] for name, array in inputs.items()}, known[at]).numpy()
             for at in chunks(len(known), CHUNK)
+            if len(known)
         ]
         return _checked(np.concatenate([np.empty(0), *parts]).astype(np.float64), kind)
 
