@@ -9,7 +9,9 @@ would have to do it alike.
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,6 @@ from millstream.feature_statistics import statistics_of, with_window
 from millstream.fitting import train_settings
 from millstream.garbage import set_aside
 from millstream.growing import vocabularies_of
-from millstream.opening import Running
 from millstream.pipeline import Pipeline
 from millstream.recipe import round_seed
 from millstream.rounds.plan import Plan
@@ -38,11 +39,20 @@ __all__ = ["head_start"]
 log = logging.getLogger("millstream")
 
 
-def head_start(running: Running) -> None:
-    """Do it, unless the service is told to stop; call it once, before the first round."""
+def head_start(pipeline: Pipeline, latest: RoundFolder, stop: threading.Event) -> None:
+    """Do it, unless the service is told to stop.
+
+    Args:
+        pipeline: the parts, before the first round of this process.
+        latest: the last round.
+        stop: set for an end.
+    """
     begun = time.monotonic()
-    for part in (partial(trace_training, running.pipeline, running.latest), load_pictures):
-        if running.stop.is_set():
+    parts: list[Callable[[], None]] = [partial(trace_training, pipeline, latest, stop)]
+    if pipeline.is_chief:
+        parts.append(load_pictures)
+    for part in parts:
+        if stop.is_set():
             return
         try:
             part()
@@ -52,7 +62,7 @@ def head_start(running: Running) -> None:
     log.debug("ready for the first round after %.1f s", time.monotonic() - begun)
 
 
-def trace_training(pipeline: Pipeline, latest: RoundFolder) -> None:
+def trace_training(pipeline: Pipeline, latest: RoundFolder, stop: threading.Event) -> None:
     """Test and train on a made-up window, as a round of one worker does."""
     import trainer
 
@@ -66,7 +76,9 @@ def trace_training(pipeline: Pipeline, latest: RoundFolder) -> None:
     statistics = with_window(statistics_of(schema, latest), turn.window)
     given = training_data(pipeline, turn, statistics, seed)
     settings = train_settings(pipeline.config, turn.plan)
-    learner.rehearse(given.dataset, given.steps_per_epoch, given.validation, settings)
+    learner.rehearse(
+        given.dataset, given.steps_per_epoch, given.validation, settings, seed, stop.is_set
+    )
 
 
 def load_pictures() -> None:

@@ -133,7 +133,7 @@ class Learner:
                 that needs one, `settings.unmonitored_epochs` are trained instead and nothing
                 stops early. Few rows are used as they are: their noise costs epochs only.
             settings: Epochs, early stopping and warm-up.
-            round_seed: Seeds Python and NumPy; and TensorFlow in the first round of a process, and
+            round_seed: Seeds Python and NumPy; and TensorFlow in the first fit or rehearsal, and
                 if there are callbacks, which may draw, or the model makes draws that are not from
                 its own variables.
             on_epoch: Called with the number of finished epochs and Keras's logs.
@@ -175,31 +175,41 @@ class Learner:
         steps_per_epoch: int,
         validation: Validation | None,
         settings: TrainSettings = _DEFAULTS,
+        round_seed: int = 0,
+        should_stop: ShouldStop = _never,
     ) -> None:
         """Trace what `train` runs by running it, so that the first round need not wait for that.
 
         Model, optimizer and callbacks' state are as they were afterwards, and no callback of the
-        user is called. It does nothing for a model that is traced or compiled in each round anyway.
+        user is called; Python, NumPy and TensorFlow are seeded. It only looks at a model that is
+        traced or compiled in each round anyway.
 
         Args:
             dataset: As of `train`; of the values of its rows nothing matters.
             steps_per_epoch: As of `train`.
             validation: As of `train`.
             settings: Those of the rounds.
+            round_seed: Of the first round.
+            should_stop: As of `train`.
 
         Raises:
+            TrainingAborted: `should_stop` said so.
             ModelError: As of `train`.
             TrainingError: The model does not take these rows; the next round is none the worse.
         """
-        if not self._functions.are_kept:
+        if steps_per_epoch < 1 or not self._functions.are_kept:
             return
         settings = replace(settings, epochs=1, unmonitored_epochs=1)
         task = assign(self.model, dataset, steps_per_epoch, validation, settings)
-        watch = Watch(steps_per_epoch, settings.monitor, task.monitored, _quiet, _never)
+        seed_everything(self._seed, round_seed)
+        self._functions.look(task.batches.element_spec, settings.warm_up_steps > 0)
+        if not self._functions.are_kept:
+            return
+        watch = Watch(steps_per_epoch, settings.monitor, task.monitored, _quiet, should_stop)
         before, state = take(self.model), callback_state(self.model)
         try:
             with suppress(Diverged):
-                self._fit(task, settings, 0, watch, PartClock(), no_callbacks)
+                self._fit(task, settings, round_seed, watch, PartClock(), no_callbacks)
         finally:
             put(self.model, before)
             keep_callback_state(self.model, state)

@@ -21,6 +21,7 @@ from millstream.local import open_broker, open_registry
 from millstream.remote.opening import bring_rounds
 from millstream.rounds.store import RoundStore
 from millstream.state_lock import state_lock
+from millstream.temporary import own_temporary_folder
 from millstream.watch.native_log import native_log
 from millstream.workers.beat import beating, native_of
 from millstream.workers.environment import SUPERVISED, local_environments, own_rank, worker_count
@@ -138,5 +139,5 @@ def run_as_worker(config: Config, options: RunOptions, supervisor: int) -> None:
             return
         board = open_board(config, None)
         logs = logging_of_service(config, board.round)
-        with native_log(native), logs, redirect_stdout(sys.stderr):
+        with own_temporary_folder(), native_log(native), logs, redirect_stdout(sys.stderr):
             run_service(config, options, board, stop)

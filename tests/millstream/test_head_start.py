@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 import trainer
-from ingest import Position, Statistics
+from ingest import Position, Statistics, Window
+from ingest.ragged import Ragged
 from millstream.config.config import load_config
-from millstream.head_start import head_start, trace_training
-from millstream.opening import Running
+from millstream.growing import grow
+from millstream.head_start import head_start
 from millstream.pipeline import Pipeline, open_pipeline
 from millstream.round import begin_store, train_window
-from millstream.rounds.store import RoundFolder
 from millstream.turn import Turn
 from millstream.watch.board import Board
 
 from .project import make_project
-from .test_training_rows import NOTHING, make_plan, make_rows, make_window
+from .test_training_rows import make_plan, make_rows, make_window
 
 AT = Position({"t": {0: 0}})
-SCHEMAS = {
+CASES = {
     "plain": {},
+    "warm-up": {"[train]": '[train]\nwarm_up_steps = 4\nwarm_up = "round"'},
     "weights": {"[schema]": '[schema]\nweight = "w"'},
     "words": {'vocabulary = ["p", "q", "r"]': 'vocabulary = ["p"], grow = 2'},
 }
@@ -42,52 +44,56 @@ def make_pipeline(path: Path, changes: dict[str, str]) -> Pipeline:
     return open_pipeline(load_config(file), f"sqlite:///{path}/m.db", Board(path / "status.json"))
 
 
-@dataclass
-class WithoutKafka:
-    """What a head start looks at of a service."""
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with each trace of a train step."""
+    found: list[int] = []
+    step = keras.Model.train_step
 
-    pipeline: Pipeline
-    latest: RoundFolder
-    stop: threading.Event = field(default_factory=threading.Event)
+    def counted(model: keras.Model, batch: Any) -> Any:
+        found.append(1)
+        return step(model, batch)
+
+    monkeypatch.setattr(keras.Model, "train_step", counted)
+    return found
 
 
-def learner_of(pipeline: Pipeline) -> trainer.Learner:
-    assert isinstance(pipeline.learner, trainer.Learner)
-    return pipeline.learner
-
-
-@pytest.mark.parametrize("schema", SCHEMAS)
-def test_a_made_up_window_is_trained_for_any_schema_and_leaves_the_model(
-    tmp_path: Path, schema: str
+@pytest.mark.parametrize("case", CASES)
+def test_the_first_round_has_nothing_left_to_trace_and_comes_to_the_same(
+    case: str, tmp_path: Path, traces: list[int]
 ) -> None:
-    pipeline = make_pipeline(tmp_path, SCHEMAS[schema])
-    first, learner = begin_store(pipeline, AT, AT), learner_of(pipeline)
-    before = trainer.digest(learner.model)
-    trace_training(pipeline, first)
-    assert trainer.digest(learner.model) == before
-    assert [folder.number for folder in pipeline.store.complete()] == [0]
+    digests = []
+    for begins_so in (False, True):
+        pipeline = make_pipeline(tmp_path / str(begins_so), CASES[case])
+        first = begin_store(pipeline, AT, AT)
+        before = trainer.digest(pipeline.learner.model)
+        if begins_so:
+            head_start(pipeline, first, threading.Event())
+            assert traces
+            assert trainer.digest(pipeline.learner.model) == before
+            assert [folder.number for folder in pipeline.store.complete()] == [0]
+        traces.clear()
+        window, words = grow(pipeline.schema, first, window_of(pipeline))
+        turn = Turn(pipeline.store.begin(make_plan()), first, make_plan(), window, words)
+        nothing = Statistics.empty(pipeline.schema)
+        assert train_window(pipeline, turn, nothing, lambda: False).epochs
+        assert bool(traces) is not begins_so
+        digests.append(trainer.digest(pipeline.learner.model))
+    assert digests[0] == digests[1] != before
 
 
-def test_the_first_round_has_nothing_left_to_trace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pipeline = make_pipeline(tmp_path, {})
-    first = begin_store(pipeline, AT, AT)
-    head_start(cast(Running, WithoutKafka(pipeline, first)))
-    window = make_window(pipeline, make_rows(pipeline, 100))
-    turn = Turn(pipeline.store.begin(make_plan()), first, make_plan(), window, NOTHING)
-
-    def traced(*arguments: object) -> None:
-        raise AssertionError("a train step is traced")
-
-    monkeypatch.setattr(keras.Model, "train_step", traced)
-    nothing = Statistics.empty(pipeline.schema)
-    assert train_window(pipeline, turn, nothing, lambda: False).epochs
+def window_of(pipeline: Pipeline) -> Window:
+    """Some rows, with words where a field's vocabulary grows."""
+    rows = make_rows(pipeline, 100)
+    if any(field.grow for field in pipeline.schema.fields):
+        words = Ragged(np.full(100, ord("q"), np.uint8), np.arange(101))
+        rows = replace(rows, columns={**rows.columns, "kind": words})
+    window = make_window(pipeline, rows)
+    return replace(window, validation=rows.take(np.arange(20)))
 
 
-def test_one_that_is_told_to_stop_has_none(tmp_path: Path) -> None:
-    pipeline = make_pipeline(tmp_path, {})
-    running = WithoutKafka(pipeline, begin_store(pipeline, AT, AT))
-    running.stop.set()
-    head_start(cast(Running, running))
-    assert not learner_of(pipeline)._functions.are_looked_at
+def test_one_that_is_told_to_stop_has_none(tmp_path: Path, traces: list[int]) -> None:
+    pipeline, stop = make_pipeline(tmp_path, {}), threading.Event()
+    stop.set()
+    head_start(pipeline, begin_store(pipeline, AT, AT), stop)
+    assert not traces

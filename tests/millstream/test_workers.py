@@ -101,10 +101,12 @@ def send(servers: str, topic: str, stage: int) -> None:
 
 def run(made: Project, workers: int) -> RoundFolder:
     """A round of all that was sent so far."""
-    done = made.command(
-        "run", "--stop-when-idle", "1", "--rounds", "1", "--workers", str(workers), timeout=240
-    )
+    temporary = made.directory / "temporary"
+    temporary.mkdir(exist_ok=True)
+    command = ["run", "--stop-when-idle", "1", "--rounds", "1", "--workers", str(workers)]
+    done = made.command(*command, timeout=240, TMPDIR=str(temporary))
     assert done.code == 0, done.output
+    assert not [*temporary.glob("__autograph*"), *temporary.glob("millstream-*")]
     latest = RoundStore(made.state_dir / "rounds").latest()
     assert latest.plan().workers == workers
     logs = [made.state_dir / "workers" / f"{rank}.log" for rank in range(1, workers)]

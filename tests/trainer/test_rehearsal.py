@@ -107,3 +107,48 @@ def test_what_would_be_traced_or_compiled_anew_is_not_rehearsed(
     learner = trainer.Learner(model, xla=kind == "xla" or None)
     learner.rehearse(*made_up(), SETTINGS)
     assert not traces
+
+
+def python_draw(shape: tuple[int, ...]) -> Any:
+    return tf.ensure_shape(
+        tf.py_function(lambda: np.random.normal(size=shape), [], "float32"), shape
+    )
+
+
+class Refusing(keras.metrics.AUC):
+    """Makes its variables, and then takes nothing."""
+
+    def update_state(self, *arguments: Any, **options: Any) -> None:
+        raise ValueError("refused")
+
+
+@pytest.mark.parametrize("draw", [keras.random.normal, python_draw])
+def test_a_model_that_draws_globally_is_looked_at_only(draw: Any, traces: list[int]) -> None:
+    class Noise(keras.layers.Layer):
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            return inputs + draw((16,)) if training else inputs
+
+    learner = trainer.Learner(make_model(noise=Noise()))
+    learner.rehearse(*made_up(), SETTINGS)
+    looked = len(traces)
+    assert looked
+    learner.rehearse(*made_up(), SETTINGS)
+    assert len(traces) == looked
+
+
+def test_without_a_batch_nothing_is_done(traces: list[int]) -> None:
+    learner = trainer.Learner(make_model())
+    dataset, _, held = made_up()
+    learner.rehearse(dataset, 0, held, SETTINGS)
+    assert not traces
+
+
+def test_a_step_that_cannot_be_traced_says_the_same_again(data: Data, validation: Rows) -> None:
+    learner = trainer.Learner(make_model(metrics=["accuracy", Refusing()]))
+    messages = []
+    for _ in range(3):
+        with pytest.raises(trainer.TrainingError) as error:
+            learner.train(*make_dataset(data, 2), validation, SETTINGS)
+        messages.append(str(error.value))
+    assert "refused" in messages[0]
+    assert messages == messages[:1] * 3

@@ -72,9 +72,11 @@ class Functions:
 
     @property
     def are_kept(self) -> bool:
-        """Whether what one fit traces and compiles serves the next one, as far as is known."""
-        eager, global_draws = self._model.run_eagerly, bool(self._draws_globally)
-        return not (eager or self._xla or global_draws)
+        """Whether what one fit traces serves the next one; global draws are known once looked at.
+
+        XLA compiles a step for each size of a batch, so one of other rows is of no use.
+        """
+        return not (self._model.run_eagerly or self._xla or self._draws_globally)
 
     @contextmanager
     def lent(self, loan: Loan) -> Iterator[None]:
@@ -98,9 +100,24 @@ class Functions:
             model.train_function, model.test_function, model.steps_per_execution = own
             model._eval_epoch_iterator = None
 
+    def look(self, element_spec: Any, warms_up: bool) -> None:
+        """Trace a step and see whether the model draws from global seeds, if that is not known.
+
+        Raises:
+            ModelError: The model has state that no checkpoint holds.
+        """
+        if self._draws_globally is not None:
+            return
+        try:
+            graph = self._graph(element_spec, warms_up)
+            self._draws_globally = draws_globally(self._model, graph)
+        except BaseException:
+            # TensorFlow's function is of no more use once it has failed.
+            self._train.pop(warms_up, None)
+            raise
+
     def _prepare(self, loan: Loan) -> None:
-        if self._draws_globally is None:
-            self._draws_globally = draws_globally(self._model, self._graph(loan))
+        self.look(loan.element_spec, loan.warm_up > 0)
         if self._draws_globally:
             seed_everything(self._seed, loan.round_seed)
             self._train, self._test = {}, None
@@ -122,11 +139,11 @@ class Functions:
             self._train[warms_up] = GroupedSteps(self._model, self.meter, xla, warms_up)
         return self._train[warms_up]
 
-    def _graph(self, loan: Loan) -> Any:
+    def _graph(self, element_spec: Any, warms_up: bool) -> Any:
         if not self._model.run_eagerly:
-            return self._steps(loan.warm_up > 0).graph(loan.element_spec)
+            return self._steps(warms_up).graph(element_spec)
         step = tf.function(lambda batch: self._model.train_step(batch), autograph=False)
-        return step.get_concrete_function(loan.element_spec).graph
+        return step.get_concrete_function(element_spec).graph
 
 
 def _too_eager() -> ModelError:
