@@ -24,6 +24,7 @@ from millstream.durable import make_folder
 from millstream.errors import MillstreamError, UsageError
 from millstream.pipelines.pipelines import is_pipelines_file
 from millstream.rounds.store import RoundFolder, RoundStore
+from millstream.switching import switch_soon
 from millstream.temporary import own_temporary_folder
 from millstream.watch.board import Board
 from millstream.watch.native_log import native_log
@@ -102,6 +103,7 @@ def run_with_view(
     from millstream.service import run_service
 
     make_folder(config.state_dir)
+    switch_soon()
     board = open_board(config, config.state_dir / "status.json")
     rounds: list[RoundSummary] = []
 

@@ -21,6 +21,7 @@ from millstream.local import open_broker, open_registry
 from millstream.remote.opening import bring_rounds
 from millstream.rounds.store import RoundStore
 from millstream.state_lock import state_lock
+from millstream.switching import switch_soon
 from millstream.temporary import own_temporary_folder
 from millstream.watch.native_log import native_log
 from millstream.workers.beat import beating, native_of
@@ -137,6 +138,7 @@ def run_as_worker(config: Config, options: RunOptions, supervisor: int) -> None:
         if rank == 0:
             run_with_view(config, options, stop, native)
             return
+        switch_soon()
         board = open_board(config, None)
         logs = logging_of_service(config, board.round)
         with own_temporary_folder(), native_log(native), logs, redirect_stdout(sys.stderr):
