@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from ingest import Rows, Schema, steps_per_epoch, training_dataset
+from ingest import Roster, Rows, Schema, shared_dataset, steps_per_epoch, training_dataset
 from tests.ingest.samples import SCHEMA, TOPICS, make_rows
+from trainer import Alone
 
 WITHOUT_WEIGHT = Schema(SCHEMA.fields[:-1])
 
@@ -98,3 +99,12 @@ def test_a_keras_model_trains_on_it():
     history = model.fit(dataset, epochs=2, steps_per_epoch=3, verbose=0)
     assert len(history.history["loss"]) == 2
     assert int(model.optimizer.iterations) == 6
+
+
+def test_no_thread_tunes_it_whose_sleep_the_end_of_an_iterator_would_wait_for():
+    rows = make_rows(50)
+    alone = training_dataset(rows, SCHEMA, batch_size=8, epochs=2, seed=1)
+    roster = Roster.of(rows, np.ones(50), Alone())
+    shared = shared_dataset(rows, roster, SCHEMA, batch_size=8, epochs=2, seed=1)
+    assert alone.options().autotune.enabled is False
+    assert shared.options().autotune.enabled is False

@@ -1,4 +1,4 @@
-"""Validation rows go to Keras as batches that it would have made itself, at less cost."""
+"""Validation rows go to Keras as batches that cost less than those that it makes itself."""
 
 import keras
 import numpy as np
