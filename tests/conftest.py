@@ -6,10 +6,14 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from millstream.stack.kafka import EmbeddedKafka
+
+if TYPE_CHECKING:
+    import keras
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -70,3 +74,19 @@ def topic(request: pytest.FixtureRequest) -> str:
     """A topic name that no other test uses."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", request.node.name)[:60]
     return f"{name}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with each trace of a Keras model's train step."""
+    import keras
+
+    found: list[int] = []
+    step = keras.Model.train_step
+
+    def counted(model: keras.Model, batch: Any) -> Any:
+        found.append(1)
+        return step(model, batch)
+
+    monkeypatch.setattr(keras.Model, "train_step", counted)
+    return found

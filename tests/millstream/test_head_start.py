@@ -5,9 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -42,20 +40,6 @@ def make_pipeline(path: Path, changes: dict[str, str]) -> Pipeline:
         text = text.replace(old, new)
     file.write_text(text)
     return open_pipeline(load_config(file), f"sqlite:///{path}/m.db", Board(path / "status.json"))
-
-
-@pytest.fixture
-def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows with each trace of a train step."""
-    found: list[int] = []
-    step = keras.Model.train_step
-
-    def counted(model: keras.Model, batch: Any) -> Any:
-        found.append(1)
-        return step(model, batch)
-
-    monkeypatch.setattr(keras.Model, "train_step", counted)
-    return found
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -17,20 +17,6 @@ Rows = tuple[Mapping[str, np.ndarray], np.ndarray, None]
 SETTINGS = TrainSettings(epochs=2)
 
 
-@pytest.fixture
-def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows with each trace of a train step."""
-    found: list[int] = []
-    step = keras.Model.train_step
-
-    def counted(model: keras.Model, batch: Any) -> Any:
-        found.append(1)
-        return step(model, batch)
-
-    monkeypatch.setattr(keras.Model, "train_step", counted)
-    return found
-
-
 def made_up() -> tuple[tf.data.Dataset, int, Rows]:
     row = make_data(1)
     return *make_dataset(row, 1), (*row, None)
