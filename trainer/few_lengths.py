@@ -11,7 +11,8 @@ import keras
 from keras import tree
 
 STEPS = (256, 16, 1)
-_MEANS = {"sum_over_batch_size", "mean"}
+MEANS = {"sum_over_batch_size", "mean"}
+"""Reductions of a loss to its mean over rows, as Keras names them."""
 
 
 def few_lengths(rows: int, most: int) -> list[int]:
@@ -67,7 +68,7 @@ def _is_of_rows(part: Any) -> bool:
         return True
     function = getattr(part, "fn", None) or getattr(part, "_fn", None)
     known = all(_is_of_keras(each) for each in (part, function) if each is not None)
-    return known and getattr(part, "reduction", "mean") in _MEANS
+    return known and getattr(part, "reduction", "mean") in MEANS
 
 
 def _is_of_keras(part: Any) -> bool:

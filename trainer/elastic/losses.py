@@ -13,11 +13,11 @@ from keras import tree
 
 from trainer.elastic.seams import compiled_loss
 from trainer.errors import ModelError
+from trainer.few_lengths import MEANS
 
 __all__ = ["PartLoss", "reduction_of", "weight_losses"]
 
-_MEANS = {"sum_over_batch_size", "mean"}
-_KNOWN = {*_MEANS, "sum", "mean_with_sample_weight"}
+_KNOWN = {*MEANS, "sum", "mean_with_sample_weight"}
 
 
 def reduction_of(model: keras.Model) -> str:
@@ -76,7 +76,7 @@ class PartLoss:
         labels, outputs, weights = part
         dtype = keras.config.floatx()
         weights = tf.cast(weights, dtype)
-        if self.reduction in _MEANS:
+        if self.reduction in MEANS:
             share = tf.cast(tf.shape(weights)[0], dtype) / tf.cast(rows, dtype)
             return self._loss(labels, outputs, weights * share)
         loss = self._loss(labels, outputs, weights)
