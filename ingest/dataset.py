@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,106 +75,120 @@ def training_dataset(
 
     count = len(rows)
     weighed = rows.weights(schema) if weights is None else weights.astype(np.float32)
-    parts: tuple[Any, ...] = (rows.features(schema), rows.labels(schema))
-    tensors = tf.nest.map_structure(tf.constant, parts if weighed is None else (*parts, weighed))
+    columns: tuple[Any, ...] = (rows.features(schema), rows.labels(schema))
+    columns = columns if weighed is None else (*columns, weighed)
     bound = augment.bind(rows, schema) if augment is not None and augment.steps and count else None
 
     batches = epochs * steps_per_epoch(count, batch_size)
     if bound is None:
-        block = _block(tensors, count, batch_size)
-        made = _gathered(_orders(rows, epochs, seed, block=block), batch_size, tensors)
+        made = _gathered(_Source(rows, columns), batch_size, epochs, seed)
     else:
-        orders = _orders(rows, epochs, seed, seeds=True)
-        made = _augmented(orders, count, batch_size, tensors, bound)
+        made = _augmented(_orders(rows, epochs, seed), count, batch_size, columns, bound)
     return untuned(made.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(8))
 
 
-def _orders(
-    rows: Rows, epochs: int, seed: int, *, seeds: bool = False, block: int | None = None
-) -> tf.data.Dataset:
-    """Of each epoch the order, int64 [n], and the seeds of the rows, uint64 [n], if needed.
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """Rows, and of them what a batch has."""
 
-    In blocks of so many rows, if that is said; the last of an epoch may be short.
+    rows: Rows
+    columns: Any
+
+
+def _gathered(source: _Source, batch_size: int, epochs: int, seed: int) -> tf.data.Dataset:
+    """The batches of all epochs.
+
+    The rows of some batches are gathered at once by NumPy and lie side by side then, so that a
+    batch is a copy of its bytes: a call of a function for each batch would cost as much as a small
+    model's step, and to trace one for each dataset as much as a hundred.
     """
     import tensorflow as tf
 
     # TensorFlow may keep a generator until the process ends: this one must not keep the rows.
-    count, kept = len(rows), weakref.ref(rows)
-    size = block or max(1, count)
+    count, kept = len(source.rows), weakref.ref(source)
+    block = _block(source, batch_size)
+
+    def blocks() -> Iterator[Any]:
+        keep_freed_memory()
+        for epoch in range(epochs):
+            order = epoch_order(_there(kept).rows, seed, epoch)
+            whole = count - count % batch_size
+            for first in range(0, whole, block):
+                yield _take(_there(kept), order[first : min(first + block, whole)], batch_size)
+            if whole < count:
+                yield _take(_there(kept), order[whole:], count - whole)
+
+    def spec(column: NDArray[Any]) -> tf.TensorSpec:
+        return tf.TensorSpec((None, None, *column.shape[1:]), column.dtype)
+
+    generated = from_generator(blocks, tf.nest.map_structure(spec, source.columns))
+    generated.source = source  # for as long as there is a dataset or an iterator of it
+    return generated.prefetch(1).unbatch()
+
+
+def _block(source: _Source, batch_size: int) -> int:
+    """How many rows are gathered at once: those of whole batches."""
+    import tensorflow as tf
+
+    size = sum(int(column.nbytes) for column in tf.nest.flatten(source.columns))
+    return batch_size * max(1, BLOCK_BYTES * len(source.rows) // max(1, size * batch_size))
+
+
+def _take(source: _Source, places: NDArray[np.int64], batch_size: int) -> Any:
+    """Rows as whole batches: each column [batches, b, ...]."""
+    import tensorflow as tf
+
+    def take(column: NDArray[Any]) -> NDArray[Any]:
+        return column[places].reshape(-1, batch_size, *column.shape[1:])
+
+    return tf.nest.map_structure(take, source.columns)
+
+
+def _there(kept: weakref.ref[Any]) -> Any:
+    """What a dataset keeps for its generator.
+
+    Raises:
+        RuntimeError: there is no dataset any more.
+    """
+    found = kept()
+    if found is None:
+        raise RuntimeError("training_dataset: the dataset was dropped before it was read")
+    return found
+
+
+def _orders(rows: Rows, epochs: int, seed: int) -> tf.data.Dataset:
+    """Of each epoch the order, int64 [n], and the seeds of the rows in this order, uint64 [n]."""
+    import tensorflow as tf
+
+    count, kept = len(rows), weakref.ref(rows)  # as above
 
     def orders() -> Iterator[tuple[NDArray[Any], ...]]:
         keep_freed_memory()
         for epoch in range(epochs):
-            parts = _epoch(kept(), seed, epoch, seeds)
-            for first in range(0, count, size):
-                yield tuple(part[first : first + size] for part in parts)
+            order = epoch_order(_there(kept), seed, epoch)
+            yield order, row_seeds(_there(kept), seed, epoch)[order]
 
-    long = (count if block is None else None,)
-    specs = tf.TensorSpec(long, tf.int64), tf.TensorSpec(long, tf.uint64)
-    generated = from_generator(orders, specs[: 1 + seeds])
-    generated.rows = rows  # for as long as there is a dataset or an iterator of it
+    generated = from_generator(
+        orders, (tf.TensorSpec((count,), tf.int64), tf.TensorSpec((count,), tf.uint64))
+    )
+    generated.rows = rows
     return generated.prefetch(1)
 
 
-def _epoch(rows: Rows | None, seed: int, epoch: int, seeds: bool) -> tuple[NDArray[Any], ...]:
-    """The order of an epoch and, if they are needed, the seeds of the rows in this order."""
-    if rows is None:
-        raise RuntimeError("training_dataset: the dataset was dropped before it was read")
-    order = epoch_order(rows, seed, epoch)
-    return (order, row_seeds(rows, seed, epoch)[order]) if seeds else (order,)
-
-
-def _block(tensors: Any, count: int, batch_size: int) -> int:
-    """How many rows are gathered at once: those of whole batches."""
-    import tensorflow as tf
-
-    columns = tf.nest.flatten(tensors)
-    size = sum(column.dtype.size * column.shape.num_elements() for column in columns)
-    return batch_size * max(1, int(BLOCK_BYTES * count // max(1, size * batch_size)))
-
-
-def _gathered(blocks: tf.data.Dataset, batch_size: int, tensors: Any) -> tf.data.Dataset:
-    """The batches of blocks of places.
-
-    The rows of a block are gathered at once and lie side by side then, so that a batch is a copy of
-    its bytes: a call of a function for each batch would cost as much as a small model's step.
-    """
-    import tensorflow as tf
-
-    def batches(places: tf.Tensor) -> tf.data.Dataset:
-        gathered = tf.nest.map_structure(lambda column: tf.gather(column, places), tensors)
-        full, short = tf.size(places) // batch_size, tf.size(places) % batch_size
-        whole = _cut(gathered, 0, full, batch_size)
-        last = _cut(gathered, full * batch_size, tf.cast(short > 0, tf.int32), short)
-        return whole.concatenate(last)
-
-    return blocks.flat_map(batches)
-
-
-def _cut(columns: Any, first: Any, count: Any, size: Any) -> tf.data.Dataset:
-    """So many batches of one size, from a place on."""
-    import tensorflow as tf
-
-    def cut(column: tf.Tensor) -> tf.Tensor:
-        part = column[first : first + count * size]
-        return tf.reshape(part, [count, size, *column.shape[1:]])
-
-    return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(cut, columns))
-
-
 def _augmented(
-    orders: tf.data.Dataset, count: int, batch_size: int, tensors: Any, bound: Bound
+    orders: tf.data.Dataset, count: int, batch_size: int, columns: Any, bound: Bound
 ) -> tf.data.Dataset:
     """The batches of each epoch, augmented by several threads, in the same order."""
     import tensorflow as tf
+
+    tensors = tf.nest.map_structure(tf.constant, columns)
 
     def cut(*order: tf.Tensor) -> tf.data.Dataset:
         firsts = tf.data.Dataset.range(0, count, batch_size)
         return firsts.map(lambda first: tuple(part[first : first + batch_size] for part in order))
 
     def augmented(at: tf.Tensor, seeds: tf.Tensor) -> Any:
-        columns = tf.nest.map_structure(lambda column: tf.gather(column, at), tensors)
-        features, label, *weight = columns
+        features, label, *weight = tf.nest.map_structure(lambda one: tf.gather(one, at), tensors)
         return (*bound.changed(features, label, seeds, at), *weight)
 
     places = orders.flat_map(cut)

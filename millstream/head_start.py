@@ -1,9 +1,9 @@
 """What the first round of a process would wait for, done while its records come.
 
-To trace a train step, and to load what draws pictures, takes some seconds: of rounds of two seconds
-that is most of what the first ones wait for. It is done on made-up rows, and leaves everything as
-it was: what a round comes to does not depend on it. Several workers trace nothing, as all of them
-would have to do it alike.
+To trace a train step, to convert a model for the first time, and to load what draws pictures takes
+some seconds: of rounds of two seconds that is most of what the first ones wait for. It is done on
+made-up rows and weights, and leaves everything as it was: what a round comes to does not depend on
+it. Several workers trace nothing, as all of them would have to do it alike.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from ingest import Counts, Field, Rows, Window
 from ingest.ragged import Ragged
 from millstream.feature_statistics import statistics_of, with_window
-from millstream.fitting import train_settings
+from millstream.fitting import make_options, train_settings
 from millstream.garbage import set_aside
 from millstream.growing import vocabularies_of
 from millstream.pipeline import Pipeline
@@ -30,6 +30,7 @@ from millstream.rounds.plan import Plan
 from millstream.rounds.store import RoundFolder
 from millstream.training_data import training_data
 from millstream.turn import Turn
+from registry import rehearse_export
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def head_start(pipeline: Pipeline, latest: RoundFolder, stop: threading.Event) -
     begun = time.monotonic()
     parts: list[Callable[[], None]] = [partial(trace_training, pipeline, latest, stop)]
     if pipeline.is_chief:
-        parts.append(load_pictures)
+        parts += [partial(convert, pipeline, stop), draw_a_picture]
     for part in parts:
         if stop.is_set():
             return
@@ -81,12 +82,23 @@ def trace_training(pipeline: Pipeline, latest: RoundFolder, stop: threading.Even
     )
 
 
-def load_pictures() -> None:
-    """Load what draws a version's pictures."""
+def convert(pipeline: Pipeline, stop: threading.Event) -> None:
+    """Convert the model, unless each round exports another one that is made of it."""
+    import trainer
+
+    model = pipeline.learner.model
+    if not make_options(pipeline.config).needs_twin and not trainer.is_sharded(model):
+        rehearse_export(model, stop.is_set)
+
+
+def draw_a_picture() -> None:
+    """Load what draws a version's pictures, and its letters."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    FigureCanvasAgg(Figure())
+    figure = Figure()
+    figure.subplots()
+    FigureCanvasAgg(figure).draw()
 
 
 def made_up_turn(pipeline: Pipeline, latest: RoundFolder) -> Turn:

@@ -43,7 +43,7 @@ from registry.loading import LoadedModel, load
 from registry.mlflow_registry import ModelRegistry
 from registry.prune import Pruning
 from registry.publication import ModelVersion, Publication
-from registry.reexport import export_again
+from registry.reexport import export_again, rehearse_export
 from registry.reference import Reference
 from registry.tracking import ServiceRun, TrackedRound, metric_name
 
@@ -94,6 +94,7 @@ __all__ = [
     "metric_name",
     "named_inputs",
     "op_names",
+    "rehearse_export",
     "tensor_dtypes",
     "weights",
 ]

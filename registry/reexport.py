@@ -11,7 +11,7 @@ as zeros alone. Else the model is converted again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
-__all__ = ["export_again"]
+__all__ = ["export_again", "rehearse_export"]
 
 TRIES = 3  # conversions that prove nothing, after which a model is always converted
 DATA = 4  # place of a buffer's bytes in LiteRT's schema
 MOST_AXES = 5
 SPECIAL = 12  # halves, thirds, quarters and sixths as single numbers are special to converters
+LITTLE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,11 @@ class Known:
     places: tuple[Place | None, ...] = ()
     proven: set[int] = field(default_factory=set)
     failures: int = 0
+
+    @property
+    def may_prove(self) -> bool:
+        """Whether the next conversion may prove all places."""
+        return self.traced is not None and all(self.traced.plain) and None not in self.places
 
     def patched(self, now: Traced) -> bytes | None:
         """The bytes of a model as it is now; None if it must be converted."""
@@ -143,6 +149,36 @@ def export_again(model: keras.Model) -> bytes:
     tflite = export_float32(model)
     known.learn(now, tflite)
     return tflite
+
+
+def rehearse_export(model: keras.Model, should_stop: Callable[[], bool]) -> None:
+    """Convert a model with made-up weights, so that its exports need no conversion any more.
+
+    A new model's zeros and ones would prove nothing, so each weight is changed by little; in the
+    end all are what they were. Nothing else is different afterwards: the bytes of an export do not
+    depend on it.
+
+    Args:
+        model: as `export_again` takes it.
+        should_stop: asked before each conversion.
+
+    Raises:
+        ExportError: as `export_again`.
+    """
+    draw = np.random.default_rng(0)
+    known = KNOWN.setdefault(model, Known())
+    weights = [(one, one.numpy()) for one in model.variables if "float" in str(one.dtype)]
+    try:
+        for _ in range(2):
+            if should_stop() or (known.traced is not None and not known.may_prove):
+                return
+            for variable, values in weights:
+                factor, added = LITTLE * draw.random((2, *values.shape))
+                variable.assign(values * (1 + factor) + added)
+            export_again(model)
+    finally:
+        for variable, values in weights:
+            variable.assign(values)
 
 
 def trace(model: keras.Model, inputs: Mapping[str, Any]) -> Traced | None:

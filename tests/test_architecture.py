@@ -59,7 +59,7 @@ PUBLIC = {
         RiverBaseline make_river
         dump_river load_river
         Distance distance
-        ShardedDense ShardedEmbedding bytes_by_device unsharded update_in_place virtual_devices
+        ShardedDense ShardedEmbedding bytes_by_device is_sharded unsharded update_in_place virtual_devices
     """,
     "registry": """
         Artifact CompressionError Examples ExportError LadderSettings LiteModel LiteModelError
@@ -67,6 +67,7 @@ PUBLIC = {
         QuantizerCrashed QuantizerError QuantizerTimeout Reference RegistryError Rung RungError
         SkippedRung StoreError StoreRefused StoreUnavailable Subject VersionNotFound Weight
         check_rung default_quantizer export_again export_float32 ladder named_inputs KafkaData
+        rehearse_export
         KafkaRange KerasFile make_keras_file op_names tensor_dtypes weights Promotion Pruning
         ServiceRun TrackedRound metric_name LoadedModel follow load
     """,
