@@ -1,7 +1,7 @@
 """What the first round of a process would wait for, done while its records come.
 
-To trace a train step, to convert a model for the first time, and to load what draws pictures takes
-some seconds: of rounds of two seconds that is most of what the first ones wait for. It is done on
+To trace a train step, to convert a model for the first time, and to load what publishes takes some
+seconds: of rounds of two seconds that is most of what the first ones wait for. It is done on
 made-up rows and weights, and leaves everything as it was: what a round comes to does not depend on
 it. Several workers trace nothing, as all of them would have to do it alike.
 """
@@ -30,7 +30,7 @@ from millstream.rounds.plan import Plan
 from millstream.rounds.store import RoundFolder
 from millstream.training_data import training_data
 from millstream.turn import Turn
-from registry import rehearse_export
+from registry import default_quantizer, rehearse_export
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,9 +49,11 @@ def head_start(pipeline: Pipeline, latest: RoundFolder, stop: threading.Event) -
         stop: set for an end.
     """
     begun = time.monotonic()
-    parts: list[Callable[[], None]] = [partial(trace_training, pipeline, latest, stop)]
+    parts: list[Callable[[], None]] = [partial(trace_training, pipeline, latest, stop), set_aside]
     if pipeline.is_chief:
-        parts += [partial(convert, pipeline, stop), draw_a_picture]
+        parts += [partial(convert, pipeline, stop), load_publishing]
+        if pipeline.config.compress.rungs:
+            parts.insert(0, default_quantizer().start)  # it loads what it needs meanwhile
     for part in parts:
         if stop.is_set():
             return
@@ -59,7 +61,6 @@ def head_start(pipeline: Pipeline, latest: RoundFolder, stop: threading.Event) -
             part()
         except Exception as error:  # noqa: BLE001 - a round says what is wrong with real rows
             log.debug("no head start: %s", error)
-    set_aside()
     log.debug("ready for the first round after %.1f s", time.monotonic() - begun)
 
 
@@ -91,8 +92,9 @@ def convert(pipeline: Pipeline, stop: threading.Event) -> None:
         rehearse_export(model, stop.is_set)
 
 
-def draw_a_picture() -> None:
-    """Load what draws a version's pictures, and its letters."""
+def load_publishing() -> None:
+    """Load what packs a version, and what draws its pictures with their letters."""
+    import mlflow.pyfunc  # noqa: F401
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

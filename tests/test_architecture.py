@@ -59,7 +59,8 @@ PUBLIC = {
         RiverBaseline make_river
         dump_river load_river
         Distance distance
-        ShardedDense ShardedEmbedding bytes_by_device is_sharded unsharded update_in_place virtual_devices
+        ShardedDense ShardedEmbedding bytes_by_device is_sharded unsharded update_in_place
+        virtual_devices
     """,
     "registry": """
         Artifact CompressionError Examples ExportError LadderSettings LiteModel LiteModelError

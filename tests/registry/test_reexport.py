@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 
 import registry.reexport
-from registry import LiteModel, export_again, export_float32
+from registry import LiteModel, export_again, export_float32, rehearse_export
 
 DRAW = np.random.default_rng(3)
 
@@ -160,3 +160,38 @@ def test_new_bytes_are_checked_against_the_model() -> None:
     rows = {"x": DRAW.normal(size=(5, 4)).astype(np.float32)}
     expected = np.asarray(model(rows["x"]))[:, 0]
     np.testing.assert_allclose(LiteModel(tflite).predict(rows), expected, rtol=1e-5)
+
+
+def test_a_rehearsed_model_is_not_converted_any_more_and_is_what_it_was(
+    conversions: list[str],
+) -> None:
+    model = made(layers.Dense(4, "relu"), layers.Dropout(0.2, seed=3))  # its bias is zeros
+    before = [variable.numpy() for variable in model.variables]
+    rehearse_export(model, lambda: False)
+    for variable, value in zip(model.variables, before, strict=True):
+        assert np.array_equal(variable.numpy(), value)
+    assert len(conversions) == 2
+    for _ in range(2):
+        learn(model)
+        assert export_again(model) == export_float32(model)
+    assert len(conversions) == 2
+
+
+def test_a_rehearsed_model_is_converted_where_its_own_weights_are_of_a_special_kind(
+    conversions: list[str],
+) -> None:
+    model = made(layers.Dense(4, "relu"))
+    rehearse_export(model, lambda: False)
+    assert export_again(model) == export_float32(model)  # with zeros for a bias
+    assert len(conversions) == 3
+
+
+def test_a_model_that_must_always_be_converted_is_rehearsed_once(conversions: list[str]) -> None:
+    rehearse_export(made(layers.Dense(4), layers.BatchNormalization()), lambda: False)
+    assert len(conversions) == 1
+
+
+def test_a_rehearsal_stops_between_two_conversions(conversions: list[str]) -> None:
+    answers = iter((False, True))
+    rehearse_export(made(), lambda: next(answers))
+    assert len(conversions) == 1
