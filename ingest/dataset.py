@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from ingest.allocator import keep_freed_memory
 from ingest.augment.pipeline import Augmentations, Bound, row_seeds
-from ingest.generated import from_generator
+from ingest.from_function import from_function
 from ingest.identity import hash64
 from ingest.rows import Rows
 from ingest.schema import Schema
@@ -104,26 +103,31 @@ def _gathered(source: _Source, batch_size: int, epochs: int, seed: int) -> tf.da
     """
     import tensorflow as tf
 
-    # TensorFlow may keep a generator until the process ends: this one must not keep the rows.
+    # TensorFlow may keep a function until the process ends: this one must not keep the rows.
     count, kept = len(source.rows), weakref.ref(source)
-    block = _block(source, batch_size)
+    whole, block = count - count % batch_size, _block(source, batch_size)
+    firsts = [*range(0, whole, block), *range(whole, count, batch_size)]
+    orders: dict[int, NDArray[np.int64]] = {}
 
-    def blocks() -> Iterator[Any]:
-        keep_freed_memory()
-        for epoch in range(epochs):
+    def make(number: int) -> Any:
+        epoch, place = divmod(number, len(firsts))
+        order = orders.get(epoch)
+        if order is None:
+            keep_freed_memory()
             order = epoch_order(_there(kept).rows, seed, epoch)
-            whole = count - count % batch_size
-            for first in range(0, whole, block):
-                yield _take(_there(kept), order[first : min(first + block, whole)], batch_size)
-            if whole < count:
-                yield _take(_there(kept), order[whole:], count - whole)
+            orders.clear()
+            orders[epoch] = order
+        first = firsts[place]
+        places = order[first : min(first + block, whole)] if first < whole else order[whole:]
+        return _take(_there(kept), places, min(batch_size, len(places)))
 
     def spec(column: NDArray[Any]) -> tf.TensorSpec:
         return tf.TensorSpec((None, None, *column.shape[1:]), column.dtype)
 
-    generated = from_generator(blocks, tf.nest.map_structure(spec, source.columns))
-    generated.source = source  # for as long as there is a dataset or an iterator of it
-    return generated.prefetch(1).unbatch()
+    signature = tf.nest.map_structure(spec, source.columns)
+    made = from_function(make, epochs * len(firsts), signature)
+    made.source = source  # for as long as there is a dataset or an iterator of it
+    return made.prefetch(1).unbatch()
 
 
 def _block(source: _Source, batch_size: int) -> int:
@@ -145,7 +149,7 @@ def _take(source: _Source, places: NDArray[np.int64], batch_size: int) -> Any:
 
 
 def _there(kept: weakref.ref[Any]) -> Any:
-    """What a dataset keeps for its generator.
+    """What a dataset keeps for its function.
 
     Raises:
         RuntimeError: there is no dataset any more.
@@ -162,17 +166,15 @@ def _orders(rows: Rows, epochs: int, seed: int) -> tf.data.Dataset:
 
     count, kept = len(rows), weakref.ref(rows)  # as above
 
-    def orders() -> Iterator[tuple[NDArray[Any], ...]]:
+    def make(epoch: int) -> tuple[NDArray[Any], ...]:
         keep_freed_memory()
-        for epoch in range(epochs):
-            order = epoch_order(_there(kept), seed, epoch)
-            yield order, row_seeds(_there(kept), seed, epoch)[order]
+        order = epoch_order(_there(kept), seed, epoch)
+        return order, row_seeds(_there(kept), seed, epoch)[order]
 
-    generated = from_generator(
-        orders, (tf.TensorSpec((count,), tf.int64), tf.TensorSpec((count,), tf.uint64))
-    )
-    generated.rows = rows
-    return generated.prefetch(1)
+    signature = tf.TensorSpec((count,), tf.int64), tf.TensorSpec((count,), tf.uint64)
+    made = from_function(make, epochs, signature)
+    made.rows = rows
+    return made.prefetch(1)
 
 
 def _augmented(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from ingest.allocator import keep_freed_memory
 from ingest.augment.pipeline import Augmentations, Bound, row_seeds
 from ingest.dataset import epoch_order, steps_per_epoch
 from ingest.distributed.roster import Roster
-from ingest.generated import from_generator
+from ingest.from_function import from_function
 from ingest.rows import Rows
 from ingest.schema import Schema
 from ingest.untuned import untuned
@@ -83,19 +82,18 @@ def _pieces(
     """Of each batch, the places of the own rows among them, where they are in it, their seeds."""
     import tensorflow as tf
 
-    # TensorFlow may keep a generator until the process ends: this one must not keep the rows.
+    # TensorFlow may keep a function until the process ends: this one must not keep the rows.
     kept_rows, kept_roster = weakref.ref(rows), weakref.ref(roster)
 
-    def orders() -> Iterator[dict[str, NDArray[Any]]]:
+    def make(epoch: int) -> dict[str, NDArray[Any]]:
         keep_freed_memory()
-        for epoch in range(epochs):
-            own, everyone = kept_rows(), kept_roster()
-            if own is None or everyone is None:
-                raise RuntimeError("shared_dataset: the dataset was dropped before it was read")
-            pieces = _epoch(everyone, batch_size, seed, epoch)
-            if seeds:
-                pieces["seeds"] = row_seeds(own, seed, epoch)[pieces["own"]]
-            yield pieces
+        own, everyone = kept_rows(), kept_roster()
+        if own is None or everyone is None:
+            raise RuntimeError("shared_dataset: the dataset was dropped before it was read")
+        pieces = _epoch(everyone, batch_size, seed, epoch)
+        if seeds:
+            pieces["seeds"] = row_seeds(own, seed, epoch)[pieces["own"]]
+        return pieces
 
     vectors = {"own": tf.int64, "at": tf.int32, "share": tf.int32}
     vectors |= {"seeds": tf.uint64} if seeds else {}
@@ -111,9 +109,9 @@ def _pieces(
 
         return tf.data.Dataset.range(steps).map(piece)
 
-    generated = from_generator(orders, spec | bounds)
-    generated.kept = rows, roster  # for as long as there is a dataset or an iterator of it
-    return generated.prefetch(1).flat_map(cut)
+    made = from_function(make, epochs, spec | bounds)
+    made.kept = rows, roster  # for as long as there is a dataset or an iterator of it
+    return made.prefetch(1).flat_map(cut)
 
 
 def _epoch(roster: Roster, batch_size: int, seed: int, epoch: int) -> dict[str, NDArray[Any]]:

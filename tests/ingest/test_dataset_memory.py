@@ -11,7 +11,7 @@ from ingest import Augmentations, Roster, Statistics, Step, shared_dataset, trai
 from ingest.augment import random
 from ingest.augment.mixup import MixUp
 from ingest.augment.own import Own
-from ingest.generated import KEEPER, RECENT
+from ingest.from_function import KEEPER, RECENT
 from tests.ingest.samples import SCHEMA, make_rows
 from trainer import Alone
 
@@ -70,7 +70,7 @@ def test_a_round_of_several_workers_that_is_over_holds_nothing():
         assert [each() for each in kept] == [None, None]
 
 
-def test_the_process_keeps_no_generators():
+def test_the_process_keeps_no_functions():
     kept = getattr(tf.compat.v1.get_default_graph(), KEEPER, [])
     before, functions = len(kept), []
     for _ in range(RECENT.maxlen + 2):
@@ -80,5 +80,5 @@ def test_the_process_keeps_no_generators():
     del dataset
     gc.collect()
     assert len(kept) == before
-    assert [len(each) for each in functions] == [3] * len(functions)
-    assert [each() for each in functions[0]] == [None] * 3
+    assert [len(each) for each in functions] == [1] * len(functions)
+    assert [each() for each in functions[0]] == [None]
