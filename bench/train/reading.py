@@ -9,7 +9,8 @@ The broker has no core of its own where there are no more than the workers'. So 
 come to twice the rate of one, beside which it has the other core; `ceiling` is what they could come
 to if a record cost what it costs one worker, and what it costs the broker, and no core ever waited.
 `others` is the part of the cores that neither of them had and that was not idle: above a few
-hundredths the numbers say nothing of us.
+hundredths the numbers say nothing of us. So does a machine whose two cores together are less than
+two: `bench.train.cores` is asked before each pair.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from bench.train.cores import two_cores_vs_one
 from bench.train.project import Project, cpu_seconds, make_project, running, serving, wait_until
 
 __all__ = ["Read", "Sample", "ceiling", "reading", "summed_up"]
@@ -74,8 +76,10 @@ class Read:
 def reading(data: Path, records: int, pairs: int) -> dict[str, float]:
     """Measure, print, and give the numbers."""
     found: dict[int, list[Read]] = {1: [], 2: []}
+    machine = []
     with serving(data, records) as (broker, topic), tempfile.TemporaryDirectory() as place:
         for pair in range(pairs):
+            machine.append(two_cores_vs_one())
             for workers, reads in found.items():
                 # More than there are: no round begins, and no window is full.
                 values = {"records": 10 * records, "window": 2000, "model": "tiny"}
@@ -83,10 +87,10 @@ def reading(data: Path, records: int, pairs: int) -> dict[str, float]:
                 project = make_project(folder, broker.bootstrap_servers, topic, **values)
                 samples = watch(project, workers, records, psutil.Process(broker.pid))
                 reads.append(summed_up(samples, records))
-    return told(found, records)
+    return told(found, records, statistics.median(machine))
 
 
-def told(found: dict[int, list[Read]], records: int) -> dict[str, float]:
+def told(found: dict[int, list[Read]], records: int, machine: float) -> dict[str, float]:
     """Print, and give the numbers."""
     print(f"\nReading {records:,} records of 208 bytes of JSON, a core for each worker\n")
     for workers, reads in found.items():
@@ -100,12 +104,16 @@ def told(found: dict[int, list[Read]], records: int) -> dict[str, float]:
             f" {others:.2f} |"
         )
     most = statistics.median(map(ceiling, found[1]))
-    print(f"ceiling: {most:.2f} times one worker's rate")
+    print(
+        f"ceiling: {most:.2f} times one worker's rate; two loops that share nothing came to"
+        f" {machine:.2f} times one"
+    )
     two_over_one = zip(found[2], found[1], strict=True)
     pairs = [(two.rate / one.rate, two.cpu_us / one.cpu_us) for two, one in two_over_one]
     return {
         "workers2_vs_1_input_bound": statistics.median(rate for rate, _ in pairs),
         "workers2_vs_1_ceiling": most,
+        "workers2_vs_1_machine": machine,
         "workers2_vs_1_cpu_per_record": statistics.median(cpu for _, cpu in pairs),
     }
 

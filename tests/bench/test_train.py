@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import bench.train.__main__ as bench
+from bench.train.cores import loops
 from bench.train.feeding import BATCH, Case, Lap, held_in_memory, race, rows_of
 from bench.train.lateness import Promotion, promotions, waits
 from bench.train.models import tiny
@@ -110,3 +111,8 @@ def test_the_last_line_is_for_machines(capsys, monkeypatch):
     bench.main(["--only", "fed_vs_memory"])
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last == {"bench": "train", "results": {"fed_vs_memory": 0.9877}}
+
+
+def test_loops_at_once_are_counted_together():
+    core = min(os.sched_getaffinity(0))
+    assert loops([core, core], 0.1) >= 2
