@@ -19,7 +19,7 @@ PARTS: Mapping[str, Callable[[argparse.Namespace], dict[str, float]]] = {
     "fed_vs_memory": lambda asked: feeding(asked.repeats),
     "workers2_vs_1_input_bound": lambda asked: reading(asked.data, asked.read, asked.pairs),
     "round_overhead_s": lambda asked: overhead(asked.data, asked.records, asked.rounds),
-    "event_to_version_s": lambda asked: lateness(asked.data, asked.seconds),
+    "event_to_version_s": lambda asked: lateness(asked.data, asked.seconds, asked.streams),
 }
 
 
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--records", type=int, default=2_000_000, help="of the topic of rounds")
     parser.add_argument("--rounds", type=int, default=12, help="whose parts are timed")
     parser.add_argument("--seconds", type=float, default=40.0, help="that the stream lasts")
+    parser.add_argument("--streams", type=int, default=3, help="each with a service of its own")
     parser.add_argument("--data", type=Path, default=Path(".bench/data"), help="where topics are")
     asked = parser.parse_args(arguments)
     print(f"{os.cpu_count()} cores")
