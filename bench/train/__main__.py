@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("bench-train", description="Feeding, workers, rounds.")
     parser.add_argument("--only", choices=PARTS, help="one part")
     parser.add_argument("--repeats", type=int, default=7, help="pairs of laps of feeding")
-    parser.add_argument("--pairs", type=int, default=3, help="runs with one worker, and with two")
+    parser.add_argument("--pairs", type=int, default=5, help="runs with one worker, and with two")
     parser.add_argument("--read", type=int, default=8_000_000, help="records that workers read")
     parser.add_argument("--records", type=int, default=2_000_000, help="of the topic of rounds")
     parser.add_argument("--rounds", type=int, default=12, help="whose parts are timed")
