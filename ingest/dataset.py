@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ingest.allocator import keep_freed_memory
 from ingest.augment.pipeline import Augmentations, Bound, row_seeds
-from ingest.from_function import from_function
+from ingest.from_function import from_function, still_there
 from ingest.identity import hash64
 from ingest.rows import Rows
 from ingest.schema import Schema
@@ -55,7 +55,7 @@ def training_dataset(
     augmentation, whatever the size of a batch and the number of threads.
 
     Args:
-        rows: what to train on.
+        rows: what to train on; they must stay as they are while it is read.
         schema: of the rows.
         batch_size: rows of a batch; the last of an epoch may be short.
         epochs: how many.
@@ -80,7 +80,7 @@ def training_dataset(
 
     batches = epochs * steps_per_epoch(count, batch_size)
     if bound is None:
-        made = _gathered(_Source(rows, columns), batch_size, epochs, seed)
+        made = _batches(_Source(rows, columns), batch_size, epochs, seed)
     else:
         made = _augmented(_orders(rows, epochs, seed), count, batch_size, columns, bound)
     return untuned(made.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(8))
@@ -88,18 +88,35 @@ def training_dataset(
 
 @dataclass(frozen=True, eq=False)
 class _Source:
-    """Rows, and of them what a batch has."""
+    """What batches are made of.
+
+    Attributes:
+        rows: all of them.
+        columns: of them what a batch has.
+        orders: of the epoch that was read last.
+    """
 
     rows: Rows
     columns: Any
+    orders: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+
+    def order(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """`epoch_order`, made once if one reads."""
+        order = self.orders.get(epoch)
+        if order is None:
+            keep_freed_memory()
+            order = epoch_order(self.rows, seed, epoch)
+            self.orders.clear()
+            self.orders[epoch] = order
+        return order
 
 
-def _gathered(source: _Source, batch_size: int, epochs: int, seed: int) -> tf.data.Dataset:
+def _batches(source: _Source, batch_size: int, epochs: int, seed: int) -> tf.data.Dataset:
     """The batches of all epochs.
 
     The rows of some batches are gathered at once by NumPy and lie side by side then, so that a
     batch is a copy of its bytes: a call of a function for each batch would cost as much as a small
-    model's step, and to trace one for each dataset as much as a hundred.
+    model's step, and to trace more functions than one for each dataset as much as a hundred steps.
     """
     import tensorflow as tf
 
@@ -107,19 +124,13 @@ def _gathered(source: _Source, batch_size: int, epochs: int, seed: int) -> tf.da
     count, kept = len(source.rows), weakref.ref(source)
     whole, block = count - count % batch_size, _block(source, batch_size)
     firsts = [*range(0, whole, block), *range(whole, count, batch_size)]
-    orders: dict[int, NDArray[np.int64]] = {}
 
     def make(number: int) -> Any:
         epoch, place = divmod(number, len(firsts))
-        order = orders.get(epoch)
-        if order is None:
-            keep_freed_memory()
-            order = epoch_order(_there(kept).rows, seed, epoch)
-            orders.clear()
-            orders[epoch] = order
-        first = firsts[place]
+        there = still_there(kept, "training_dataset")
+        order, first = there.order(seed, epoch), firsts[place]
         places = order[first : min(first + block, whole)] if first < whole else order[whole:]
-        return _take(_there(kept), places, min(batch_size, len(places)))
+        return _take(there, places, min(batch_size, len(places)))
 
     def spec(column: NDArray[Any]) -> tf.TensorSpec:
         return tf.TensorSpec((None, None, *column.shape[1:]), column.dtype)
@@ -148,28 +159,18 @@ def _take(source: _Source, places: NDArray[np.int64], batch_size: int) -> Any:
     return tf.nest.map_structure(take, source.columns)
 
 
-def _there(kept: weakref.ref[Any]) -> Any:
-    """What a dataset keeps for its function.
-
-    Raises:
-        RuntimeError: there is no dataset any more.
-    """
-    found = kept()
-    if found is None:
-        raise RuntimeError("training_dataset: the dataset was dropped before it was read")
-    return found
-
-
 def _orders(rows: Rows, epochs: int, seed: int) -> tf.data.Dataset:
     """Of each epoch the order, int64 [n], and the seeds of the rows in this order, uint64 [n]."""
     import tensorflow as tf
 
-    count, kept = len(rows), weakref.ref(rows)  # as above
+    # TensorFlow may keep a function until the process ends: this one must not keep the rows.
+    count, kept = len(rows), weakref.ref(rows)
 
     def make(epoch: int) -> tuple[NDArray[Any], ...]:
         keep_freed_memory()
-        order = epoch_order(_there(kept), seed, epoch)
-        return order, row_seeds(_there(kept), seed, epoch)[order]
+        there = still_there(kept, "training_dataset")
+        order = epoch_order(there, seed, epoch)
+        return order, row_seeds(there, seed, epoch)[order]
 
     signature = tf.TensorSpec((count,), tf.int64), tf.TensorSpec((count,), tf.uint64)
     made = from_function(make, epochs, signature)

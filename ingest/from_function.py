@@ -7,19 +7,22 @@ waits for its threads then, and one of these would wait in Python for ever. So a
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
     from numpy.typing import NDArray
 
-__all__ = ["from_function"]
+__all__ = ["from_function", "still_there"]
+
+Kept = TypeVar("Kept")
 
 KEEPER = "_py_funcs_used_in_graph"
 """TensorFlow's (2.21) list of the Python functions that graphs call, of the outermost graph."""
@@ -28,7 +31,9 @@ RECENT: deque[list[Any]] = deque(maxlen=4)
 LIVE: weakref.WeakSet[Any] = weakref.WeakSet()
 """Datasets, some of which may be read."""
 BUSY: set[int] = set()
-"""Threads that make an element just now."""
+"""Threads that are in Python just now."""
+ENTRIES = [0]
+"""How often one has come there."""
 ENDING = threading.Event()
 A_MOMENT_S = 0.005
 AT_MOST_S = 2.0
@@ -71,6 +76,22 @@ def from_function(make: Callable[[int], Any], count: int, signature: Any) -> tf.
     return dataset
 
 
+def still_there(kept: weakref.ref[Kept], name: str) -> Kept:
+    """What a dataset keeps for its function, which has a weak reference to it.
+
+    Args:
+        kept: the reference.
+        name: of the function that made the dataset.
+
+    Raises:
+        RuntimeError: there is no dataset any more.
+    """
+    found = kept()
+    if found is None:
+        raise RuntimeError(f"{name}: the dataset was dropped before it was read")
+    return found
+
+
 def _outside_the_end(make: Callable[[int], Any], number: int) -> Any:
     """An element.
 
@@ -79,6 +100,7 @@ def _outside_the_end(make: Callable[[int], Any], number: int) -> Any:
     """
     thread = threading.get_ident()
     BUSY.add(thread)
+    ENTRIES[0] += 1
     try:
         if ENDING.is_set():
             raise RuntimeError("the process ends")
@@ -89,10 +111,14 @@ def _outside_the_end(make: Callable[[int], Any], number: int) -> Any:
 
 @atexit.register
 def _end() -> None:
-    """Let threads leave Python, for good."""
+    """Let threads leave Python, for good: an iterator reads on for a moment, and fails at once."""
     ENDING.set()
-    deadline = time.monotonic() + AT_MOST_S
+    deadline, before = time.monotonic() + AT_MOST_S, -1
     while LIVE and time.monotonic() < deadline:
         time.sleep(A_MOMENT_S)
-        if not BUSY:
+        if not BUSY and ENTRIES[0] == before:
             break
+        before = ENTRIES[0]
+
+
+os.register_at_fork(after_in_child=BUSY.clear)  # its threads are not in the child

@@ -3,7 +3,7 @@
 To trace a train step, to convert a model for the first time, and to load what publishes takes some
 seconds: of rounds of two seconds that is most of what the first ones wait for. It is done on
 made-up rows and weights, and leaves everything as it was: what a round comes to does not depend on
-it. Several workers trace nothing, as all of them would have to do it alike.
+it. Several workers neither trace nor convert, as all of them would have to do it alike.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ from millstream.pipeline import Pipeline
 from millstream.recipe import round_seed
 from millstream.rounds.plan import Plan
 from millstream.rounds.store import RoundFolder
+from millstream.rungs.measured import FLOAT32
 from millstream.training_data import training_data
 from millstream.turn import Turn
+from millstream.workers.beat import unhurried
+from millstream.workers.place import beat_of
 from registry import default_quantizer, rehearse_export
 
 if TYPE_CHECKING:
@@ -40,21 +43,19 @@ __all__ = ["head_start"]
 log = logging.getLogger("millstream")
 
 
-def head_start(pipeline: Pipeline, latest: RoundFolder, stop: threading.Event) -> None:
+def head_start(
+    pipeline: Pipeline, latest: RoundFolder, stop: threading.Event, *, only_one: bool = False
+) -> None:
     """Do it, unless the service is told to stop.
 
     Args:
         pipeline: the parts, before the first round of this process.
         latest: the last round.
         stop: set for an end.
+        only_one: whether but one round will be trained, which is better off converting by itself.
     """
     begun = time.monotonic()
-    parts: list[Callable[[], None]] = [partial(trace_training, pipeline, latest, stop), set_aside]
-    if pipeline.is_chief:
-        parts += [partial(convert, pipeline, stop), load_publishing]
-        if pipeline.config.compress.rungs:
-            parts.insert(0, default_quantizer().start)  # it loads what it needs meanwhile
-    for part in parts:
+    for part in parts(pipeline, latest, stop, only_one):
         if stop.is_set():
             return
         try:
@@ -62,6 +63,19 @@ def head_start(pipeline: Pipeline, latest: RoundFolder, stop: threading.Event) -
         except Exception as error:  # noqa: BLE001 - a round says what is wrong with real rows
             log.debug("no head start: %s", error)
     log.debug("ready for the first round after %.1f s", time.monotonic() - begun)
+
+
+def parts(
+    pipeline: Pipeline, latest: RoundFolder, stop: threading.Event, only_one: bool
+) -> list[Callable[[], None]]:
+    """What is done, in its order."""
+    training: list[Callable[[], None]] = [partial(trace_training, pipeline, latest, stop), set_aside]
+    if not pipeline.is_chief:
+        return training
+    quantizes = any(rung != FLOAT32 for rung in pipeline.config.compress.rungs)
+    quantizer = [default_quantizer().start] if quantizes else []  # loads its code meanwhile
+    conversion = [] if only_one else [partial(convert, pipeline, stop)]
+    return [*quantizer, *training, *conversion, load_publishing]
 
 
 def trace_training(pipeline: Pipeline, latest: RoundFolder, stop: threading.Event) -> None:
@@ -84,12 +98,15 @@ def trace_training(pipeline: Pipeline, latest: RoundFolder, stop: threading.Even
 
 
 def convert(pipeline: Pipeline, stop: threading.Event) -> None:
-    """Convert the model, unless each round exports another one that is made of it."""
+    """Convert a single worker's model, unless each round exports another one that is made of it."""
     import trainer
 
-    model = pipeline.learner.model
-    if not make_options(pipeline.config).needs_twin and not trainer.is_sharded(model):
-        rehearse_export(model, stop.is_set)
+    learner = pipeline.learner
+    if not isinstance(learner, trainer.Learner) or make_options(pipeline.config).needs_twin:
+        return
+    if not trainer.is_sharded(learner.model):
+        with unhurried(beat_of(pipeline.config, 0)):
+            rehearse_export(learner.model, stop.is_set)
 
 
 def load_publishing() -> None:

@@ -152,7 +152,8 @@ def loop(
         latest = record_untrained(running, latest, running.untrained)
         tell(running, latest, on_round)
     if last is None or latest.number < last:
-        head_start(running.pipeline, latest, running.stop)
+        only_one = last is not None and last - latest.number == 1
+        head_start(running.pipeline, latest, running.stop, only_one=only_one)
         running.seconds = Seconds()
     while last is None or latest.number < last:
         running.intake.check()

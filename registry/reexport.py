@@ -35,6 +35,7 @@ DATA = 4  # place of a buffer's bytes in LiteRT's schema
 MOST_AXES = 5
 SPECIAL = 12  # halves, thirds, quarters and sixths as single numbers are special to converters
 LITTLE = 1e-3
+MOST_REHEARSED = 16_000_000  # weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +87,6 @@ class Known:
     places: tuple[Place | None, ...] = ()
     proven: set[int] = field(default_factory=set)
     failures: int = 0
-
-    @property
-    def may_prove(self) -> bool:
-        """Whether the next conversion may prove all places."""
-        return self.traced is not None and all(self.traced.plain) and None not in self.places
 
     def patched(self, now: Traced) -> bytes | None:
         """The bytes of a model as it is now; None if it must be converted."""
@@ -152,11 +148,12 @@ def export_again(model: keras.Model) -> bytes:
 
 
 def rehearse_export(model: keras.Model, should_stop: Callable[[], bool]) -> None:
-    """Convert a model with made-up weights, so that its exports need no conversion any more.
+    """Convert a model with made-up weights, so that its exports mostly need no conversion any more.
 
-    A new model's zeros and ones would prove nothing, so each weight is changed by little; in the
-    end all are what they were. Nothing else is different afterwards: the bytes of an export do not
-    depend on it.
+    A new model's zeros and ones would prove nothing, so what training may change is changed by
+    little; in the end all is what it was. Nothing else is different afterwards: the bytes of an
+    export do not depend on it. Nothing is converted where that would prove nothing, as of a model
+    that normalizes; nor is a large model, whose conversion takes as long as many rounds of others.
 
     Args:
         model: as `export_again` takes it.
@@ -165,20 +162,40 @@ def rehearse_export(model: keras.Model, should_stop: Callable[[], bool]) -> None
     Raises:
         ExportError: as `export_again`.
     """
+    inputs, known = named_inputs(model), KNOWN.setdefault(model, Known())
+    if model.count_params() > MOST_REHEARSED or (before := trace(model, inputs)) is None:
+        return
     draw = np.random.default_rng(0)
-    known = KNOWN.setdefault(model, Known())
-    weights = [(one, one.numpy()) for one in model.variables if "float" in str(one.dtype)]
+    weights = [(variable, variable.numpy()) for variable in changing(model)]
     try:
         for _ in range(2):
-            if should_stop() or (known.traced is not None and not known.may_prove):
-                return
             for variable, values in weights:
-                factor, added = LITTLE * draw.random((2, *values.shape))
-                variable.assign(values * (1 + factor) + added)
-            export_again(model)
+                variable.assign(nearby(values, draw))
+            now = trace(model, inputs)
+            if now is None or now.text != before.text or should_stop():
+                return
+            if not all(now.plain[number] for number in now.changed(before)):
+                return
+            known.learn(now, export_float32(model))
     finally:
+        known.failures = 0
         for variable, values in weights:
             variable.assign(values)
+
+
+def changing(model: keras.Model) -> list[Any]:
+    """The variables of numbers that training may change: not those of frozen layers."""
+    layers = [layer for layer in model._flatten_layers(include_self=False) if layer.trainable]
+    own = {id(variable) for layer in layers for variable in layer.variables}
+    return [v for v in model.variables if id(v) in own and "float" in str(v.dtype)]
+
+
+def nearby(values: NDArray[Any], draw: np.random.Generator) -> NDArray[Any]:
+    """Other values that are close to some, and of no special kind."""
+    made = draw.random(values.shape, np.float32)
+    made *= LITTLE
+    made += values
+    return made
 
 
 def trace(model: keras.Model, inputs: Mapping[str, Any]) -> Traced | None:

@@ -90,3 +90,19 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(keras.Model, "train_step", counted)
     return found
+
+
+@pytest.fixture
+def conversions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the models that are converted for `export_again`."""
+    from registry import reexport
+
+    converted: list[str] = []
+    convert = reexport.export_float32
+
+    def counted(model: keras.Model) -> bytes:
+        converted.append(model.name)
+        return convert(model)
+
+    monkeypatch.setattr(reexport, "export_float32", counted)
+    return converted

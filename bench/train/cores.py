@@ -15,6 +15,7 @@ __all__ = ["two_cores_vs_one"]
 LOOP = """
 import os, sys, time
 os.sched_setaffinity(0, {int(sys.argv[1])})
+print("ready", flush=True)
 sys.stdin.readline()
 rounds, end = 0, time.perf_counter() + float(sys.argv[2])
 while time.perf_counter() < end:
@@ -49,6 +50,8 @@ def loops(cores: list[int], seconds: float) -> int:
         )
         for core in cores
     ]
+    for each in running:
+        each.stdout.readline()  # type: ignore[union-attr]
     for each in running:
         each.stdin.write("\n")  # type: ignore[union-attr]
         each.stdin.flush()  # type: ignore[union-attr]

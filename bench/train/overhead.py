@@ -15,7 +15,7 @@ __all__ = ["COUNTED", "overhead", "parts_of", "rests"]
 COUNTED = ("cut", "plan", "test", "checkpoint", "gate")
 BESIDE = ("train", "export", "register")
 RECORDS = 5_000  # of a round
-WARM = 2  # rounds that convert and open what later ones have
+WARM = 2  # rounds that open what later ones have
 
 
 def overhead(data: Path, records: int, rounds: int, model: str = "million") -> dict[str, float]:

@@ -11,7 +11,7 @@ from ingest.allocator import keep_freed_memory
 from ingest.augment.pipeline import Augmentations, Bound, row_seeds
 from ingest.dataset import epoch_order, steps_per_epoch
 from ingest.distributed.roster import Roster
-from ingest.from_function import from_function
+from ingest.from_function import from_function, still_there
 from ingest.rows import Rows
 from ingest.schema import Schema
 from ingest.untuned import untuned
@@ -87,11 +87,9 @@ def _pieces(
 
     def make(epoch: int) -> dict[str, NDArray[Any]]:
         keep_freed_memory()
-        own, everyone = kept_rows(), kept_roster()
-        if own is None or everyone is None:
-            raise RuntimeError("shared_dataset: the dataset was dropped before it was read")
-        pieces = _epoch(everyone, batch_size, seed, epoch)
+        pieces = _epoch(still_there(kept_roster, "shared_dataset"), batch_size, seed, epoch)
         if seeds:
+            own = still_there(kept_rows, "shared_dataset")
             pieces["seeds"] = row_seeds(own, seed, epoch)[pieces["own"]]
         return pieces
 

@@ -6,10 +6,10 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
+import millstream.head_start
 import trainer
 from ingest import Position, Statistics, Window
 from ingest.ragged import Ragged
@@ -20,7 +20,9 @@ from millstream.pipeline import Pipeline, open_pipeline
 from millstream.round import begin_store, train_window
 from millstream.turn import Turn
 from millstream.watch.board import Board
-from registry import reexport
+from millstream.workers.beat import UNHURRIED
+from millstream.workers.place import beat_of
+from registry import export_again, export_float32
 
 from .project import make_project
 from .test_training_rows import make_plan, make_rows, make_window
@@ -46,18 +48,19 @@ def make_pipeline(path: Path, changes: dict[str, str]) -> Pipeline:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_first_round_has_nothing_left_to_trace_and_comes_to_the_same(
-    case: str, tmp_path: Path, traces: list[int]
+    case: str, tmp_path: Path, traces: list[int], conversions: list[str]
 ) -> None:
     digests = []
     for begins_so in (False, True):
         pipeline = make_pipeline(tmp_path / str(begins_so), CASES[case])
+        conversions.clear()
         first = begin_store(pipeline, AT, AT)
         before = trainer.digest(pipeline.learner.model)
         if begins_so:
             head_start(pipeline, first, threading.Event())
             assert traces
             assert trainer.digest(pipeline.learner.model) == before
-            assert is_rehearsed(pipeline.learner.model)
+            assert len(conversions) == 2
             assert [folder.number for folder in pipeline.store.complete()] == [0]
         traces.clear()
         window, words = grow(pipeline.schema, first, window_of(pipeline))
@@ -65,14 +68,10 @@ def test_the_first_round_has_nothing_left_to_trace_and_comes_to_the_same(
         nothing = Statistics.empty(pipeline.schema)
         assert train_window(pipeline, turn, nothing, lambda: False).epochs
         assert bool(traces) is not begins_so
+        assert export_again(pipeline.learner.model) == export_float32(pipeline.learner.model)
+        assert len(conversions) == 1 + begins_so
         digests.append(trainer.digest(pipeline.learner.model))
     assert digests[0] == digests[1] != before
-
-
-def is_rehearsed(model: keras.Model) -> bool:
-    """Whether an export of other weights needs no conversion."""
-    known = reexport.KNOWN[model]
-    return known.may_prove and known.proven == set(range(len(known.places)))
 
 
 def window_of(pipeline: Pipeline) -> Window:
@@ -83,6 +82,27 @@ def window_of(pipeline: Pipeline) -> Window:
         rows = replace(rows, columns={**rows.columns, "kind": words})
     window = make_window(pipeline, rows)
     return replace(window, validation=rows.take(np.arange(20)))
+
+
+def test_it_says_that_it_may_hold_the_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, said = make_pipeline(tmp_path, {}), []
+    beat = beat_of(pipeline.config, 0)
+    beat.parent.mkdir(parents=True)
+    beat.write_bytes(b"")
+    monkeypatch.setattr(
+        millstream.head_start, "rehearse_export", lambda *_: said.append(beat.read_bytes())
+    )
+    head_start(pipeline, begin_store(pipeline, AT, AT), threading.Event())
+    assert said == [UNHURRIED]
+    assert not beat.read_bytes()
+
+
+def test_a_single_round_converts_by_itself(tmp_path: Path, conversions: list[str]) -> None:
+    pipeline = make_pipeline(tmp_path, {})
+    head_start(pipeline, begin_store(pipeline, AT, AT), threading.Event(), only_one=True)
+    assert not conversions
 
 
 def test_one_that_is_told_to_stop_has_none(tmp_path: Path, traces: list[int]) -> None:

@@ -10,22 +10,9 @@ import pytest
 from keras import layers
 
 import registry.reexport
-from registry import LiteModel, export_again, export_float32, rehearse_export
+from registry import ExportError, LiteModel, export_again, export_float32, rehearse_export
 
 DRAW = np.random.default_rng(3)
-
-
-@pytest.fixture
-def conversions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the models that are converted."""
-    converted: list[str] = []
-
-    def counted(model: keras.Model) -> bytes:
-        converted.append(model.name)
-        return export_float32(model)
-
-    monkeypatch.setattr(registry.reexport, "export_float32", counted)
-    return converted
 
 
 def made(*inner: Any, shape: tuple[int, ...] = (4,)) -> keras.Model:
@@ -186,12 +173,48 @@ def test_a_rehearsed_model_is_converted_where_its_own_weights_are_of_a_special_k
     assert len(conversions) == 3
 
 
-def test_a_model_that_must_always_be_converted_is_rehearsed_once(conversions: list[str]) -> None:
-    rehearse_export(made(layers.Dense(4), layers.BatchNormalization()), lambda: False)
-    assert len(conversions) == 1
+def test_frozen_weights_of_a_special_kind_do_not_matter(conversions: list[str]) -> None:
+    model = made(layers.Dense(4, "relu", name="frozen", trainable=False))
+    rehearse_export(model, lambda: False)
+    learn(model)
+    assert export_again(model) == export_float32(model)
+    assert len(conversions) == 2
+
+
+@pytest.mark.parametrize(
+    "layer", [layers.BatchNormalization(), Positive()], ids=lambda one: one.name
+)
+def test_a_model_that_must_always_be_converted_is_not_rehearsed(
+    layer: Any, conversions: list[str]
+) -> None:
+    rehearse_export(made(layers.Dense(4), layer), lambda: False)
+    assert not conversions
+
+
+def test_a_large_model_is_not_rehearsed(
+    conversions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.reexport, "MOST_REHEARSED", 4)
+    rehearse_export(made(), lambda: False)
+    assert not conversions
 
 
 def test_a_rehearsal_stops_between_two_conversions(conversions: list[str]) -> None:
     answers = iter((False, True))
     rehearse_export(made(), lambda: next(answers))
     assert len(conversions) == 1
+
+
+def test_a_rehearsal_that_fails_leaves_the_weights_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(_: keras.Model) -> bytes:
+        raise ExportError("no such operation")
+
+    model = made(layers.Dense(4, "relu"))
+    before = model.get_weights()
+    monkeypatch.setattr(registry.reexport, "export_float32", refused)
+    with pytest.raises(ExportError):
+        rehearse_export(model, lambda: False)
+    for value, was in zip(model.get_weights(), before, strict=True):
+        assert np.array_equal(value, was)
