@@ -69,13 +69,13 @@ def parts(
     pipeline: Pipeline, latest: RoundFolder, stop: threading.Event, only_one: bool
 ) -> list[Callable[[], None]]:
     """What is done, in its order."""
-    training: list[Callable[[], None]] = [partial(trace_training, pipeline, latest, stop), set_aside]
+    trace: Callable[[], None] = partial(trace_training, pipeline, latest, stop)
     if not pipeline.is_chief:
-        return training
+        return [trace, set_aside]
     quantizes = any(rung != FLOAT32 for rung in pipeline.config.compress.rungs)
     quantizer = [default_quantizer().start] if quantizes else []  # loads its code meanwhile
     conversion = [] if only_one else [partial(convert, pipeline, stop)]
-    return [*quantizer, *training, *conversion, load_publishing]
+    return [*quantizer, trace, set_aside, *conversion, load_publishing]
 
 
 def trace_training(pipeline: Pipeline, latest: RoundFolder, stop: threading.Event) -> None:
