@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import keras
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# The same tests everywhere; `make test-gpu` says otherwise.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 # Files that take long begin first, the longest before all, so that no process ends long after the
 # others; `make test ARGS=--durations=100` tells.

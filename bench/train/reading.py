@@ -7,7 +7,8 @@ seconds of reading to say anything. No round begins.
 
 The broker has no core of its own where there are no more than the workers'. So two workers cannot
 come to twice the rate of one, beside which it has the other core; `ceiling` is what they could come
-to if a record cost what it costs one worker, and what it costs the broker, and no core ever waited.
+to if a record cost what it costs one worker, and what it costs the broker, and no core ever waited:
+2 on a machine that has more.
 `others` is the part of the cores that neither of them had and that was not idle: above a few
 hundredths the numbers say nothing of us. So does a machine whose two cores together are less than
 two: `bench.train.cores` is asked before each pair.
@@ -26,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from bench.train.cores import two_cores_vs_one
+from bench.train.cores import apart, two_cores_vs_one
 from bench.train.project import Project, cpu_seconds, make_project, running, serving, wait_until
 
 __all__ = ["Read", "Sample", "ceiling", "reading", "summed_up"]
@@ -103,7 +104,7 @@ def told(found: dict[int, list[Read]], records: int, machine: float) -> dict[str
             f" {broker:.2f} us of the broker for a record | cores idle {idle:.2f}, others"
             f" {others:.2f} |"
         )
-    most = statistics.median(map(ceiling, found[1]))
+    most = statistics.median(ceiling(read, len(apart())) for read in found[1])
     print(
         f"ceiling: {most:.2f} times one worker's rate; two loops that share nothing came to"
         f" {machine:.2f} times one"
@@ -120,7 +121,7 @@ def told(found: dict[int, list[Read]], records: int, machine: float) -> dict[str
 
 def watch(project: Project, workers: int, records: int, broker: psutil.Process) -> Sequence[Sample]:
     """Look at a run until it has read enough, then end it."""
-    cores = json.dumps(sorted(os.sched_getaffinity(0)))
+    cores = json.dumps(apart())
     environment = {"PYTHONPATH": f"{PINNED}{os.pathsep}{Path.cwd()}", "BENCH_CORES": cores}
     samples: list[Sample] = []
     with running(project, "--workers", str(workers), **environment) as process:
@@ -169,8 +170,10 @@ def summed_up(samples: Sequence[Sample], records: int) -> Read:
     )
 
 
-def ceiling(one: Read) -> float:
-    """The most that two workers on two cores could come to, over one that had both."""
+def ceiling(one: Read, cores: int) -> float:
+    """The most that two workers with a core each could come to, over one, of so many cores."""
+    if cores > 2:  # the broker has others
+        return 2.0
     return 2 * one.cpu_us / (one.cpu_us + one.broker_us)
 
 

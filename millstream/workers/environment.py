@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from millstream.errors import UsageError
 from millstream.stack.ports import choose_ports
+from millstream.workers.gpus import gpus_of, gpus_of_each
 
 __all__ = ["SUPERVISED", "local_environments", "own_rank", "supervisor_of", "worker_count"]
 
@@ -22,12 +23,18 @@ CHIEFS = ("chief", "master")
 
 
 def local_environments(count: int) -> list[dict[str, str]]:
-    """The variables of so many workers on this machine, in the order of their ranks."""
+    """The variables of so many workers on this machine, in the order of their ranks.
+
+    Each takes its part of the machine's GPUs.
+    """
     ports = choose_ports(HOST, count)
     cluster = {"worker": [f"{HOST}:{port}" for port in ports]}
     return [
-        {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}})}
-        for i in range(count)
+        {
+            "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}}),
+            **gpus,
+        }
+        for i, gpus in enumerate(gpus_of_each(gpus_of(), count))
     ]
 
 

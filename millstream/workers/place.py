@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from millstream.config.config import Config
 from millstream.errors import ConfigError
+from millstream.workers.gpus import shares_gpu
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -51,7 +52,7 @@ def open_place(config: Config) -> Place:
     import trainer
 
     topology = trainer.read_tf_config(os.environ.get("TF_CONFIG"))
-    strategy = trainer.open_strategy(config.train.strategy, topology)
+    strategy = trainer.open_strategy(config.train.strategy, topology, shares_gpu=shares_gpu())
     is_shared = (
         topology.size > 1
         or strategy.num_replicas_in_sync > 1

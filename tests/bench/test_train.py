@@ -64,9 +64,20 @@ def test_reading_is_counted_in_the_middle_of_the_records(monkeypatch):
     assert found.broker_us == pytest.approx(1_000)
     assert found.idle == pytest.approx(0.25)
     assert found.others == pytest.approx(1 - 0.25 - 1.1 / 2)
-    assert ceiling(found) == pytest.approx(2 / 1.1)
+    assert ceiling(found, 2) == pytest.approx(2 / 1.1)
+    assert ceiling(found, 4) == 2
     with pytest.raises(RuntimeError, match="take more"):
         summed_up(start[:3], 1000)
+
+
+def test_workers_are_given_cores_of_their_own_before_hyperthreads(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3, 9})
+    monkeypatch.setattr(cores, "TOPOLOGY", tmp_path)
+    for core in range(4):
+        path = tmp_path / f"cpu{core}" / "topology" / "thread_siblings_list"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{core // 2 * 2}-{core // 2 * 2 + 1}\n")
+    assert cores.apart() == [0, 2, 9, 1, 3]
 
 
 def make_round(store, number, start, end, promoted, at):

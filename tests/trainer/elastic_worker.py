@@ -35,7 +35,9 @@ class Worker:
             parts = [tf.config.LogicalDeviceConfiguration()] * int(os.environ["LOGICAL_CPUS"])
             tf.config.set_logical_device_configuration(cpu, parts)
         topology = trainer.read_tf_config(os.environ.get("TF_CONFIG"))
-        self.strategy = trainer.open_strategy(os.environ.get("STRATEGY", "auto"), topology)
+        shared = os.environ["CUDA_VISIBLE_DEVICES"] != "-1"
+        named = os.environ.get("STRATEGY", "auto")
+        self.strategy = trainer.open_strategy(named, topology, shares_gpu=shared)
         self.rank, self.size = topology.rank, topology.size
         if self.size == 1:
             self.line: trainer.Communicator = trainer.Alone()

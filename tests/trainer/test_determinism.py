@@ -1,6 +1,7 @@
 """The same checkpoint and data give the same bits, wherever and whenever they are trained."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_fresh_process_trains_the_same_bits(trained: tuple[Path, dict[str, str]]
     done = subprocess.run(
         [sys.executable, str(script), str(folder), str(LAST)],
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
         check=False,

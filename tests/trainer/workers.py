@@ -27,7 +27,7 @@ def start_workers(size: int, folder: Path, *arguments: str, **more: str) -> list
     addresses = [f"127.0.0.1:{port}" for port in free_ports(size)]
     started = []
     for rank in range(size):
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         environment.pop("TF_CONFIG", None)
         task = {"type": "worker", "index": rank}
         if size > 1:

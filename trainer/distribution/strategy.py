@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from contextlib import suppress
 from typing import Literal, get_args
 
 import tensorflow as tf
@@ -14,6 +15,7 @@ from trainer.hints import did_you_mean
 __all__ = ["HEARTBEAT_S", "START_S", "StrategyName", "open_strategy"]
 
 StrategyName = Literal["auto", "single", "mirrored", "multi_worker", "tpu"]
+Transport = tf.distribute.experimental.CommunicationImplementation
 HEARTBEAT_S = 10.0  # a worker that is silent for longer counts as hung
 START_S = 600.0  # how long the first worker waits for the last one
 
@@ -26,6 +28,8 @@ def open_strategy(
     name: StrategyName = "auto",
     topology: Topology | None = None,
     start_s: float = START_S,
+    *,
+    shares_gpu: bool = False,
 ) -> tf.distribute.Strategy:
     """Return TensorFlow's strategy of that name; a model is to be built in its `scope()`.
 
@@ -37,6 +41,11 @@ def open_strategy(
             are several GPUs, else single.
         topology: From `read_tf_config`; None for a process that works alone.
         start_s: For multi_worker: seconds to wait for all workers to start.
+        shares_gpu: For multi_worker: whether workers have one GPU between them, which NVIDIA's
+            collectives (NCCL) refuse; TensorFlow's own are slower.
+
+    GPUs' memory is taken as it is needed, so that several processes can use one GPU
+    (TF_FORCE_GPU_ALLOW_GROWTH=false has TensorFlow take all of it at once).
 
     With multi_worker this returns when all workers have called it. A worker that is killed is
     noticed at once, one that hangs after `HEARTBEAT_S`: `PeerLost`. It must come before anything
@@ -48,6 +57,7 @@ def open_strategy(
         PeerLost: Not all workers came in time.
     """
     workers = topology or Topology()
+    _take_memory_as_needed()
     chosen = _choose(workers) if name == "auto" else name
     if chosen not in get_args(StrategyName):
         known = get_args(StrategyName)
@@ -56,11 +66,19 @@ def open_strategy(
         mend = 'set strategy = "multi_worker", or unset TF_CONFIG'
         raise _refused(f"multi_worker for {workers.size} workers", f'"{chosen}"', mend)
     if chosen == "single":
-        gpu = tf.config.get_visible_devices("GPU")  # starts nothing: a model may set devices up
-        return tf.distribute.OneDeviceStrategy("/gpu:0") if gpu else tf.distribute.get_strategy()
+        return tf.distribute.get_strategy()  # where TensorFlow takes the first GPU by itself
     if chosen == "mirrored":
         return tf.distribute.MirroredStrategy(_local_devices())
-    return _open_tpu() if chosen == "tpu" else _open_multi_worker(workers, start_s)
+    if chosen == "tpu":
+        return _open_tpu()
+    return _open_multi_worker(workers, start_s, shares_gpu=shares_gpu)
+
+
+def _take_memory_as_needed() -> None:
+    """Ask TensorFlow not to take all memory of all GPUs; what a model has set up, stays."""
+    for gpu in tf.config.get_visible_devices("GPU"):
+        with suppress(RuntimeError, ValueError):  # TensorFlow runs already, or the GPU is divided
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _choose(workers: Topology) -> StrategyName:
@@ -89,7 +107,9 @@ def _open_tpu() -> tf.distribute.Strategy:
     return tf.distribute.TPUStrategy(resolver)
 
 
-def _open_multi_worker(workers: Topology, start_s: float) -> tf.distribute.Strategy:
+def _open_multi_worker(
+    workers: Topology, start_s: float, *, shares_gpu: bool
+) -> tf.distribute.Strategy:
     if workers.size == 1:
         mend = "set TF_CONFIG for each worker, or choose another strategy"
         raise _refused("TF_CONFIG with several workers", "one worker", mend)
@@ -102,8 +122,11 @@ def _open_multi_worker(workers: Topology, start_s: float) -> tf.distribute.Strat
         task_id=workers.rank,
         rpc_layer="grpc",
     )
+    options = tf.distribute.experimental.CommunicationOptions(
+        implementation=Transport.RING if shares_gpu else Transport.AUTO
+    )
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        return tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
     except tf.errors.OpError as error:
         raise PeerLost(
             f"worker {workers.rank} of {workers.size}",

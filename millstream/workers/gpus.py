@@ -1,0 +1,52 @@
+"""Which GPUs each of several workers on one machine takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["SHARED", "VISIBLE", "gpus_of", "gpus_of_each", "shares_gpu"]
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+SHARED = "MILLSTREAM_SHARED_GPU"
+"""Set for a worker whose GPU another worker has as well."""
+DEVICES = Path("/dev")
+
+
+def gpus_of(environment: Mapping[str, str] = os.environ, devices: Path = DEVICES) -> list[str]:
+    """NVIDIA's GPUs that a process sees, as CUDA_VISIBLE_DEVICES names them.
+
+    Asking TensorFlow would start CUDA, which no fork survives: where the variable is not set, they
+    are the devices that the driver has made.
+    """
+    named = environment.get(VISIBLE)
+    if named is None:
+        numbers = (path.name.removeprefix("nvidia") for path in devices.glob("nvidia*"))
+        return sorted((one for one in numbers if one.isdecimal()), key=int)
+    found: list[str] = []
+    for name in named.split(","):
+        if name.strip() in ("", "-1"):  # CUDA takes what is before it
+            break
+        found.append(name.strip())
+    return found
+
+
+def gpus_of_each(gpus: Sequence[str], count: int) -> list[dict[str, str]]:
+    """The variables that give each of so many workers its GPUs, in the order of ranks.
+
+    Equally many GPUs for each, as TensorFlow asks for; some may be left over. Where there are more
+    workers than GPUs, workers share them. One worker takes what there is, as does a machine without
+    GPUs.
+    """
+    if count < 2 or not gpus:
+        return [{} for _ in range(count)]
+    each = len(gpus) // count
+    if each:
+        return [{VISIBLE: ",".join(gpus[i * each : (i + 1) * each])} for i in range(count)]
+    return [{VISIBLE: gpus[i % len(gpus)], SHARED: "1"} for i in range(count)]
+
+
+def shares_gpu(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether another worker has this worker's GPU as well."""
+    return environment.get(SHARED) == "1"
