@@ -8,13 +8,16 @@ TFIO_AUDIO := .bench/.tfio-audio
 SLIM := .bench/slim
 DEPLOY := .bench/deploy
 TFIO_TESTS := $(wildcard tests/ingest/test_augment_audio_*.py)
+GPU_TESTS := $(addprefix tests/registry/test_,export.py reexport.py compress_fine_tune.py) \
+	$(addprefix tests/millstream/test_,replay.py workers.py compress_rounds.py sharded_rounds.py kill_workers.py) \
+	tests/trainer
 ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt atheris
 # One more than CI has cores: tests often wait, for brokers, servers and rounds.
 PROCESSES ?= 3
 FUZZING = -max_total_time=60 -max_len=2000 -print_final_stats=1 $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long test-slim test-deploy test-workers test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train bench-compress bench-page examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos soak troubles
+.PHONY: help install demo test test-long test-slim test-deploy test-workers test-gpu test-torch test-bad-million lint format bench-ingest bench-json bench-augment bench-sampling bench-prequential bench-train bench-compress bench-page examples fuzz fuzz-wire fuzz-json clean clean-all test-srfake test-tfio-audio chaos soak troubles
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -71,6 +74,11 @@ test-bad-million: $(STAMP)  ## a million bad records in a row: counts, letters, 
 test-workers: $(STAMP)  ## several workers, more of them and more models than make test has (some minutes)
 	MILLSTREAM_ALL_WORKERS=1 $(VENV)/bin/python -m pytest -s tests/trainer/test_elastic_workers.py \
 		tests/trainer/test_elastic_mirrored.py $(ARGS)
+
+test-gpu: $(STAMP)  ## what trains, exports and replays, on a GPU with CUDA: pip install 'tensorflow[and-cuda]' (some minutes)
+	CUDA_VISIBLE_DEVICES=$${CUDA_VISIBLE_DEVICES:-0} TF_FORCE_GPU_ALLOW_GROWTH=true MILLSTREAM_ALL_WORKERS=1 \
+		$(VENV)/bin/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder \
+		$(GPU_TESTS) $(ARGS)
 
 test-slim: $(STAMP)  ## load and ask a version where there is only mlflow-skinny, pandas, numpy and ai-edge-litert
 	rm -rf $(SLIM)
