@@ -58,7 +58,7 @@ PUBLIC = {
         Faded predict_baselines row_losses
         RiverBaseline make_river
         dump_river load_river
-        Distance distance
+        Distance distance repeats_bits
         ShardedDense ShardedEmbedding bytes_by_device is_sharded unsharded update_in_place
         virtual_devices
     """,

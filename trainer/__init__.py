@@ -63,6 +63,7 @@ from trainer.prequential.fading import Faded, row_losses
 from trainer.prequential.river_baseline import RiverBaseline, make_river
 from trainer.prequential.river_state import dump_river, load_river
 from trainer.prequential.slices import OTHERS, SliceScore, SliceSettings, slice_scores
+from trainer.randomness import repeats_bits
 from trainer.scoring.scores import Score, check_score
 from trainer.sharded import (
     ShardedDense,
@@ -181,6 +182,7 @@ __all__ = [
     "predict_no_change",
     "prepare_model",
     "read_tf_config",
+    "repeats_bits",
     "reset_learning_rate",
     "row_losses",
     "run_workers",

@@ -11,11 +11,12 @@ of rounds, because
   so a model that has them is traced anew each round (0.5 to 1 s); others keep their functions;
 * state that neither the model nor the optimizer owns is refused, since no checkpoint holds it.
 
-It holds on one kind of machine with one number of threads: another instruction set, another
-TensorFlow or another number of cores may sum in another order.
+It holds on one kind of machine with one number of threads, without a GPU (`repeats_bits`): another
+instruction set, another TensorFlow or another number of cores may sum in another order.
 """
 
 import hashlib
+import os
 import random
 from collections.abc import Iterable
 from typing import Any
@@ -31,8 +32,24 @@ _GLOBAL_GENERATOR = "seed_generator_state"
 
 
 def enable_op_determinism() -> None:
-    """Make TensorFlow's ops deterministic in this process, for good."""
+    """Make TensorFlow's ops deterministic in this process, for good, and float32 products exact.
+
+    NVIDIA's GPUs since Ampere would round the factors of a float32 product to 10 bits
+    (TensorFloat-32), and a model that is judged after export would not be the one that was trained.
+    Its cuBLAS repeats its bits only with workspaces of a fixed size.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first product
     tf.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def repeats_bits() -> bool:
+    """Return whether training gives the same bits in any process: not where there is a GPU.
+
+    Tried on an NVIDIA H200 (TensorFlow 2.21): most rounds gave the same bits in another process,
+    some did not.
+    """
+    return not tf.config.get_visible_devices("GPU")  # starts nothing
 
 
 def seed_everything(seed: int, round_seed: int) -> None:

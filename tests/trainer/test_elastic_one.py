@@ -116,3 +116,10 @@ def test_wrong_arguments_are_told() -> None:
     )
     with pytest.raises(trainer.TrainingError, match="an open number of rows"):
         learner.train(fixed, 1)
+
+
+def test_bits_that_a_gpu_cannot_promise_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [kind])
+    with pytest.raises(trainer.SettingsError, match=r'"numeric" on a GPU.*got "bitwise"'):
+        elastic(build, "bitwise")
+    elastic(build, "numeric")

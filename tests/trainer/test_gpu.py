@@ -1,5 +1,8 @@
 """What a GPU must do beside what all tests say; `make test-gpu` runs them where there is one."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -54,7 +57,18 @@ def test_a_model_lies_on_the_gpu(name: str) -> None:
     with strategy.scope():
         model = make_model()
     assert {"GPU:" in weight.value.device for weight in model.weights} == {True}
-    assert all(tf.config.experimental.get_memory_growth(gpu) for gpu in GPUS)
+
+
+def test_memory_is_taken_as_it_is_needed() -> None:
+    """In a process that has not yet begun to use it."""
+    script = """
+import tensorflow as tf, trainer
+trainer.open_strategy("auto")
+print(all(map(tf.config.experimental.get_memory_growth, tf.config.list_physical_devices("GPU"))))
+"""
+    rest = {k: v for k, v in os.environ.items() if k != "TF_FORCE_GPU_ALLOW_GROWTH"}
+    done = subprocess.run([sys.executable, "-c", script], env=rest, capture_output=True, text=True)
+    assert done.stdout.split() == ["True"], done.stderr
 
 
 @pytest.mark.parametrize(

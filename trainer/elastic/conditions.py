@@ -6,12 +6,31 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from trainer.errors import ModelError
-from trainer.randomness import is_global_draw, nodes_of
+from trainer.errors import ModelError, SettingsError
+from trainer.randomness import is_global_draw, nodes_of, repeats_bits
 
-__all__ = ["check_graph", "check_parts", "check_scope"]
+__all__ = ["check_devices", "check_graph", "check_parts", "check_scope"]
 
 _OWN = ("train_step", "test_step", "compute_loss", "compute_metrics")
+
+
+def check_devices() -> None:
+    """Check that gradients of the same rows have the same bits wherever they are computed.
+
+    An NVIDIA GPU gave the gradients of a partition other last bits in two processes than in one
+    (H200, TensorFlow 2.21), while each number of processes repeated its own.
+
+    Raises:
+        SettingsError: There is a GPU, for determinism = "bitwise".
+    """
+    if not repeats_bits():
+        raise SettingsError(
+            "train.determinism",
+            expected='"numeric" on a GPU, whose sums do not have the same bits for any number of'
+            " workers",
+            got='"bitwise"',
+            mend="change it, or train on the processor: CUDA_VISIBLE_DEVICES=-1",
+        )
 
 
 def check_parts(model: keras.Model) -> None:

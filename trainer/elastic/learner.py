@@ -12,7 +12,7 @@ import tensorflow as tf
 from trainer.checkpoint import digest
 from trainer.distribution.communicator import Communicator
 from trainer.elastic.agreement import Agreement
-from trainer.elastic.conditions import check_graph, check_parts, check_scope
+from trainer.elastic.conditions import check_devices, check_graph, check_parts, check_scope
 from trainer.elastic.faults import built_together, told_apart
 from trainer.elastic.fit import Fit, Machine, Work
 from trainer.elastic.machine import make_machine
@@ -86,7 +86,7 @@ class ElasticLearner:
         Raises:
             ModelError: The model cannot be trained like that.
             PeerLost: A worker was lost meanwhile.
-            SettingsError: There is no such determinism.
+            SettingsError: There is no such determinism, or not on these devices.
             TrainingError: This Keras has not what is needed.
         """
         if determinism not in get_args(Determinism):
@@ -94,6 +94,8 @@ class ElasticLearner:
             raise SettingsError(
                 "train.determinism", expected=expected, got=repr(determinism), mend="change it"
             )
+        if determinism == "bitwise":
+            check_devices()
         enable_op_determinism()
         with strategy.scope(), built_together(communicator):
             built = model if isinstance(model, keras.Model) else model()
