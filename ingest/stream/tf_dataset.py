@@ -13,6 +13,7 @@ from ingest.allocator import keep_freed_memory
 from ingest.errors import SettingsError
 from ingest.position import Gap, Position
 from ingest.stream.chunks import BatchSettings, Chunk, chunks
+from ingest.stream.process_end import end_before_python
 from ingest.stream.state import StreamState
 from ingest.stream.stream import Run, Stream
 from ingest.stream.tensors import TensorLayout
@@ -156,6 +157,7 @@ def make_marked(
     def generate() -> Iterator[tuple[Any, ...]]:
         keep_freed_memory()
         run = start_run()
+        end_before_python(run)
         rows = run.rows()
         try:
             for chunk in chunks(rows, batches):
