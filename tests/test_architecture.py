@@ -53,7 +53,7 @@ PUBLIC = {
         Answers Comparison FirstVersion Guard PairedTest score_constant score_intervals
         Alone Communicator PeerLost StepFailed ThreadCommunicator check_communicator run_workers
         CollectiveCommunicator Determinism ElasticLearner StrategyName Topology open_strategy
-        read_tf_config
+        gpu_names read_tf_config
         OTHERS SliceScore SliceSettings slice_scores
         Faded predict_baselines row_losses
         RiverBaseline make_river

@@ -8,7 +8,7 @@ from trainer.checkpoint import digest, load, save
 from trainer.checks import check_communicator
 from trainer.distribution.collective_communicator import CollectiveCommunicator
 from trainer.distribution.communicator import Alone, Communicator
-from trainer.distribution.strategy import StrategyName, open_strategy
+from trainer.distribution.strategy import StrategyName, gpu_names, open_strategy
 from trainer.distribution.tf_config import Topology, read_tf_config
 from trainer.distribution.thread_communicator import ThreadCommunicator, run_workers
 from trainer.drift import DriftDetector, check_drift_detector
@@ -168,6 +168,7 @@ __all__ = [
     "expected_gain",
     "expected_seconds",
     "float32_model",
+    "gpu_names",
     "higher_is_better",
     "input_names",
     "is_sharded",

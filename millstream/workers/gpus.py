@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["SHARED", "VISIBLE", "gpus_of", "gpus_of_each", "shares_gpu"]
+from millstream.errors import UsageError
+
+__all__ = ["SHARED", "VISIBLE", "gpus_of", "gpus_of_each", "shares_gpu", "told_gpus"]
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SHARED = "MILLSTREAM_SHARED_GPU"
@@ -50,3 +52,30 @@ def gpus_of_each(gpus: Sequence[str], count: int) -> list[dict[str, str]]:
 def shares_gpu(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether another worker has this worker's GPU as well."""
     return environment.get(SHARED) == "1"
+
+
+def told_gpus(
+    names: Sequence[str],
+    environment: Mapping[str, str] = os.environ,
+    devices: Path = DEVICES,
+) -> str:
+    """What this process trains on, in words.
+
+    Args:
+        names: of the GPUs that TensorFlow trains on.
+        environment: of the process.
+        devices: where the driver's devices are.
+
+    Raises:
+        UsageError: it would train on the processor beside a GPU, as TensorFlow lacks the CUDA that
+            it was built for. TensorFlow says so among much else, which nobody reads.
+    """
+    if names:
+        return f"GPU: {', '.join(names)}"
+    if there := gpus_of(environment, devices):
+        raise UsageError(
+            f"this machine has {len(there)} NVIDIA GPU{'s' * (len(there) > 1)} that TensorFlow does"
+            " not see: pip install 'tensorflow[and-cuda]' of TensorFlow's version, or set"
+            f" {VISIBLE}=-1 to train on the processor"
+        )
+    return "no GPU: the processor"

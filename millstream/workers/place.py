@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millstream.config.config import Config
-from millstream.errors import ConfigError
-from millstream.workers.gpus import shares_gpu
+from millstream.errors import ConfigError, UsageError
+from millstream.workers.gpus import shares_gpu, told_gpus
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     import trainer
 
 __all__ = ["Place", "beat_of", "open_place"]
+
+log = logging.getLogger("millstream")
 
 PARTNERED = ("mixup", "cutmix", "smote")
 
@@ -51,6 +55,7 @@ def open_place(config: Config) -> Place:
     """
     import trainer
 
+    tell_gpus(trainer.gpu_names())
     topology = trainer.read_tf_config(os.environ.get("TF_CONFIG"))
     strategy = trainer.open_strategy(config.train.strategy, topology, shares_gpu=shares_gpu())
     is_shared = (
@@ -65,6 +70,17 @@ def open_place(config: Config) -> Place:
     workers = trainer.CollectiveCommunicator(strategy, topology.rank, topology.size)
     keep_handler(signal.SIGTERM)
     return Place(strategy, workers, is_shared)
+
+
+def tell_gpus(names: Sequence[str]) -> None:
+    """Say which GPUs a service trains on, and that it does not where it might."""
+    try:
+        told = told_gpus(names)
+    except UsageError as error:
+        log.warning("training on the processor: %s", error)
+    else:
+        if names:
+            log.info("training on %s", told)
 
 
 def keep_handler(number: signal.Signals) -> None:

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+import trainer
+from millstream.errors import UsageError
 from millstream.workers.environment import local_environments, own_rank
-from millstream.workers.gpus import VISIBLE, gpus_of, gpus_of_each, shares_gpu
+from millstream.workers.gpus import VISIBLE, gpus_of, gpus_of_each, shares_gpu, told_gpus
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,16 @@ def test_local_workers_are_told_their_gpus(monkeypatch: pytest.MonkeyPatch) -> N
     made = local_environments(2)
     assert [one[VISIBLE] for one in made] == ["3", "1"]
     assert [own_rank(one) for one in made] == [0, 1]
+
+
+def test_a_gpu_that_is_not_trained_on_is_told(tmp_path: Path) -> None:
+    assert told_gpus((), {}, tmp_path) == "no GPU: the processor"
+    (tmp_path / "nvidia0").touch()
+    assert told_gpus(["NVIDIA L4"], {}, tmp_path) == "GPU: NVIDIA L4"
+    with pytest.raises(UsageError, match=r"1 NVIDIA GPU that TensorFlow does not see: pip install"):
+        told_gpus((), {}, tmp_path)
+    assert told_gpus((), {VISIBLE: "-1"}, tmp_path) == "no GPU: the processor"
+
+
+def test_tensorflow_names_its_gpus() -> None:
+    assert trainer.gpu_names() == ()

@@ -12,7 +12,7 @@ from trainer.distribution.tf_config import Topology
 from trainer.errors import PeerLost, SettingsError, one_line
 from trainer.hints import did_you_mean
 
-__all__ = ["HEARTBEAT_S", "START_S", "StrategyName", "open_strategy"]
+__all__ = ["HEARTBEAT_S", "START_S", "StrategyName", "gpu_names", "open_strategy"]
 
 StrategyName = Literal["auto", "single", "mirrored", "multi_worker", "tpu"]
 Transport = tf.distribute.experimental.CommunicationImplementation
@@ -72,6 +72,14 @@ def open_strategy(
     if chosen == "tpu":
         return _open_tpu()
     return _open_multi_worker(workers, start_s, shares_gpu=shares_gpu)
+
+
+def gpu_names() -> tuple[str, ...]:
+    """Return the kinds of the GPUs that TensorFlow trains on, such as "NVIDIA L4"; starts none."""
+    found = tf.config.get_visible_devices("GPU")
+    details = (tf.config.experimental.get_device_details(gpu) for gpu in found)
+    named = zip(details, found, strict=True)
+    return tuple(str(one.get("device_name") or gpu.name) for one, gpu in named)
 
 
 def _take_memory_as_needed() -> None:
