@@ -9,9 +9,9 @@ SLIM := .bench/slim
 DEPLOY := .bench/deploy
 TFIO_TESTS := $(wildcard tests/ingest/test_augment_audio_*.py)
 GPU_TESTS := $(addprefix tests/registry/test_,export_on_gpu.py keras_file.py compress_fine_tune.py) \
-	$(addprefix tests/millstream/test_,replay.py compress_rounds.py growing.py) \
+	tests/millstream/test_compress_rounds.py \
 	$(addprefix tests/trainer/test_,gpu.py learner.py checkpoint.py predict.py scores.py model_options.py \
-		normalization.py early_stopping.py elastic_one.py callbacks.py reactions.py)
+		normalization.py early_stopping.py callbacks.py reactions.py)
 ATHERIS := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt atheris
 # One more than CI has cores: tests often wait, for brokers, servers and rounds.
 PROCESSES ?= 3
@@ -79,7 +79,7 @@ test-workers: $(STAMP)  ## several workers, more of them and more models than ma
 test-gpu: $(STAMP)  ## what trains, exports and replays, on a GPU: pip install 'tensorflow[and-cuda]' (some minutes)
 	CUDA_VISIBLE_DEVICES=$${CUDA_VISIBLE_DEVICES:-0} TF_FORCE_GPU_ALLOW_GROWTH=true \
 		$(VENV)/bin/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder \
-		-k "not bitwise and not format_1" $(GPU_TESTS) $(ARGS)
+		$(GPU_TESTS) $(ARGS)
 
 test-slim: $(STAMP)  ## load and ask a version where there is only mlflow-skinny, pandas, numpy and ai-edge-litert
 	rm -rf $(SLIM)

@@ -174,6 +174,8 @@ def plan(
     untrained: str | None = None,
 ) -> Turn:
     """Step 3: write down what the round will be made of."""
+    import trainer
+
     number = parent.number + 1
     pipeline.board.update(step=3, round=number, epoch=0, losses={})
     fault_point("3.before")
@@ -190,6 +192,7 @@ def plan(
         history_rows=rows_to_recall(pipeline, parent, window),
         workers=pipeline.workers.size,
         untrained=untrained,
+        repeats=trainer.repeats_bits(),
     )
     folder = pipeline.store.begin(new) if pipeline.is_chief else pipeline.store.folder(number)
     new = Plan.from_json(from_chief(new.to_json(), pipeline.workers))

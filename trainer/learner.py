@@ -19,7 +19,7 @@ from trainer.fit.settings import TrainSettings
 from trainer.fit.timing import PartClock, ValidationTimer
 from trainer.fit.watch import Diverged, OnEpoch, ShouldStop, Watch
 from trainer.models.model import check_model
-from trainer.randomness import enable_op_determinism, seed_everything, seed_python
+from trainer.randomness import compute_exactly, seed_everything, seed_python
 from trainer.scoring.forward import Forward
 from trainer.scoring.scores import Score, Scores
 from trainer.sharded.finding import check_xla
@@ -64,7 +64,7 @@ class Learner:
         Raises:
             ModelError: The model cannot be trained.
         """
-        enable_op_determinism()
+        compute_exactly()
         self.model = check_model(model)
         check_xla(model, xla)
         update_in_place(model)

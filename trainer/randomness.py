@@ -3,7 +3,7 @@
 The same checkpoint and the same dataset give the same bits, in a fresh process or after any number
 of rounds, because
 
-* ops are deterministic (`enable_op_determinism`) and tf.data keeps its order;
+* ops are deterministic (`compute_exactly`) and tf.data keeps its order;
 * everything that fit changes is in the checkpoint: weights, optimizer slots and iterations (hence
   the place in a learning-rate schedule), and the seed generators of Dropout and its like;
 * draws that bypass the model's own seed generators (`tf.random.normal`, `keras.random.normal`
@@ -31,7 +31,7 @@ _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 _GLOBAL_GENERATOR = "seed_generator_state"
 
 
-def enable_op_determinism() -> None:
+def compute_exactly() -> None:
     """Make TensorFlow's ops deterministic in this process, for good, and float32 products exact.
 
     NVIDIA's GPUs since Ampere would round the factors of a float32 product to 10 bits
@@ -44,12 +44,13 @@ def enable_op_determinism() -> None:
 
 
 def repeats_bits() -> bool:
-    """Return whether training gives the same bits in any process: not where there is a GPU.
+    """Return whether training gives the same bits in any process, and in any number of processes.
 
-    Tried on an NVIDIA H200 (TensorFlow 2.21): most rounds gave the same bits in another process,
-    some did not.
+    Not where there is a GPU. Tried on an NVIDIA H200 (TensorFlow 2.21): most rounds gave the same
+    bits in another process, some did not; gradients of a partition had other last bits in two
+    processes than in one.
     """
-    return not tf.config.get_visible_devices("GPU")  # starts nothing
+    return not tf.config.get_visible_devices("GPU")  # starts CUDA's driver, not the runtime
 
 
 def seed_everything(seed: int, round_seed: int) -> None:

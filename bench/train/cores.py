@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["apart", "two_cores_vs_one"]
+__all__ = ["apart", "two_cores_vs_one", "whole"]
 
 TOPOLOGY = Path("/sys/devices/system/cpu")
 
@@ -43,20 +43,24 @@ def two_cores_vs_one(seconds: float = 1.0) -> float:
 
 
 def apart() -> list[int]:
-    """The cores that this process may use, first one of each whose parts hyperthreads share.
+    """The cores that this process may use, those that share a core with an earlier one last.
 
     Two hyperthreads of one core come to much less than two.
     """
-    seen: set[str] = set()
-    first, rest = [], []
+    first = whole()
+    return first + sorted(os.sched_getaffinity(0) - set(first))
+
+
+def whole() -> list[int]:
+    """One core of each whose parts hyperthreads share."""
+    found: dict[str, int] = {}
     for core in sorted(os.sched_getaffinity(0)):
         try:
             siblings = (TOPOLOGY / f"cpu{core}/topology/thread_siblings_list").read_text()
         except OSError:
             siblings = str(core)
-        (rest if siblings in seen else first).append(core)
-        seen.add(siblings)
-    return first + rest
+        found.setdefault(siblings, core)
+    return sorted(found.values())
 
 
 def loops(cores: list[int], seconds: float) -> int:

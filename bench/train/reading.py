@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from bench.train.cores import apart, two_cores_vs_one
+from bench.train.cores import apart, two_cores_vs_one, whole
 from bench.train.project import Project, cpu_seconds, make_project, running, serving, wait_until
 
 __all__ = ["Read", "Sample", "ceiling", "reading", "summed_up"]
@@ -104,7 +104,7 @@ def told(found: dict[int, list[Read]], records: int, machine: float) -> dict[str
             f" {broker:.2f} us of the broker for a record | cores idle {idle:.2f}, others"
             f" {others:.2f} |"
         )
-    most = statistics.median(ceiling(read, len(apart())) for read in found[1])
+    most = statistics.median(ceiling(read, len(whole())) for read in found[1])
     print(
         f"ceiling: {most:.2f} times one worker's rate; two loops that share nothing came to"
         f" {machine:.2f} times one"

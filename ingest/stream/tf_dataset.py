@@ -71,7 +71,8 @@ class StreamDataset(tf.data.Dataset):  # type: ignore[misc]
             options |= {"num_parallel_calls": num_parallel_calls, "deterministic": True}
 
         def step(mark: Any, element: Any) -> Any:
-            return mark, (map_func(*element) if isinstance(element, tuple) else map_func(element))
+            made = map_func(*element) if isinstance(element, tuple) else map_func(element)
+            return mark, tuple(made) if isinstance(made, list) else made  # as tf.data does
 
         return self._with(self._marked.map(step, **options))
 

@@ -28,7 +28,8 @@ FromScratchOption = Annotated[
     typer.Option("--from-scratch", help="The whole chain up to it, from the untrained model on."),
 ]
 ToleranceOption = Annotated[
-    float, typer.Option(min=0.0, help="How far rounds of several workers may be off, relatively.")
+    float,
+    typer.Option(min=0.0, help="How far rounds of several workers, or of a GPU, may be off."),
 ]
 
 

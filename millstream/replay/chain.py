@@ -59,7 +59,8 @@ def replay_chain(
             round that was replayed afterwards.
         servers: of Kafka.
         last: the round to end with.
-        tolerance: how far rounds of several workers may be off, see `trainer.distance`.
+        tolerance: how far rounds of several workers or of a GPU may be off, see
+            `trainer.distance`.
 
     Returns:
         The outcomes up to `last`, or to the first round that differs.
@@ -199,13 +200,13 @@ def differing_state(
     """What differs beside plan, report and weights."""
     rounds = pipeline.store.complete()[: recorded.number + 1]
     alone = all(folder.plan().workers == 1 for folder in rounds)
-    digests = recorded.files() is not None
+    digests, exact = recorded.files() is not None, is_exact(pipeline, recorded.plan())
     found: list[str] = []
-    if is_exact(pipeline, recorded.plan()):
-        compare = differing_files if digests else differing_contents
+    if exact or alone:
+        compare = differing_files if digests and exact else differing_contents
         found = compare(recorded, replayed)
     # Several workers have files of their own for the rows of the past, which are the same rows.
-    if alone and digests:
+    if alone and digests and exact:
         return found
     found = [text for text in found if not text.startswith(HISTORY_FILE)]
     return found + differing_pasts((pipeline.past, recorded), (again.past, replayed))

@@ -21,8 +21,8 @@ __all__ = [
     "differing_reports",
 ]
 
-# Not in a comparison: the clock, how the work was shared out, and gaps, which the range bounds.
-UNDECIDED = {"created_ms", "workers", "gaps"}
+# Not in a comparison: the clock, how and where the work was done, and gaps, which the range bounds.
+UNDECIDED = {"created_ms", "workers", "repeats", "gaps"}
 # Of the report, what later rounds go on with, and what was learned.
 TRAINING = ("epochs", "best_epoch", "stopped_early", "diverged", "skipped")
 # These have a comparison of their own, or none: what river's model learned decides nothing.

@@ -35,7 +35,8 @@ class Replay:
         records: read again.
         recorded: SHA-256 of weights, optimizer and random state, as the marker has it.
         replayed: of the same after the replay.
-        distance: of both, of a round that several workers trained; None if only bits count.
+        distance: of both, of a round that several workers or a GPU trained; None if only bits
+            count.
         tolerance: what `distance` may be, relative to the largest number of each variable.
         differences: in what else is recorded, each with the recorded value first.
     """

@@ -1,7 +1,7 @@
 """Replay: train a round again from its plan, and compare the weights.
 
 Bit for bit, if one worker trained it, or any number of them with `determinism = "bitwise"`. Other
-rounds of several workers are repeated up to the order in which floats were summed.
+rounds of several workers, or of a GPU, are repeated up to the order in which floats were summed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def replay_round(
         pipeline: the parts; the learner has the replayed weights afterwards.
         servers: of Kafka.
         number: of the round.
-        tolerance: how far a round of several workers may be off, see `trainer.distance`.
+        tolerance: how far a round of several workers or of a GPU may be off, see
+            `trainer.distance`.
 
     Raises:
         ReplayError: no such round, its parent's weights were pruned, settings that decide weights
@@ -97,7 +98,7 @@ def compare_weights(
         pipeline: the parts; the learner has the replayed weights.
         folder: of the round, as it was recorded.
         records: that were read again.
-        tolerance: how far a round of several workers may be off.
+        tolerance: how far a round of several workers or of a GPU may be off.
         differing: what else differs.
     """
     import trainer
@@ -116,7 +117,7 @@ def is_exact(pipeline: Pipeline, plan: Plan) -> bool:
     """Whether a replay must give the same bits."""
     import trainer
 
-    if not trainer.repeats_bits():
+    if not (plan.repeats and trainer.repeats_bits()):
         return False
     bitwise = pipeline.config.train.determinism == "bitwise"
     return bitwise or (plan.workers == 1 and pipeline.shared is None)

@@ -27,7 +27,8 @@ class ReplayOptions:
     Attributes:
         what: number of a round, or a registered version as `pull` takes it; None is the last round.
         from_scratch: the whole chain up to it, from the untrained model on.
-        tolerance: how far rounds of several workers may be off, see `trainer.distance`.
+        tolerance: how far rounds of several workers or of a GPU may be off, see
+            `trainer.distance`.
     """
 
     what: str | None

@@ -21,7 +21,7 @@ class Plan:
     """One round's part of the stream, and where its weights start from.
 
     With the parent's checkpoint and the records of `[start, end)`, a plan determines the weights
-    of its round bit for bit (one worker, CPU, same versions of the libraries).
+    of its round bit for bit (one worker, `repeats`, same versions of the libraries).
 
     An attribute with a default is one that came later: plans without it are read as if they had
     the default. So a new one needs no new format as long as older plans mean what it says.
@@ -40,6 +40,7 @@ class Plan:
         workers: how many trained the round.
         reaction: what the round does because of a drift; None if nothing.
         untrained: why its records are not trained on; None if they are.
+        repeats: whether it was trained where bits repeat, which a GPU does not promise.
     """
 
     round: int
@@ -55,6 +56,7 @@ class Plan:
     workers: int = 1
     reaction: Reaction | None = None
     untrained: str | None = None
+    repeats: bool = True
 
     @property
     def ranges(self) -> tuple[OffsetRange, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from millstream.errors import UsageError
@@ -14,39 +15,48 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 SHARED = "MILLSTREAM_SHARED_GPU"
 """Set for a worker whose GPU another worker has as well."""
 DEVICES = Path("/dev")
+MIG = "MIG-"
+"""How the names of parts of a GPU begin."""
+ON_WINDOWS = "dxg"
+"""The device of a Linux that runs in Windows, whose first GPU it has."""
 
 
 def gpus_of(environment: Mapping[str, str] = os.environ, devices: Path = DEVICES) -> list[str]:
     """NVIDIA's GPUs that a process sees, as CUDA_VISIBLE_DEVICES names them.
 
-    Asking TensorFlow would start CUDA, which no fork survives: where the variable is not set, they
-    are the devices that the driver has made.
+    Asking TensorFlow would start CUDA, which no fork survives. Where the variable is not set, they
+    are as many as the driver has made devices, counted from 0 as CUDA does: a container may have
+    the devices nvidia5 and nvidia6, which are 0 and 1 there.
     """
     named = environment.get(VISIBLE)
     if named is None:
-        numbers = (path.name.removeprefix("nvidia") for path in devices.glob("nvidia*"))
-        return sorted((one for one in numbers if one.isdecimal()), key=int)
-    found: list[str] = []
-    for name in named.split(","):
-        if name.strip() in ("", "-1"):  # CUDA takes what is before it
-            break
-        found.append(name.strip())
-    return found
+        numbers = [path.name.removeprefix("nvidia") for path in devices.glob("nvidia*")]
+        count = sum(number.isdecimal() for number in numbers)
+        return [str(number) for number in range(count or (devices / ON_WINDOWS).exists())]
+    names = [name.strip() for name in named.split(",")]
+    return list(dict.fromkeys(takewhile(is_gpu, names)))  # CUDA takes what is before another word
+
+
+def is_gpu(name: str) -> bool:
+    """Whether CUDA takes a name for one of a GPU, or of a part of one."""
+    return name.isdecimal() or name.startswith(("GPU-", MIG))
 
 
 def gpus_of_each(gpus: Sequence[str], count: int) -> list[dict[str, str]]:
     """The variables that give each of so many workers its GPUs, in the order of ranks.
 
     Equally many GPUs for each, as TensorFlow asks for; some may be left over. Where there are more
-    workers than GPUs, workers share them. One worker takes what there is, as does a machine without
-    GPUs.
+    workers than GPUs, workers share them, as they do with parts of one. One worker takes what there
+    is, as does a machine without GPUs.
     """
     if count < 2 or not gpus:
         return [{} for _ in range(count)]
     each = len(gpus) // count
-    if each:
-        return [{VISIBLE: ",".join(gpus[i * each : (i + 1) * each])} for i in range(count)]
-    return [{VISIBLE: gpus[i % len(gpus)], SHARED: "1"} for i in range(count)]
+    if not each:
+        return [{VISIBLE: gpus[i % len(gpus)], SHARED: "1"} for i in range(count)]
+    shared = {SHARED: "1"} if any(gpu.startswith(MIG) for gpu in gpus) else {}
+    parts = [gpus[i * each : (i + 1) * each] for i in range(count)]
+    return [{VISIBLE: ",".join(part), **shared} for part in parts]
 
 
 def shares_gpu(environment: Mapping[str, str] = os.environ) -> bool:

@@ -78,6 +78,7 @@ def test_workers_are_given_cores_of_their_own_before_hyperthreads(monkeypatch, t
         path.parent.mkdir(parents=True)
         path.write_text(f"{core // 2 * 2}-{core // 2 * 2 + 1}\n")
     assert cores.apart() == [0, 2, 9, 1, 3]
+    assert cores.whole() == [0, 2, 9]
 
 
 def make_round(store, number, start, end, promoted, at):

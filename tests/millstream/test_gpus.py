@@ -16,6 +16,10 @@ from millstream.workers.gpus import VISIBLE, gpus_of, gpus_of_each, shares_gpu, 
         ("0", ["0"]),
         ("2, 0", ["2", "0"]),
         ("1,-1,0", ["1"]),
+        ("0,-5,1", ["0"]),
+        ("0,0,1", ["0", "1"]),
+        ("NoDevFiles", []),
+        ("MIG-GPU-1/1/0,MIG-2", ["MIG-GPU-1/1/0", "MIG-2"]),
         ("GPU-8932f937-d72c", ["GPU-8932f937-d72c"]),
     ],
 )
@@ -26,9 +30,14 @@ def test_gpus_are_those_that_cuda_is_told(tmp_path: Path, named: str, found: lis
 
 def test_else_they_are_those_of_the_driver(tmp_path: Path) -> None:
     assert gpus_of({}, tmp_path) == []
-    for name in ("nvidia10", "nvidia2", "nvidia0", "nvidiactl", "nvidia-uvm", "nvidia-caps"):
+    for name in ("nvidia10", "nvidia5", "nvidia6", "nvidiactl", "nvidia-uvm", "nvidia-caps"):
         (tmp_path / name).touch()
-    assert gpus_of({}, tmp_path) == ["0", "2", "10"]
+    assert gpus_of({}, tmp_path) == ["0", "1", "2"]
+
+
+def test_in_windows_there_is_the_first_one(tmp_path: Path) -> None:
+    (tmp_path / "dxg").touch()
+    assert gpus_of({}, tmp_path) == ["0"]
 
 
 def test_each_worker_takes_equally_many_gpus() -> None:
@@ -47,6 +56,7 @@ def test_more_workers_than_gpus_share_them_and_know_it() -> None:
     assert [one[VISIBLE] for one in each] == ["4", "5", "4"]
     assert all(shares_gpu(one) for one in each)
     assert not any(shares_gpu(one) for one in gpus_of_each(["4", "5"], 2))
+    assert all(shares_gpu(one) for one in gpus_of_each(["MIG-a", "MIG-b"], 2))
 
 
 def test_local_workers_are_told_their_gpus(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,17 @@ def test_a_version_is_replayed_with_its_bytes(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_chain_ends_with_the_first_round_that_differs(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("repeats", "told"),
+    [
+        (True, "statistics.json: "),
+        pytest.param(False, "statistics.features.b.moments.mean: ", marks=pytest.mark.long),
+    ],
+    ids=["processor", "gpu"],
+)
+def test_a_chain_ends_with_the_first_round_that_differs(
+    project: Project, tmp_path: Path, repeats: bool, told: str
+) -> None:
     """As if a machine had gone wrong in the second round, and written down what it had done."""
     copy = Project(tmp_path, project.servers, project.topic)
     shutil.copytree(project.directory, tmp_path, dirs_exist_ok=True)
@@ -105,6 +116,8 @@ def test_a_chain_ends_with_the_first_round_that_differs(project: Project, tmp_pa
     known["features"]["b"]["moments"]["mean"] += 1e-9
     second.write_statistics(known)
     for folder in (second, third):
+        plan = replace(folder.plan(), repeats=repeats)
+        (folder.path / "plan.json").write_text(json.dumps(plan.to_json()))
         for name in ("prequential.png", "rungs.json", "pareto.png"):  # they came after the marker
             (folder.path / name).unlink(missing_ok=True)
         folder.mark_done(folder.digest())
@@ -112,7 +125,7 @@ def test_a_chain_ends_with_the_first_round_that_differs(project: Project, tmp_pa
     assert replayed.code == 7, replayed.output
     lines = [line.split() for line in replayed.output.splitlines()]
     assert [line[0] for line in lines if len(line) > 4 and line[0] in "0123"] == ["0", "1", "2"]
-    assert "differs; statistics.json: " in " ".join(replayed.output.split())
+    assert f"differs; {told}" in " ".join(replayed.output.split())
     assert "round 2: the replay left another state" in replayed.output
 
 

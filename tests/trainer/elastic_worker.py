@@ -35,8 +35,8 @@ class Worker:
             parts = [tf.config.LogicalDeviceConfiguration()] * int(os.environ["LOGICAL_CPUS"])
             tf.config.set_logical_device_configuration(cpu, parts)
         topology = trainer.read_tf_config(os.environ.get("TF_CONFIG"))
-        shared = os.environ["CUDA_VISIBLE_DEVICES"] != "-1"
         named = os.environ.get("STRATEGY", "auto")
+        shared = bool(os.environ.get("SHARED_GPU"))
         self.strategy = trainer.open_strategy(named, topology, shares_gpu=shared)
         self.rank, self.size = topology.rank, topology.size
         if self.size == 1:

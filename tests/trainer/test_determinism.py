@@ -44,10 +44,11 @@ def trained(
 def test_fresh_process_trains_the_same_bits(trained: tuple[Path, dict[str, str]]) -> None:
     folder, digests = trained
     script = Path(__file__).with_name("fresh_round.py")
+    cuda = {n: v for n, v in os.environ.items() if n in ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")}
     done = subprocess.run(
         [sys.executable, str(script), str(folder), str(LAST)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "TF_CPP_MIN_LOG_LEVEL": "3", **cuda},
         capture_output=True,
         text=True,
         check=False,

@@ -75,7 +75,10 @@ def open_strategy(
 
 
 def gpu_names() -> tuple[str, ...]:
-    """Return the kinds of the GPUs that TensorFlow trains on, such as "NVIDIA L4"; starts none."""
+    """Return the kinds of the GPUs that TensorFlow trains on, such as "NVIDIA L4".
+
+    TensorFlow's runtime is not started by it; CUDA's driver is.
+    """
     found = tf.config.get_visible_devices("GPU")
     details = (tf.config.experimental.get_device_details(gpu) for gpu in found)
     named = zip(details, found, strict=True)
@@ -84,9 +87,12 @@ def gpu_names() -> tuple[str, ...]:
 
 def _take_memory_as_needed() -> None:
     """Ask TensorFlow not to take all memory of all GPUs; what a model has set up, stays."""
-    for gpu in tf.config.get_visible_devices("GPU"):
+    experimental, gpus = tf.config.experimental, tf.config.get_visible_devices("GPU")
+    if any(experimental.get_memory_growth(gpu) is not None for gpu in gpus):
+        return
+    for gpu in gpus:
         with suppress(RuntimeError, ValueError):  # TensorFlow runs already, or the GPU is divided
-            tf.config.experimental.set_memory_growth(gpu, True)
+            experimental.set_memory_growth(gpu, True)
 
 
 def _choose(workers: Topology) -> StrategyName:
@@ -94,7 +100,7 @@ def _choose(workers: Topology) -> StrategyName:
         return "tpu"
     if workers.size > 1:
         return "multi_worker"
-    return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "single"
+    return "mirrored" if len(tf.config.get_visible_devices("GPU")) > 1 else "single"
 
 
 def _local_devices() -> list[str]:

@@ -15,10 +15,7 @@ _OWN = ("train_step", "test_step", "compute_loss", "compute_metrics")
 
 
 def check_devices() -> None:
-    """Check that gradients of the same rows have the same bits wherever they are computed.
-
-    An NVIDIA GPU gave the gradients of a partition other last bits in two processes than in one
-    (H200, TensorFlow 2.21), while each number of processes repeated its own.
+    """Check that gradients of the same rows have the same bits in any number of processes.
 
     Raises:
         SettingsError: There is a GPU, for determinism = "bitwise".

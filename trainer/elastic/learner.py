@@ -36,7 +36,7 @@ from trainer.fit.timing import PartClock
 from trainer.fit.watch import Diverged, OnEpoch, ShouldStop, Watch
 from trainer.learner import Learner
 from trainer.models.model import check_model
-from trainer.randomness import enable_op_determinism, seed_everything, seed_python
+from trainer.randomness import compute_exactly, seed_everything, seed_python
 from trainer.scoring.scores import Score
 from trainer.variables import put, take
 
@@ -96,7 +96,7 @@ class ElasticLearner:
             )
         if determinism == "bitwise":
             check_devices()
-        enable_op_determinism()
+        compute_exactly()
         with strategy.scope(), built_together(communicator):
             built = model if isinstance(model, keras.Model) else model()
             self.model = check_model(built)
