@@ -76,7 +76,7 @@ test-workers: $(STAMP)  ## several workers, more of them and more models than ma
 	MILLSTREAM_ALL_WORKERS=1 $(VENV)/bin/python -m pytest -s tests/trainer/test_elastic_workers.py \
 		tests/trainer/test_elastic_mirrored.py $(ARGS)
 
-test-gpu: $(STAMP)  ## what trains, exports and replays, on a GPU: pip install 'tensorflow[and-cuda]' (some minutes)
+test-gpu: $(STAMP)  ## what trains and exports, on a GPU: pip install 'tensorflow[and-cuda]' (some minutes)
 	CUDA_VISIBLE_DEVICES=$${CUDA_VISIBLE_DEVICES:-0} TF_FORCE_GPU_ALLOW_GROWTH=true \
 		$(VENV)/bin/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder \
 		$(GPU_TESTS) $(ARGS)

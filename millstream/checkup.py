@@ -22,7 +22,7 @@ from millstream.local import open_kafka, open_registry, require_broker
 from millstream.pipeline import make_registry, make_schema, source_options
 from millstream.sampling import make_sample_settings
 from millstream.trainable import check_fits, check_trainable
-from millstream.workers.gpus import told_gpus
+from millstream.workers.gpus import MEND, told_gpus
 
 __all__ = ["Finding", "examine"]
 
@@ -31,7 +31,7 @@ MIN_FREE_BYTES = 1 << 30
 MENDS = {
     "versions": "pip install -c constraints.txt millstream",
     "disk": "choose another service.state_dir",
-    "devices": "install what TensorFlow needs for its GPUs, or set CUDA_VISIBLE_DEVICES=-1",
+    "devices": MEND,
     "model": "correct the model file, or train.model and [schema] in millstream.toml",
     "format": "correct [format] and its files, install what it needs, or start its schema registry",
     "augment": "correct [[augment.steps]] and the files of its own functions",
@@ -132,7 +132,7 @@ def check_devices(_: Config) -> str:
     """Whether the GPUs that there are are trained on."""
     import trainer
 
-    return told_gpus(trainer.gpu_names())
+    return f"trains on {told_gpus(trainer.gpu_names())}"
 
 
 def check_model(config: Config) -> str:

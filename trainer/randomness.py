@@ -36,7 +36,7 @@ def compute_exactly() -> None:
 
     NVIDIA's GPUs since Ampere would round the factors of a float32 product to 10 bits
     (TensorFloat-32), and a model that is judged after export would not be the one that was trained.
-    Its cuBLAS repeats its bits only with workspaces of a fixed size.
+    NVIDIA's cuBLAS repeats its bits only with workspaces of a fixed size.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first product
     tf.config.experimental.enable_op_determinism()

@@ -38,8 +38,7 @@ def end_before_python(run: Run) -> None:
 def _end() -> None:
     """End all runs, and all iterators that are left: one may lie under any number of others.
 
-    An iterator that waits for somebody else's generator would be waited for by nobody else: so not
-    for ever.
+    One that waits for another's generator may never end, so it is waited for `AT_MOST_S`.
     """
     with LOCK:
         runs = list(LIVE)

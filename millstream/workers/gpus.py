@@ -9,11 +9,16 @@ from pathlib import Path
 
 from millstream.errors import UsageError
 
-__all__ = ["SHARED", "VISIBLE", "gpus_of", "gpus_of_each", "shares_gpu", "told_gpus"]
+__all__ = ["MEND", "SHARED", "VISIBLE", "gpus_of", "gpus_of_each", "shares_gpu", "told_gpus"]
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SHARED = "MILLSTREAM_SHARED_GPU"
 """Set for a worker whose GPU another worker has as well."""
+MEND = (
+    "pip install 'tensorflow[and-cuda]' of TensorFlow's version, or set CUDA_VISIBLE_DEVICES=-1 to"
+    " train on the processor"
+)
+"""For a GPU that TensorFlow does not see."""
 DEVICES = Path("/dev")
 MIG = "MIG-"
 """How the names of parts of a GPU begin."""
@@ -81,11 +86,10 @@ def told_gpus(
             it was built for. TensorFlow says so among much else, which nobody reads.
     """
     if names:
-        return f"GPU: {', '.join(names)}"
+        return ", ".join(names)
     if there := gpus_of(environment, devices):
         raise UsageError(
             f"this machine has {len(there)} NVIDIA GPU{'s' * (len(there) > 1)} that TensorFlow does"
-            " not see: pip install 'tensorflow[and-cuda]' of TensorFlow's version, or set"
-            f" {VISIBLE}=-1 to train on the processor"
+            " not see"
         )
-    return "no GPU: the processor"
+    return "the processor"

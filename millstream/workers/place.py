@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from millstream.config.config import Config
 from millstream.errors import ConfigError, UsageError
-from millstream.workers.gpus import shares_gpu, told_gpus
+from millstream.workers.gpus import MEND, shares_gpu, told_gpus
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -77,7 +77,7 @@ def tell_gpus(names: Sequence[str]) -> None:
     try:
         told = told_gpus(names)
     except UsageError as error:
-        log.warning("training on the processor: %s", error)
+        log.warning("training on the processor: %s; %s", error, MEND)
     else:
         if names:
             log.info("training on %s", told)

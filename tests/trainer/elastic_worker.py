@@ -35,9 +35,7 @@ class Worker:
             parts = [tf.config.LogicalDeviceConfiguration()] * int(os.environ["LOGICAL_CPUS"])
             tf.config.set_logical_device_configuration(cpu, parts)
         topology = trainer.read_tf_config(os.environ.get("TF_CONFIG"))
-        named = os.environ.get("STRATEGY", "auto")
-        shared = bool(os.environ.get("SHARED_GPU"))
-        self.strategy = trainer.open_strategy(named, topology, shares_gpu=shared)
+        self.strategy = trainer.open_strategy(os.environ.get("STRATEGY", "auto"), topology)
         self.rank, self.size = topology.rank, topology.size
         if self.size == 1:
             self.line: trainer.Communicator = trainer.Alone()
